@@ -1,0 +1,39 @@
+"""Noise that regularises: dropout and drop_path. Both take their random numbers from a Generator on the host, so that a
+CPU and a GPU see the same ones, and neither does anything at rate 0."""
+
+import numpy as np
+
+from ..backend import array_module
+from ..engine import op
+
+
+def _kept(shape, rate, rng, like):
+    """1 / (1 - rate) where kept, 0 where dropped, so that the expected value stays what it was."""
+    if not 0 <= rate < 1:
+        raise ValueError(f"a dropout rate is at least 0 and below 1; got {rate}")
+    keep = np.random.default_rng(rng).random(shape, dtype=np.float32) >= rate  # a Generator passes through default_rng
+    return array_module(like).asarray(keep.astype(like.dtype) / (1 - rate))
+
+
+@op
+def dropout(x, rate, rng):
+    """Every entry is zeroed with probability `rate`, and the others divided by 1 - rate (Srivastava et al. 2014).
+    y = x * m,  dx = dy * m. rng is a Generator, or an int: the same int gives the same mask again."""
+    m = _kept(x.shape, rate, rng, x)
+
+    def backward(dy):
+        return dy * m
+
+    return x * m, backward
+
+
+@op
+def drop_path(x, rate, rng):
+    """Dropout of whole images: x (B, ...) is what a block adds to the residual stream, and with probability `rate` an
+    image skips the block (stochastic depth, Huang et al. 2016, arXiv 1603.09382).   y = x * m,  dx = dy * m, m (B, 1, ...)."""
+    m = _kept((len(x),) + (1,) * (x.ndim - 1), rate, rng, x)
+
+    def backward(dy):
+        return dy * m
+
+    return x * m, backward

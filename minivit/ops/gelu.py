@@ -1,0 +1,79 @@
+"""The functions that bend: relu, tanh, and GELU, the one inside every MLP of the Transformer."""
+
+import math
+
+import numpy as np
+
+from ..backend import array_module, erf
+from ..engine import op
+from .kernels import gelu_exact_blocks, gelu_tanh_blocks
+
+
+@op
+def relu(x):
+    """y = max(x, 0).   dx = dy where x > 0, else 0."""
+    xp = array_module(x)
+
+    def backward(dy):
+        return dy * (x > 0)
+
+    return xp.maximum(x, 0), backward
+
+
+@op
+def tanh(x):
+    """y = tanh x.   dx = dy * (1 - y^2)."""
+    y = array_module(x).tanh(x)
+
+    def backward(dy):
+        return dy * (1 - y * y)
+
+    return y, backward
+
+
+@op
+def gelu(x, approximate=False):
+    """The Gaussian error linear unit: x times the probability that a standard normal number is below x.
+    (Hendrycks and Gimpel 2016, arXiv 1606.08415.)
+
+        y = x * P(x),   P(x) = (1 + erf(x / sqrt(2))) / 2,   p(x) = P'(x) = exp(-x^2 / 2) / sqrt(2 pi)
+
+        dx = dy * (P(x) + x * p(x))                                             by the product rule
+
+    approximate=True is the tanh form of the same paper, which the ViT paper's code uses; the two differ by up to 5e-4:
+
+        y = x * (1 + t) / 2,   t = tanh(u),   u = sqrt(2 / pi) * (x + 0.044715 x^3)
+
+        dx = dy * ((1 + t) / 2 + x * (1 - t^2) / 2 * u'),   u' = sqrt(2 / pi) * (1 + 3 * 0.044715 x^2)
+
+    Kept for backward: the slope, the bracket that multiplies dy, and not x.
+    """
+    y, slope = _kernel(x, approximate)(x)
+
+    def backward(dy):
+        return dy * slope
+
+    return y, backward
+
+
+def gelu_exact(x):
+    """(y, slope), plainly."""
+    xp = array_module(x)
+    gate = 0.5 * (1 + erf(x * math.sqrt(0.5)))
+    return x * gate, gate + x * xp.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+
+
+def gelu_tanh(x):
+    """(y, slope) of the tanh form, plainly."""
+    c, square = math.sqrt(2 / math.pi), x * x
+    t = array_module(x).tanh(x * (c * (1 + 0.044715 * square)))
+    gate = 0.5 * (1 + t)
+    return x * gate, gate + x * (0.5 * (1 - t * t)) * (c * (1 + 3 * 0.044715 * square))
+
+
+def _kernel(x, approximate):
+    """The fastest that computes x's dtype on x's device."""
+    on_host = array_module(x) is np
+    if approximate:
+        return gelu_tanh_blocks if on_host else gelu_tanh
+    return gelu_exact_blocks if on_host and x.dtype == np.float32 else gelu_exact

@@ -1,0 +1,62 @@
+"""Sum, mean and maximum over some axes. `axis=None` takes all of them; `keepdims=True` leaves each as an axis of size 1.
+
+Backward of a reduction spreads: every entry that went into a result receives that result's gradient.
+"""
+
+import math
+
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ..backend import array_module
+from ..engine import Tensor, op
+
+
+def _axes(x, axis):
+    """The reduced axes as a tuple of non-negative ints."""
+    return normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+
+
+def _kept(x, axes):
+    """The shape of the result with keepdims=True."""
+    return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+
+
+@op
+def sum(x, axis=None, keepdims=False):
+    """y = sum of x over the axes.   dx = dy, spread over them."""
+    axes = _axes(x, axis)
+
+    def backward(dy):
+        return array_module(dy).broadcast_to(dy.reshape(_kept(x, axes)), x.shape)
+
+    return x.sum(axis=axes, keepdims=keepdims), backward
+
+
+@op
+def mean(x, axis=None, keepdims=False):
+    """y = sum of x over the axes / n, for n entries in each sum.   dx = dy / n, spread over them."""
+    axes = _axes(x, axis)
+    n = math.prod(x.shape[a] for a in axes)
+
+    def backward(dy):
+        return array_module(dy).broadcast_to((dy / n).reshape(_kept(x, axes)), x.shape)
+
+    return x.mean(axis=axes, keepdims=keepdims), backward
+
+
+@op
+def max(x, axis=None, keepdims=False):
+    """y = the largest entry of x over the axes.   dx = dy at the largest entry, 0 elsewhere; k equal ones get dy / k each."""
+    axes = _axes(x, axis)
+    largest = x.max(axis=axes, keepdims=True)
+
+    def backward(dy):
+        at_largest = (x == largest).astype(x.dtype)
+        return at_largest * (dy.reshape(largest.shape) / at_largest.sum(axis=axes, keepdims=True))
+
+    return largest if keepdims else largest.squeeze(axes), backward
+
+
+Tensor.sum = lambda self, axis=None, keepdims=False: sum(self, axis=axis, keepdims=keepdims)
+Tensor.mean = lambda self, axis=None, keepdims=False: mean(self, axis=axis, keepdims=keepdims)
+Tensor.max = lambda self, axis=None, keepdims=False: max(self, axis=axis, keepdims=keepdims)
