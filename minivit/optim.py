@@ -1,0 +1,147 @@
+"""Optimizers, the learning-rate schedule, and clipping.
+
+Every parameter lives in one of two flat buffers, decayed or not, and `parameter.data` is a view into it. An update is then
+a few operations on two long arrays instead of a few hundred on short ones.
+"""
+
+import math
+
+from .backend import array_module
+
+
+class _Group:
+    """The parameters that share a weight decay, one after another in a flat buffer, with room for the optimizer's moments."""
+
+    def __init__(self, parameters, weight_decay, moments):
+        xp = array_module(parameters[0].data)
+        self.parameters, self.weight_decay = parameters, weight_decay
+        self.values = xp.concatenate([p.data.reshape(-1) for p in parameters])
+        self.moments = [xp.zeros_like(self.values) for _ in range(moments)]
+        start = 0
+        for parameter in parameters:
+            end = start + parameter.size
+            parameter.data = self.values[start:end].reshape(parameter.shape)
+            start = end
+
+    def flatten(self, gradients):
+        """The gradients of this group's parameters, one after another as in `values`."""
+        return array_module(self.values).concatenate([gradients[id(p)].reshape(-1) for p in self.parameters])
+
+
+def decays(name, parameter):
+    """Whether weight decay applies: to the weights of linear layers and convolutions, not to biases, LayerNorm, cls_token
+    and pos_embed."""
+    return name.rpartition(".")[2] == "weight" and parameter.ndim > 1
+
+
+class Optimizer:
+    """What SGD and AdamW share: the two flat buffers, clipping, and where the gradients come from.
+
+    lr may be set anew before each step, by a schedule. clip_norm, if given, bounds the gradient's global norm: all of it is
+    scaled by clip_norm / norm if its length as one vector is above clip_norm (Pascanu et al. 2013, arXiv 1211.5063).
+    """
+
+    moments = 0
+
+    def __init__(self, model, lr, weight_decay, clip_norm):
+        named = list(model.named_parameters())
+        if not named:
+            raise ValueError("this model has no parameters to optimize")
+        self.lr, self.clip_norm, self.steps = lr, clip_norm, 0
+        self.named = named
+        decayed = [p for name, p in named if decays(name, p)]
+        others = [p for name, p in named if not decays(name, p)]
+        self.groups = [_Group(ps, decay, self.moments) for ps, decay in ((decayed, weight_decay), (others, 0.0)) if ps]
+
+    def step(self, grads=None):
+        """One update, from `grads`, a list of arrays in the order of model.named_parameters(), or else from each parameter's
+        .grad. Returns the global norm of the gradient before clipping, or None without clip_norm.
+        Raises ValueError, and changes nothing, if a gradient is missing."""
+        if grads is None:
+            grads = [p.grad for _, p in self.named]
+        if len(grads) != len(self.named):
+            raise ValueError(f"step was given {len(grads)} gradients for {len(self.named)} parameters")
+        missing = [name for (name, _), g in zip(self.named, grads, strict=True) if g is None]
+        if missing:
+            some = ", ".join(missing[:3] + ["..."] * (len(missing) > 3))
+            raise ValueError(f"no gradient for {some}: call loss.backward() first, or pass a list of gradients")
+        by_parameter = {id(p): g for (_, p), g in zip(self.named, grads, strict=True)}
+        flat = [group.flatten(by_parameter) for group in self.groups]
+        norm = None
+        if self.clip_norm:
+            norm = math.sqrt(sum(float(g @ g) for g in flat))
+            if norm > self.clip_norm:
+                for g in flat:
+                    g *= self.clip_norm / norm
+        self.steps += 1
+        for group, g in zip(self.groups, flat, strict=True):
+            self._update(group, g)
+        return norm
+
+    def finite(self):
+        """Whether every weight is a number."""
+        return all(bool(array_module(group.values).isfinite(group.values).all()) for group in self.groups)
+
+    def zero_grad(self):
+        """Forgets every parameter's .grad; without it, the next backward() adds to them."""
+        for _, parameter in self.named:
+            parameter.grad = None
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum: m = momentum * m + g + decay * w,  w = w - lr * m."""
+
+    moments = 1
+
+    def __init__(self, model, lr, momentum=0.0, weight_decay=0.0, clip_norm=None):
+        super().__init__(model, lr, weight_decay, clip_norm)
+        self.momentum = momentum
+
+    def _update(self, group, g):
+        (m,) = group.moments
+        if group.weight_decay:
+            g += group.weight_decay * group.values
+        m *= self.momentum
+        m += g
+        group.values -= self.lr * m
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2), at step t:
+
+    m = b1 m + (1 - b1) g           mhat = m / (1 - b1^t)
+    v = b2 v + (1 - b2) g^2         vhat = v / (1 - b2^t)
+    w = w - lr * (mhat / (sqrt(vhat) + eps) + decay * w)
+    """
+
+    moments = 2
+
+    def __init__(self, model, lr=1e-3, betas=(0.9, 0.999), weight_decay=0.01, eps=1e-8, clip_norm=None):
+        super().__init__(model, lr, weight_decay, clip_norm)
+        self.betas, self.eps = betas, eps
+
+    def _update(self, group, g):
+        xp = array_module(g)
+        (m, v), (b1, b2) = group.moments, self.betas
+        if group.weight_decay:
+            group.values *= 1 - self.lr * group.weight_decay
+        m *= b1
+        m += (1 - b1) * g
+        v *= b2
+        g *= g
+        v += (1 - b2) * g
+        denominator = xp.sqrt(v, out=g)
+        denominator /= math.sqrt(1 - b2**self.steps)
+        denominator += self.eps
+        xp.divide(m, denominator, out=denominator)
+        denominator *= self.lr / (1 - b1**self.steps)
+        group.values -= denominator
+
+
+def warmup_cosine(step, total, peak, warmup, floor=0.0):
+    """The learning rate of step 0 ... total - 1: linear from peak / warmup to peak in `warmup` steps, then half a cosine
+    down to `floor` at the last. (Loshchilov and Hutter 2017, arXiv 1608.03983.)"""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / max(1, total - 1 - warmup)
+    return floor + (peak - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

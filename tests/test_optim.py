@@ -1,0 +1,213 @@
+"""Optimizers against a plain loop over the parameters, one entry of a list at a time."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from minivit import gradients, ops, optim
+
+from .plain import small_vit
+
+NOT_DECAYED = ("bias", "cls_token", "pos_embed", "norm1.weight", "norm2.weight", "norm.weight")
+
+
+@pytest.fixture
+def model(rng):
+    return small_vit(rng, depth=1, representation_size=7)
+
+
+def random_gradients(model, rng):
+    return [rng.standard_normal(p.shape).astype(p.dtype) for p in model.parameters()]
+
+
+def decay_of(name, weight_decay):
+    return 0.0 if name.endswith(NOT_DECAYED) else weight_decay
+
+
+def clipped(grads, clip_norm):
+    norm = math.sqrt(sum(float((g * g).sum()) for g in grads))
+    return [g * (clip_norm / norm) if clip_norm and norm > clip_norm else g for g in grads], norm
+
+
+def adamw_loop(weights, history, lr, betas, weight_decay, eps, clip_norm=None):
+    """AdamW as in algorithm 2 of the paper, on a dictionary of arrays."""
+    (b1, b2), weights = betas, {name: w.copy() for name, w in weights.items()}
+    m, v = ({name: np.zeros_like(w) for name, w in weights.items()} for _ in range(2))
+    for t, grads in enumerate(history, start=1):
+        grads, _ = clipped(grads, clip_norm)
+        for (name, w), g in zip(weights.items(), grads, strict=True):
+            m[name] = b1 * m[name] + (1 - b1) * g
+            v[name] = b2 * v[name] + (1 - b2) * g * g
+            step = (m[name] / (1 - b1**t)) / (np.sqrt(v[name] / (1 - b2**t)) + eps)
+            weights[name] = w - lr * (step + decay_of(name, weight_decay) * w)
+    return weights
+
+
+def sgd_loop(weights, history, lr, momentum, weight_decay, clip_norm=None):
+    weights = {name: w.copy() for name, w in weights.items()}
+    m = {name: np.zeros_like(w) for name, w in weights.items()}
+    for grads in history:
+        grads, _ = clipped(grads, clip_norm)
+        for (name, w), g in zip(weights.items(), grads, strict=True):
+            m[name] = momentum * m[name] + g + decay_of(name, weight_decay) * w
+            weights[name] = w - lr * m[name]
+    return weights
+
+
+def assert_same_weights(model, expected):
+    for name, parameter in model.named_parameters():
+        np.testing.assert_allclose(parameter.data, expected[name], rtol=1e-11, atol=1e-13, err_msg=name)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0, 1e6])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+def test_adamw_against_a_plain_loop(weight_decay, clip_norm, model, rng):
+    settings = dict(lr=0.01, betas=(0.8, 0.95), weight_decay=weight_decay, eps=1e-4, clip_norm=clip_norm)
+    history = [random_gradients(model, rng) for _ in range(5)]
+    expected = adamw_loop(model.state_dict(), history, **settings)
+    optimizer = optim.AdamW(model, **settings)
+    for grads in history:
+        optimizer.step(grads)
+    assert_same_weights(model, expected)
+
+
+@pytest.mark.parametrize("momentum, weight_decay, clip_norm", [(0.0, 0.0, None), (0.9, 0.0, None), (0.9, 0.3, 1.0)])
+def test_sgd_against_a_plain_loop(momentum, weight_decay, clip_norm, model, rng):
+    settings = dict(lr=0.1, momentum=momentum, weight_decay=weight_decay, clip_norm=clip_norm)
+    history = [random_gradients(model, rng) for _ in range(4)]
+    expected = sgd_loop(model.state_dict(), history, **settings)
+    optimizer = optim.SGD(model, **settings)
+    for grads in history:
+        optimizer.step(grads)
+    assert_same_weights(model, expected)
+
+
+@pytest.mark.parametrize("kind", [optim.AdamW, optim.SGD])
+def test_without_a_gradient_only_the_decayed_weights_shrink(kind, model):
+    before = model.state_dict()
+    kind(model, lr=0.1, weight_decay=0.5).step([np.zeros(p.shape, p.dtype) for p in model.parameters()])
+    shrunk = {name for name, p in model.named_parameters() if not np.array_equal(p.data, before[name])}
+    linears = ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"]
+    assert shrunk == {f"blocks.0.{n}.weight" for n in linears} | {"patch_embed.weight", "pre_logits.weight", "head.weight"}
+    for name in shrunk:
+        np.testing.assert_allclose(dict(model.named_parameters())[name].data, 0.95 * before[name])
+
+
+def test_the_kernels_of_a_convolutional_stem_are_decayed_and_their_biases_not(rng):
+    model = small_vit(rng, stem="conv", image_size=(8, 4), patch_size=4)
+    decayed = {name for name, p in model.named_parameters() if optim.decays(name, p)}
+    assert {"stem.convs.0.weight", "stem.convs.2.weight"} <= decayed
+    assert not [name for name in decayed if name.endswith(NOT_DECAYED)]
+
+
+def test_parameters_keep_their_values_and_become_views_that_stay_views(model, rng):
+    before = model.state_dict()
+    optimizer = optim.AdamW(model)
+    buffers = [group.values for group in optimizer.groups]
+    assert len(buffers) == 2
+    assert sum(buffer.size for buffer in buffers) == model.num_parameters()
+    for _ in range(2):
+        for name, parameter in model.named_parameters():
+            assert sum(np.shares_memory(parameter.data, buffer) for buffer in buffers) == 1
+            assert parameter.shape == before[name].shape
+        if optimizer.steps == 0:
+            assert all(np.array_equal(p.data, before[name]) for name, p in model.named_parameters())
+            optimizer.step(random_gradients(model, rng))
+    model.load_state_dict(before)
+    assert all(np.shares_memory(p.data, buffers[0]) or np.shares_memory(p.data, buffers[1]) for p in model.parameters())
+
+
+def test_a_state_loaded_after_the_optimizer_was_made_is_what_it_goes_on_from(model, rng):
+    optimizer, grads = optim.SGD(model, lr=0.1), random_gradients(model, rng)
+    state = {name: rng.standard_normal(w.shape) for name, w in model.state_dict().items()}
+    model.load_state_dict(state)
+    optimizer.step(grads)
+    assert_same_weights(model, sgd_loop(state, [grads], 0.1, 0.0, 0.0))
+
+
+def test_step_takes_the_gradients_from_grad_or_from_a_list(rng):
+    images, labels = rng.standard_normal((3, 6, 9, 2)), np.array([4, 0, 2])
+    models = [small_vit(np.random.default_rng(5)) for _ in range(2)]
+    loss = [ops.cross_entropy(model(images), labels) for model in models]
+    first, second = (optim.AdamW(model) for model in models)
+    loss[0].backward()
+    first.step()
+    second.step(gradients(loss[1], models[1].parameters()))
+    assert all(np.array_equal(a.data, b.data) for a, b in zip(models[0].parameters(), models[1].parameters(), strict=True))
+
+
+def test_step_does_not_write_into_the_gradients_it_was_given(model, rng):
+    grads = random_gradients(model, rng)
+    for g in grads:
+        g.setflags(write=False)
+    optim.AdamW(model, weight_decay=0.1, clip_norm=0.5).step(grads)
+    optim.SGD(model, lr=0.1, weight_decay=0.1, clip_norm=0.5).step(grads)
+
+
+def test_step_returns_the_norm_before_clipping(model, rng):
+    grads = random_gradients(model, rng)
+    norm = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    assert optim.SGD(model, lr=0.1, clip_norm=1.0).step(grads) == pytest.approx(norm)
+    assert optim.SGD(model, lr=0.1, clip_norm=1e9).step(grads) == pytest.approx(norm)
+    assert optim.SGD(model, lr=0.1).step(grads) is None
+
+
+def test_zero_grad_forgets(model):
+    for parameter in model.parameters():
+        parameter.grad = np.ones(parameter.shape)
+    optim.SGD(model, lr=0.1).zero_grad()
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("how", ["grad", "list"])
+def test_a_missing_gradient_is_named_and_nothing_changes(how, model, rng):
+    optimizer, before = optim.AdamW(model), model.state_dict()
+    grads = random_gradients(model, rng)
+    missing = [name for name, _ in model.named_parameters()].index("head.bias")
+    grads[missing] = None
+    for parameter, g in zip(model.parameters(), grads, strict=True):
+        parameter.grad = g
+    with pytest.raises(ValueError, match=r"head\.bias"):
+        optimizer.step(grads if how == "list" else None)
+    assert optimizer.steps == 0
+    assert all(np.array_equal(p.data, before[name]) for name, p in model.named_parameters())
+
+
+def test_too_few_gradients_are_an_error_that_counts(model, rng):
+    count = len(model.parameters())
+    with pytest.raises(ValueError, match=f"{count - 1}.*{count}"):
+        optim.AdamW(model).step(random_gradients(model, rng)[1:])
+
+
+def test_float32_stays_float32(rng):
+    model = small_vit(rng, dtype=np.float32)
+    optim.AdamW(model, clip_norm=1.0).step(random_gradients(model, rng))
+    assert {p.dtype for p in model.parameters()} == {np.dtype(np.float32)}
+
+
+# The schedule
+
+
+def test_the_schedule_at_its_endpoints():
+    rates = [optim.warmup_cosine(step, total=20, peak=2.0, warmup=5, floor=0.1) for step in range(20)]
+    assert rates[:5] == pytest.approx([0.4, 0.8, 1.2, 1.6, 2.0])
+    assert rates[5] == pytest.approx(2.0)
+    assert rates[19] == pytest.approx(0.1)
+    assert rates[12] == pytest.approx((2.0 + 0.1) / 2)
+    assert all(a > b for a, b in itertools.pairwise(rates[5:]))
+
+
+def test_without_warmup_the_schedule_starts_at_its_peak():
+    assert optim.warmup_cosine(0, total=10, peak=3.0, warmup=0) == 3.0
+
+
+def test_after_the_last_step_the_rate_stays_at_the_floor():
+    assert optim.warmup_cosine(50, total=10, peak=3.0, warmup=2, floor=0.5) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("total, warmup", [(1, 0), (1, 1), (5, 5), (5, 9)])
+def test_short_trainings_have_rates_too(total, warmup):
+    rates = [optim.warmup_cosine(step, total, 1.0, warmup) for step in range(total)]
+    assert all(0 < rate <= 1 for rate in rates)
