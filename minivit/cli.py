@@ -1,0 +1,218 @@
+"""python -m minivit train | evaluate | predict | info"""
+
+import argparse
+import os
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+
+from . import __version__
+from .backend import gpu_status
+from .checkpoint import load_model
+from .configs import load_config, model_config, names, recipe
+from .data import load
+from .engine import no_grad
+from .train import accuracy, predict
+from .vit import PRESETS, ViT, ViTConfig
+
+
+def main(argv=None):
+    """Runs one command; returns the exit code: 0, 2 for a mistake of the user's (a sentence says which), 130 for Ctrl-C."""
+    arguments = parser().parse_args(argv)
+    try:
+        arguments.command(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough: python -m minivit info | head -1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (ValueError, OSError) as error:
+        print(f"minivit: {error}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"minivit: not enough memory: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("minivit: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a mistake, and no usage in front of it."""
+
+    def error(self, message):
+        self.exit(2, f"minivit: {message}; see {self.prog} --help\n")
+
+
+def parser():
+    top = _Parser(
+        prog="python -m minivit",
+        description="A Vision Transformer written by hand: train it, test it, try it on a picture, look inside.",
+        epilog="Start with: python -m minivit train      Each command explains itself: python -m minivit train --help",
+    )
+    top.add_argument("--version", action="version", version=f"minivit {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    p = commands.add_parser("train", help="train a ViT on handwritten digits, in about a minute", description=_train.__doc__)
+    p.add_argument(
+        "--config",
+        default="digits",
+        metavar="NAME",
+        help=f"a preset ({', '.join(names())}) or a TOML file; default: digits",
+    )
+    p.add_argument("--epochs", type=int, metavar="N", help="passes over the training images; default: the preset's")
+    p.add_argument("--lr", type=float, metavar="X", help="peak learning rate; default: the preset's")
+    p.add_argument("--batch-size", type=int, metavar="N", help="images a step; default: the preset's")
+    p.add_argument("--seed", type=int, metavar="N", help="of everything random; the same seed gives the same numbers; default: 0")
+    p.add_argument("--out", metavar="FOLDER", help="where the results go; default: runs/NAME. An earlier folder is renamed")
+    _add_machine(p)
+    p.set_defaults(command=_train)
+
+    p = commands.add_parser("evaluate", help="test a trained model, class by class", description=_evaluate.__doc__)
+    _add_model(p)
+    p.add_argument("--threads", type=int, metavar="N", help="default: one a core")
+    p.set_defaults(command=_evaluate)
+
+    p = commands.add_parser("predict", help="what a trained model says to your pictures", description=_predict.__doc__)
+    p.add_argument("images", nargs="+", metavar="IMAGE", help="image files: PNG, JPEG, ...")
+    _add_model(p)
+    p.set_defaults(command=_predict)
+
+    p = commands.add_parser(
+        "info", help="the paper's models: sizes, cost, and the shape after every stage", description=_info.__doc__
+    )
+    p.add_argument("preset", nargs="?", metavar="PRESET", help=f"one of {', '.join(PRESETS)}; without it: the table of all")
+    p.set_defaults(command=_info)
+    return top
+
+
+def _add_model(p):
+    p.add_argument("--model", default="runs/digits", metavar="RUN", help="a run's folder or a model.npz; default: runs/digits")
+
+
+def _add_machine(p):
+    p.add_argument("--threads", type=int, metavar="N", help="default: one a core; the numbers are the same for any N")
+    p.add_argument(
+        "--device",
+        choices=("auto", "cpu", "gpu"),
+        default="auto",
+        help="auto takes a GPU if one is usable; default: auto",
+    )
+
+
+def _device(choice):
+    usable, reason = gpu_status() if choice != "cpu" else (False, "")
+    if choice == "gpu" and not usable:
+        raise ValueError(reason)
+    return "gpu" if usable else "cpu"
+
+
+def _model(path):
+    path = Path(path)
+    model, about = load_model(path / "model.npz" if path.is_dir() or not path.suffix else path)
+    missing = [name for name in ("data", "classes", "mean", "std") if name not in about]
+    if missing or len(about["classes"]) != model.config.classes:
+        raise ValueError(
+            f"{path} does not say what it was trained on ({', '.join(missing) or 'too few classes'}): train it with this command"
+        )
+    return model, about
+
+
+def _train(arguments):
+    """Trains a Vision Transformer and leaves its weights, figures and numbers in a folder. Ctrl-C stops it and keeps the last
+    complete epoch."""
+    from .run import train_run
+
+    if arguments.threads is not None and arguments.threads < 1:
+        raise ValueError(f"threads is {arguments.threads}; it must be at least 1")
+    config = load_config(arguments.config)
+    given = {name: getattr(arguments, name) for name in ("epochs", "lr", "batch_size", "seed")}
+    dataset = load(config["data"])
+    train_run(
+        dataset,
+        model_config(config["model"], dataset),
+        recipe(config["recipe"] | {name: value for name, value in given.items() if value is not None}),
+        Path(arguments.out or f"runs/{Path(arguments.config).stem}"),
+        threads=arguments.threads,
+        device=_device(arguments.device),
+    )
+
+
+def _evaluate(arguments):
+    """Tests a trained model on the test images of the data that it was trained on."""
+    model, about = _model(arguments.model)
+    dataset = load(about["data"])
+    if about["classes"] != list(dataset.classes):
+        raise ValueError(
+            f"{arguments.model} knows the classes {', '.join(about['classes'][:12])}, which are not those of {dataset.name}: "
+            "evaluate another model"
+        )
+    labels = dataset.test_labels
+    logits = predict(model, dataset.normalise(dataset.test_images), threads=arguments.threads)
+    predicted = logits.argmax(axis=1)
+    print(f"{arguments.model}: {model.num_parameters():,} parameters, {len(labels)} test images of {dataset.name}\n")
+    print("class     right             most often taken for")
+    for i, name in enumerate(dataset.classes):
+        of_class = predicted[labels == i]
+        wrong = np.bincount(of_class[of_class != i], minlength=len(dataset.classes))
+        taken = f"{dataset.classes[wrong.argmax()]} ({wrong.max()} times)" if wrong.any() else ""
+        share = f"{100 * (of_class == i).mean():.1f} %" if len(of_class) else "none to test"
+        print(f"{name:8}  {(of_class == i).sum():3} of {len(of_class):3}  {share:>8}  {taken}".rstrip())
+    print(f"\ntest accuracy {100 * accuracy(logits, labels):.1f} %")
+
+
+def _predict(arguments):
+    """What a trained model says to image files of any size: turned to grey if the model reads grey, inverted if dark on light
+    (the digits are light on dark), and resized."""
+    from .pictures import read_image, sketch
+
+    model, about = _model(arguments.model)
+    images = [read_image(path, model.config) for path in arguments.images]
+    for path, (image, notes) in zip(arguments.images, images, strict=True):
+        from .data.datasets import normalise
+        from .ops import softmax
+
+        logits = predict(model, normalise(image[None], about["mean"], about["std"]))
+        probabilities = softmax.forward(logits)[0][0]
+        print(f"{path}: {about['classes'][probabilities.argmax()]}   ({', '.join(notes)})")
+        for line in sketch(image):
+            print(f"    {line}")
+        for i in np.argsort(-probabilities)[:5]:
+            print(f"  {about['classes'][i]:>10}  {100 * probabilities[i]:5.1f} %  {'#' * round(40 * probabilities[i])}".rstrip())
+
+
+def _info(arguments):
+    """The models of the paper with exact parameters and multiply-adds; for one of them, the shape after every stage of a real
+    forward pass on one 224 x 224 image, with time and memory."""
+    if arguments.preset is None:
+        print("at 224 x 224 pixels, 3 channels, 1000 classes; multiply-adds are for one image, FLOPs are twice that\n")
+        print("model   tokens  blocks  width    MLP  heads   parameters  multiply-adds")
+        for name in PRESETS:
+            c = ViTConfig.preset(name)
+            print(
+                f"{name:6}  {c.tokens:6}  {c.depth:6}  {c.dim:5}  {c.mlp_dim:5}  {c.heads:5}  {c.num_parameters():11,}  "
+                f"{c.multiply_adds() / 1e9:11.3f} G"
+            )
+        print("\none of them, stage by stage: python -m minivit info B/16")
+        return
+    config = ViTConfig.preset(arguments.preset)
+    print(f"{arguments.preset}: drawing {config.num_parameters():,} random weights ...", flush=True)
+    tracemalloc.start()
+    model = ViT(config, np.random.default_rng(0)).eval()
+    weights, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    image = np.random.default_rng(1).standard_normal((1, *config.image_size, config.channels), dtype=np.float32)
+    started = time.perf_counter()
+    print("\nstage           shape               seconds")
+    with no_grad():
+        for name, x in model.stages(image):
+            print(f"{name:14}  {' x '.join(map(str, x.shape[1:])):18}  {time.perf_counter() - started:7.3f}")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    print(
+        f"\n{config.multiply_adds() / 1e9:.3f} G multiply-adds; {weights / 1e6:,.0f} MB of weights, "
+        f"{(peak - weights) / 1e6:,.0f} MB more at the peak"
+    )

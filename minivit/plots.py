@@ -1,0 +1,127 @@
+"""Every figure. Colours are told apart by the colour-blind and in grey print; nothing else imports matplotlib."""
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+
+from .files import replacing
+
+matplotlib.use("Agg")  # files only: works without a screen
+
+BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe and Ito's colours
+STYLE = {
+    "figure.dpi": 130,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": "medium",
+    "font.size": 10,
+}
+
+
+def save(figure, path):
+    """Writes the figure and closes it."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary)
+    plt.close(figure)
+
+
+def _short(name, length):
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def _show(axis, image):
+    """An image (H, W, C) of any number range: grey for one channel."""
+    image = np.asarray(image, dtype=np.float64)
+    image = (image - image.min()) / max(image.max() - image.min(), 1e-12)
+    axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
+    axis.set_axis_off()
+
+
+@matplotlib.rc_context(STYLE)
+def learning_curves(rows, test_accuracy):
+    """Loss and accuracy on the training images by epoch, and the one test result. rows: the rows of metrics.csv."""
+    epochs = [row["epoch"] for row in rows]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+    marker = "o" if len(rows) == 1 else None  # one point makes no line
+    left.plot(epochs, [row["loss"] for row in rows], color=BLUE, marker=marker)
+    left.set(
+        title="training loss (augmented images, smoothed labels)",
+        xlabel="epoch",
+        ylabel="cross-entropy",
+        ylim=(0, None),
+    )
+    right.plot(
+        epochs, [100 * row["accuracy"] for row in rows], color=BLUE, marker=marker, label="training images, while learning"
+    )
+    right.axhline(
+        100 * test_accuracy, color=ORANGE, linestyle="--", label=f"test images, at the end: {100 * test_accuracy:.1f} %"
+    )
+    right.set(title="accuracy", xlabel="epoch", ylabel="%", ylim=(0, 102))
+    right.legend(loc="lower right", frameon=False)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def confusion_matrix(labels, predicted, classes):
+    """How often each class (row) was taken for each other (column)."""
+    counts = np.zeros((len(classes), len(classes)), dtype=int)
+    np.add.at(counts, (labels, predicted), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    names = [_short(name, 16) for name in classes]
+    size = 2.2 + 0.36 * len(names) + 0.08 * max(map(len, names))
+    figure, axis = plt.subplots(figsize=(size, size))
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i, j in np.argwhere(counts):
+        axis.text(j, i, counts[i, j], ha="center", va="center", fontsize=8, color="white" if shares[i, j] > 0.5 else "black")
+    ticks = range(len(classes))
+    axis.set_xticks(ticks, names, rotation=90 if max(map(len, names)) > 2 else 0)
+    axis.set_yticks(ticks, names)
+    axis.spines[:].set_visible(True)
+    axis.set(title=f"{np.trace(counts)} of {len(labels)} test images right", xlabel="the model said", ylabel="it was")
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def predictions(images, labels, probabilities, classes, count=24):
+    """Test images with what the model said and how sure it was: the wrong ones first, the surest of them leading."""
+    predicted = probabilities.argmax(axis=1)
+    sure = probabilities.max(axis=1)
+    order = np.lexsort((-sure, predicted == labels))[:count]
+    columns = min(8, len(order))
+    names = [_short(name, 9) for name in classes]
+    rows = -(-len(order) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(max(3.0, 1.25 * columns), 1.62 * rows + 0.6), squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, i in zip(axes.flat, order, strict=False):
+        _show(axis, images[i])
+        wrong = predicted[i] != labels[i]
+        said = f"{names[predicted[i]]}  {100 * sure[i]:.0f} %"
+        axis.set_title(
+            f"NO: {said}\nit is {names[labels[i]]}" if wrong else f"{said}\n",
+            fontsize=8,
+            color=ORANGE if wrong else "black",
+        )
+    mistakes = int((predicted != labels).sum())
+    figure.suptitle(f"test images, the mistakes first ({mistakes})" if mistakes else "test images, all right", fontsize=11)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def class_token_attention(images, attention, grid, titles):
+    """Where the class token looks, head by head in the last block: a row an image. images (n, H, W, C), attention
+    (n, h, T, T) with the class token first, grid (rows, columns) of the patches."""
+    count, heads = attention.shape[:2]
+    figure, axes = plt.subplots(count, heads + 1, figsize=(max(4.0, 1.35 * (heads + 1) + 0.6), 1.35 * count + 0.7), squeeze=False)
+    brightest = attention[:, :, 0, 1:].max()
+    for image, weights, title, row in zip(images, attention, titles, axes, strict=True):
+        _show(row[0], image)
+        row[0].set_title(_short(title, 14), fontsize=9)
+        for head, axis in enumerate(row[1:]):
+            maps = axis.imshow(weights[head, 0, 1:].reshape(grid), cmap="viridis", vmin=0, vmax=brightest)
+            axis.set_axis_off()
+            axis.set_title(f"head {head + 1}", fontsize=9)
+    figure.colorbar(maps, ax=axes, shrink=0.6, label="share of the attention")
+    figure.suptitle("where the class token looks (last block)", fontsize=11)
+    return figure

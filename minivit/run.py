@@ -1,0 +1,180 @@
+"""One training run as a person meets it: a progress bar, a folder of results, a summary."""
+
+import csv
+import json
+import os
+import platform
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from . import __version__
+from .backend import to_host
+from .checkpoint import save_model
+from .files import replacing
+from .ops import softmax
+from .train import accuracy, predict, train
+from .vit import ViT
+
+
+class RunFolder:
+    """runs/NAME. An earlier folder of that name is renamed to NAME-1, NAME-2, ...; this happens at the first write, so that
+    a run that never completes an epoch leaves everything as it was."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.ready = False
+        if self.path.name in ("", ".."):
+            raise ValueError(
+                f"{str(path)!r} cannot be the folder of a run, since an earlier one is renamed: name a new one, like runs/digits"
+            )
+
+    def __truediv__(self, name):
+        if not self.ready:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(self.path):
+                number = 1
+                while os.path.lexists(older := self.path.with_name(f"{self.path.name}-{number}")):
+                    number += 1
+                self.path.rename(older)
+                print(f"the earlier {self.path} is now {older}")
+            self.path.mkdir()
+            self.ready = True
+        return self.path / name
+
+    def write_json(self, name, value):
+        with replacing(self / name) as temporary:
+            temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+    def write_csv(self, name, rows):
+        with replacing(self / name) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def train_run(dataset, config, recipe, path, threads=None, device="cpu"):
+    """Trains a ViT, leaves its folder, prints the summary, and returns the test accuracy.
+
+    Ctrl-C ends the training and keeps the last complete epoch. Raises ValueError if the loss stops being a number, after
+    saving the last complete epoch."""
+    model = ViT(config, np.random.default_rng(recipe.seed)).to(device)
+    folder = RunFolder(path)
+    about = {"data": dataset.name, "classes": dataset.classes, "mean": dataset.mean, "std": dataset.std}
+    count = len(dataset.train_images)
+    size = " x ".join(map(str, config.image_size))
+    print(f"{dataset.name}: {count:,} training and {len(dataset.test_images):,} test images, {size}, {config.classes} classes")
+    print(
+        f"ViT: {config.tokens} tokens of width {config.dim}, {config.depth} blocks, {config.heads} heads, "
+        f"{model.num_parameters():,} parameters"
+    )
+
+    def write():
+        if not (folder / "config.json").exists():
+            folder.write_json("config.json", _description(about, config, recipe))
+        save_model(folder / "model.npz", model, about)
+        folder.write_csv("metrics.csv", rows)
+
+    rows, good, started = [], None, time.perf_counter()
+    bar = tqdm(total=recipe.epochs * count, unit=" images", unit_scale=True, disable=None, dynamic_ncols=True, leave=False)
+    stopped = None
+    try:
+        with bar:
+            for progress in train(model, dataset, recipe, threads):
+                _show(bar, progress, recipe.epochs, count)
+                if progress.complete:
+                    good, rows = model.state_dict(), [*rows, _row(progress, time.perf_counter() - started)]
+                    write()
+    except KeyboardInterrupt:
+        stopped = f"stopped by Ctrl-C: the model is that of epoch {len(rows)} of {recipe.epochs}"
+    except ValueError as error:
+        kept = f"{folder.path / 'model.npz'} holds epoch {len(rows)}" if rows else "no epoch was complete, so nothing was written"
+        raise ValueError(f"{error}; {kept}") from None
+    seconds = time.perf_counter() - started
+    if stopped:
+        print(stopped if rows else "stopped by Ctrl-C before the first epoch was complete: nothing was written")
+    if not rows:
+        return None
+    model.load_state_dict(good)
+    if stopped:
+        write()  # Ctrl-C may have come between two files
+    result = _report(model.eval(), dataset, rows, folder)
+    _summary(result, folder, rows, seconds, count)
+    return result
+
+
+def _show(bar, progress, epochs, count):
+    """The live line; without a terminal, a line of its own every tenth of the epochs."""
+    bar.set_description(f"epoch {progress.epoch}/{epochs}", refresh=False)
+    bar.set_postfix_str(f"loss {progress.loss:.3f}, accuracy {100 * progress.accuracy:.1f} %", refresh=False)
+    done = (progress.epoch - 1) * count + progress.fraction * count
+    bar.update(round(done) - bar.n)
+    if bar.disable and progress.complete and (progress.epoch % max(1, epochs // 10) == 0 or progress.epoch == 1):
+        print(
+            f"epoch {progress.epoch}/{epochs}  loss {progress.loss:.3f}  accuracy {100 * progress.accuracy:.1f} %  "
+            f"{progress.images_per_second:,.0f} images/s",
+            flush=True,
+        )
+
+
+def _row(progress, seconds):
+    return {
+        "epoch": progress.epoch,
+        "step": progress.step,
+        "lr": f"{progress.lr:.6g}",
+        "loss": round(progress.loss, 6),
+        "accuracy": round(progress.accuracy, 6),
+        "images_per_second": round(progress.images_per_second, 1),
+        "seconds": round(seconds, 3),
+    }
+
+
+def _description(about, config, recipe):
+    environment = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}
+    return {**about, "model": asdict(config), "recipe": asdict(recipe), "environment": environment}
+
+
+def _report(model, dataset, rows, folder):
+    """The test accuracy, and the figures in the folder."""
+    from . import plots  # matplotlib takes half a second to import: only when it is needed
+
+    images, labels = dataset.normalise(dataset.test_images), dataset.test_labels
+    logits = predict(model, images)
+    result = accuracy(logits, labels)
+    probabilities = softmax.forward(logits)[0]
+    predicted = probabilities.argmax(axis=1)
+    plots.save(plots.learning_curves(rows, result), folder / "learning_curves.png")
+    plots.save(plots.confusion_matrix(labels, predicted, dataset.classes), folder / "confusion_matrix.png")
+    plots.save(plots.predictions(dataset.test_images, labels, probabilities, dataset.classes), folder / "predictions.png")
+    if model.config.pool == "cls":
+        some = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)[:5]]
+        _, attention = model(images[some], return_attention=True)
+        titles = [f"said {dataset.classes[predicted[i]]}" for i in some]
+        figure = plots.class_token_attention(dataset.test_images[some], to_host(attention[-1]), model.config.grid, titles)
+        plots.save(figure, folder / "attention.png")
+    return result
+
+
+def _summary(result, folder, rows, seconds, count):
+    print(f"trained {len(rows)} epochs in {seconds:.0f} s, {len(rows) * count / seconds:,.0f} images/s")
+    print(f"test accuracy {100 * result:.1f} %")
+    print(f"\n{folder.path}/ has")
+    for name, what in (
+        ("learning_curves.png", "loss and accuracy by epoch"),
+        ("confusion_matrix.png", "what was taken for what"),
+        ("predictions.png", "test images, the mistakes first"),
+        ("attention.png", "where the class token looks"),
+        ("model.npz", "the weights, for evaluate and predict"),
+        ("metrics.csv", "the figures of every epoch"),
+        ("config.json", "everything needed to train it again"),
+    ):
+        if (folder / name).exists():
+            print(f"  {name:22}{what}")
+    print("\ntry next")
+    print(f"  python -m minivit evaluate --model {folder.path}     class by class")
+    print(f"  python -m minivit predict IMAGE.png --model {folder.path}     your own handwriting")
+    print("  python -m minivit train --config digits-conv     the hybrid, with convolutions in front")
+    print("  python -m minivit info B/16     the paper's model, stage by stage")
