@@ -1,0 +1,82 @@
+"""How well a preset does: python -m benchmarks.accuracy --config digits
+
+Trains once for each seed and tests on the test images; --folds instead cross-validates on the training images alone, which
+is how a preset's settings are chosen. Prints a table and writes benchmarks/results/accuracy-NAME.json.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from minivit.configs import load_config, model_config, recipe
+from minivit.data import load
+from minivit.files import replacing
+from minivit.train import accuracy, predict, train
+from minivit.vit import ViT
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def folds(dataset, count):
+    """`count` data sets: in each, one part of the training images, with every class's share, plays the test images."""
+    labels = dataset.train_labels
+    fold = np.empty(len(labels), dtype=int)
+    rng = np.random.default_rng(0)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        fold[members] = np.arange(len(members)) % count
+    for i in range(count):
+        held_out = fold == i
+        yield replace(
+            dataset,
+            train_images=dataset.train_images[~held_out],
+            train_labels=labels[~held_out],
+            test_images=dataset.train_images[held_out],
+            test_labels=labels[held_out],
+        )
+
+
+def one_run(dataset, settings, seed):
+    """{"seed", "accuracy", "seconds"} of one training from scratch."""
+    rules = recipe(settings["recipe"] | {"seed": seed})
+    model = ViT(model_config(settings["model"], dataset), np.random.default_rng(seed))
+    started = time.perf_counter()
+    for _ in train(model, dataset, rules):
+        pass
+    seconds = time.perf_counter() - started
+    result = accuracy(predict(model, dataset.normalise(dataset.test_images)), dataset.test_labels)
+    return {"seed": seed, "accuracy": round(100 * result, 2), "seconds": round(seconds, 1)}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__.partition("\n")[0])
+    parser.add_argument("--config", default="digits", metavar="NAME", help="a preset or a TOML file; default: digits")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many seeds, from 0; default: 5")
+    parser.add_argument("--folds", type=int, metavar="N", help="cross-validate on the training images in N folds instead")
+    arguments = parser.parse_args()
+    settings = load_config(arguments.config)
+    dataset = load(settings["data"])
+    jobs = enumerate(folds(dataset, arguments.folds)) if arguments.folds else ((seed, dataset) for seed in range(arguments.seeds))
+    name = Path(arguments.config).stem
+    what = "fold" if arguments.folds else "seed"
+    print(f"{name}: {what}, accuracy, time")
+    runs = []
+    for seed, data in jobs:
+        runs.append(one_run(data, settings, seed))
+        print(f"  {what} {seed}   {runs[-1]['accuracy']:.2f} %   {runs[-1]['seconds']:.1f} s", flush=True)
+    found = [run["accuracy"] for run in runs]
+    print(f"  mean {statistics.mean(found):.2f} %, standard deviation {statistics.pstdev(found):.2f}")
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"accuracy-{name}{'-folds' if arguments.folds else ''}.json"
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({"config": settings, "runs": runs, "mean": statistics.mean(found)}, indent=1) + "\n")
+    print(f"  written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+
+
+if __name__ == "__main__":
+    main()

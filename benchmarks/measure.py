@@ -1,0 +1,93 @@
+"""Peers side by side: each in a process of its own, taking turns, so that a slow minute of the machine slows them all."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+REFERENCE = {
+    "image": 28,
+    "patch": 4,
+    "channels": 1,
+    "classes": 10,
+    "dim": 64,
+    "depth": 4,
+    "heads": 4,
+    "mlp_dim": 256,
+    "batch": 128,
+    "gelu": "tanh",
+    "task": "train",
+}
+
+
+def config_of(**changes):
+    """The reference model with changes, and the number of tokens that follows."""
+    config = REFERENCE | changes
+    return config | {"tokens": (config["image"] // config["patch"]) ** 2 + 1}
+
+
+class Worker:
+    """One peer's process; `failed` says why there is none."""
+
+    def __init__(self, peer, config, threads):
+        self.peer = peer
+        limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        if peer == "JAX":
+            limits["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", peer, json.dumps(config), str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | limits,
+        )
+        answer = self._read()
+        self.failed = answer.get("failed")
+
+    def _read(self):
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else {"failed": "its process ended without a word"}
+
+    def ask(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self._read()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def side_by_side(peers, config, threads, rounds=7, steps=3, say=print):
+    """{peer: {"seconds": median of a step, "rounds": the median step of each round, "memory": bytes}}, the peers taking turns
+    of `steps` steps for `rounds` rounds. A peer that cannot run is left out, with a line that says why."""
+    workers = []
+    for peer in peers:
+        worker = Worker(peer, config, threads)
+        if worker.failed:
+            say(f"  left out: {peer}: {worker.failed}")
+            worker.close()
+        else:
+            workers.append(worker)
+    found = {worker.peer: [] for worker in workers}
+    for _ in range(rounds):
+        for worker in workers:
+            found[worker.peer].append(statistics.median(worker.ask(f"run {steps}")))
+    result = {}
+    for worker in workers:
+        times = found[worker.peer]
+        result[worker.peer] = {"seconds": statistics.median(times), "rounds": times, "memory": worker.ask("memory")}
+        worker.close()
+    return result
+
+
+def ratios(result, ours="minivit"):
+    """{peer: (median, smallest, largest)} of the peer's time over ours, round by round: above 1, we are faster."""
+    mine = result[ours]["rounds"]
+    found = {}
+    for peer, figures in result.items():
+        pairs = [theirs / own for theirs, own in zip(figures["rounds"], mine, strict=True)]
+        found[peer] = (statistics.median(pairs), min(pairs), max(pairs))
+    return found
