@@ -192,7 +192,7 @@ def jax(config, threads):
 
 
 def tinygrad(config, threads):
-    os.environ.setdefault("DEV", "CPU")
+    os.environ |= {"DEV": "CPU", "TRAINING": "1"}
     from tinygrad import Tensor, TinyJit
     from tinygrad.nn.optim import AdamW
 
@@ -210,17 +210,17 @@ def tinygrad(config, threads):
     patches, labels = (Tensor(a) for a in numpy_like.data(config))
     optimizer = AdamW(list(params.values()), lr=1e-3)
     gelu = Tensor.gelu if config["gelu"] == "tanh" else (lambda x: 0.5 * x * (1 + (x * 0.7071067811865476).erf()))
+
     one_hot = labels.one_hot(config["classes"])
 
     @TinyJit
     def train():
-        with Tensor.train():
-            optimizer.zero_grad()
-            logits = numpy_like.logits(Functions, params, patches, config, gelu)
-            loss = -(logits.log_softmax() * one_hot).sum(axis=1).mean()
-            loss.backward()
-            optimizer.step()
-            return loss.realize()
+        optimizer.zero_grad()
+        logits = numpy_like.logits(Functions, params, patches, config, gelu)
+        loss = -(logits.log_softmax() * one_hot).sum(axis=1).mean()
+        loss.backward()
+        optimizer.step()
+        return loss.realize()
 
     return lambda: train().numpy()
 

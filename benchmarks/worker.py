@@ -11,20 +11,45 @@ import resource
 import sys
 import time
 
+from . import single_ops
 from .peers import PACKAGES, PEERS
 
 
-def peak_bytes():
-    """The largest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+def _status(field):
+    """A field of Linux's /proc/self/status in bytes, or None elsewhere."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith(field))
+    except OSError:
+        return None
+
+
+def memory_now():
+    """Resident bytes; and the peak starts anew from here. Where the system cannot tell, the peak so far."""
+    try:
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+    except OSError:
+        pass
+    return _status("VmRSS") or memory_peak()
+
+
+def memory_peak():
+    """The largest resident memory, in bytes."""
+    factor = 1 if sys.platform == "darwin" else 1024
+    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * factor
 
 
 def main(peer, config, threads):
     config = json.loads(config)
     try:
         __import__(PACKAGES.get(peer, "minivit"))
-        before = peak_bytes()
-        step = PEERS[peer](config, int(threads))
+        before = memory_now()
+        if config["task"].startswith("op:"):
+            make = single_ops.minivit if peer == "minivit" else single_ops.torch
+            step = make(config["task"].removeprefix("op:"), config)
+        else:
+            step = (PEERS | {"products": single_ops.products})[peer](config, int(threads))
         step()
     except Exception as error:
         print(
@@ -43,7 +68,7 @@ def main(peer, config, threads):
                 seconds.append(time.perf_counter() - started)
             print(json.dumps(seconds), flush=True)
         elif command == "memory":
-            print(json.dumps(peak_bytes() - before), flush=True)
+            print(json.dumps(memory_peak() - before), flush=True)
 
 
 if __name__ == "__main__":

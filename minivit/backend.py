@@ -71,7 +71,7 @@ def erf(x):
     """The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x, elementwise; the dtype is kept.
 
     float64 on the CPU takes Python's own `math.erf`, entry by entry: exact, and slow enough to be kept for checking.
-    float32 takes Abramowitz and Stegun 7.1.26, one exp and a polynomial of degree 5, which errs by at most 1.5e-7.
+    float32 takes Abramowitz and Stegun 7.1.26, one exp and a polynomial of degree 5: off by at most 1.5e-7, and rounding.
     """
     if array_module(x) is not np:
         from cupyx.scipy.special import erf as device_erf

@@ -248,14 +248,15 @@ class Op:
         return y, unbroadcasting_backward
 
     def __call__(self, *args, **options):
-        if any(part.replacement for part in self.parts) and not self.replacement:
+        replacement = self.replacement
+        if any(part.replacement for part in self.parts) and not replacement:
             return self.composition(*args, **options)
         if any(isinstance(value, Tensor) for value in options.values()):  # a Tensor given by name gets its place in the order
             bound = self.signature.bind(*args, **options)
             bound.apply_defaults()
             args, options = bound.args, bound.kwargs
         arrays = [a.data if isinstance(a, Tensor) else a for a in args]
-        y, backward = self._run_replacement(arrays, options) if self.replacement else self.forward(*arrays, **options)
+        y, backward = self._replaced(replacement, arrays, options) if replacement else self.forward(*arrays, **options)
         outputs = [Tensor(array) for array in (y if isinstance(y, tuple) else (y,))]
         if _recording.get() and any(isinstance(a, Tensor) and a.requires_grad for a in args):
             inputs = [_source(a) if isinstance(a, Tensor) and a.requires_grad else None for a in args]
@@ -264,11 +265,11 @@ class Op:
                 tensor.requires_grad, tensor._node, tensor._index = True, node, i
         return tuple(outputs) if isinstance(y, tuple) else outputs[0]
 
-    def _run_replacement(self, arrays, options):
+    def _replaced(self, replacement, arrays, options):
         """The replacement's (output, backward), or this op's own where the replacement lacks an option in use."""
         bound = self.signature.bind(*arrays, **options)
         bound.apply_defaults()
-        parameters = inspect.signature(self.replacement).parameters
+        parameters = inspect.signature(replacement).parameters
         accepted = self.options if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else parameters
         positional = [value for name, value in bound.arguments.items() if name not in self.options]
         named = {name: value for name, value in bound.arguments.items() if name in accepted and name in self.options}
@@ -278,7 +279,7 @@ class Op:
             missing = ", ".join(lacking)
             warnings.warn(f"your {self.name} lacks {missing}, which is in use here; the library's runs instead", stacklevel=4)
             return self.forward(*arrays, **options)
-        function = self.replacement.forward if isinstance(self.replacement, Op) else self.replacement
+        function = replacement.forward if isinstance(replacement, Op) else replacement
         returned = function(*positional, **named)
         if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
             kind = type(returned).__name__

@@ -38,11 +38,9 @@ def workers(threads=None):
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as executor:
 
         def run(function, items):
-            if threads == 1 or len(items) == 1:
-                return [function(item) for item in items]
-            return list(
-                executor.map(lambda call: call[0].run(function, call[1]), [(contextvars.copy_context(), item) for item in items])
-            )
+            calls = [(contextvars.copy_context(), item) for item in items]
+            spread = executor.map if threads > 1 and len(items) > 1 else map
+            return list(spread(lambda call: call[0].run(function, call[1]), calls))
 
         yield run
 

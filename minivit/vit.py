@@ -48,7 +48,7 @@ class ViTConfig:
     stem                     "patch" cuts the image itself; "conv" is the hybrid: a few convolutions first (see ConvStem)
     activation               "gelu", exact, or "gelu_tanh", as in the paper's own code
     representation_size      a number puts the paper's tanh layer of that width in front of the head
-    dropout                  rate, after the embedding and after every linear layer but the head
+    dropout                  rate, after embed_tokens, proj, fc1 (past its GELU) and fc2
     drop_path                rate at the last block, growing linearly from 0 at the first
     """
 
@@ -106,7 +106,7 @@ class ViTConfig:
         if self.stem == "conv" and (p != q or p < 2 or p & (p - 1) or dim % p):
             raise ValueError(
                 f'stem="conv" halves {p} x {q} patches to 1 x 1 and doubles its width to dim: '
-                f"patch_size must be 2, 4, 8 or 16 and divide dim {dim}"
+                f"patch_size must be a power of 2 that divides dim {dim}"
             )
 
     @classmethod

@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
+
 from ..backend import array_module
 from ..engine import op, unbroadcast
+from .kernels import attention_blocks
 from .linear import matmul
 from .shapes import transpose
 from .softmax import softmax
@@ -26,14 +29,16 @@ def attention(q, k, v, bias=None):
 
     rowsum(dp * p) = rowsum(dy * y), since both are sum_ij dy_j p_i v_ij over a row; the right side is d / T the work.
     """
+    if bias is None and array_module(q) is np and q.shape == k.shape == v.shape:
+        return attention_blocks(q, k, v)
+    return attention_plain(q, k, v, bias)
+
+
+def attention_plain(q, k, v, bias=None):
+    """The same (y, backward), line by line as above; p is kept for backward."""
     xp = array_module(q)
     scale = 1 / math.sqrt(q.shape[-1])
-    p = (q * scale) @ k.swapaxes(-1, -2)  # (B, h, T, T)
-    if bias is not None:
-        p += bias
-    p -= p.max(axis=-1, keepdims=True)
-    xp.exp(p, out=p)
-    p /= p.sum(axis=-1, keepdims=True)
+    p = attention_weights(q, k, bias)  # (B, h, T, T)
     y = p @ v  # (B, h, T, d)
 
     def backward(dy):
@@ -42,11 +47,15 @@ def attention(q, k, v, bias=None):
         ds -= xp.einsum("...d,...d->...", dy, y)[..., None]
         ds *= p
         dbias = None if bias is None else unbroadcast(ds, bias.shape)
-        dq = ds @ (k * scale)
-        dk = ds.swapaxes(-1, -2) @ (q * scale)
-        return dq, dk, dv, dbias
+        return ds @ (k * scale), ds.swapaxes(-1, -2) @ (q * scale), dv, dbias
 
     return y, backward
+
+
+def attention_weights(q, k, bias=None):
+    """p of `attention`, (B, h, T, T), for arrays: also for whoever wants to look at it."""
+    scores = (q @ k.swapaxes(-1, -2)) * (1 / math.sqrt(q.shape[-1]))
+    return softmax.forward(scores if bias is None else scores + bias)[0]
 
 
 @attention.composed_of(softmax)
@@ -54,12 +63,6 @@ def attention_from_parts(q, k, v, bias=None):
     """The same in separate ops: what runs while softmax is somebody else's."""
     scores = matmul(q, transpose(k, axes=(0, 1, 3, 2))) * (1 / math.sqrt(q.shape[-1]))  # (B, h, T, T)
     return matmul(softmax(scores if bias is None else scores + bias), v)
-
-
-def attention_weights(q, k, bias=None):
-    """p of `attention`, (B, h, T, T), for arrays; computed beside the op for whoever wants to look at it."""
-    scores = (q @ k.swapaxes(-1, -2)) * (1 / math.sqrt(q.shape[-1]))
-    return softmax.forward(scores if bias is None else scores + bias)[0]
 
 
 @op
@@ -76,10 +79,22 @@ def split_heads(qkv, heads):
     q, k, v = qkv.reshape(batch, tokens, 3, heads, -1).transpose(2, 0, 3, 1, 4)  # 3 of (B, h, T, d)
 
     def backward(dq, dk, dv):
-        dqkv = array_module(dq).stack([dq, dk, dv])  # (3, B, h, T, d)
-        return dqkv.transpose(1, 3, 0, 2, 4).reshape(batch, tokens, columns)
+        shared = _one_array(dq, dk, dv)
+        dqkv = array_module(dq).stack([dq, dk, dv], axis=2).transpose(0, 3, 2, 1, 4) if shared is None else shared
+        return dqkv.reshape(batch, tokens, columns)  # from (B, T, 3, h, d)
 
     return (q, k, v), backward
+
+
+def _one_array(dq, dk, dv):
+    """The array (B, T, 3, h, d) of which dq, dk and dv, each (B, h, T, d), are the three views, as attention's kernel makes
+    them; None if they are not. It saves copying them together."""
+    base = getattr(dq, "base", None)
+    if getattr(base, "ndim", 0) != 5 or array_module(base) is not np:
+        return None
+    views = base.transpose(2, 0, 3, 1, 4) if base.shape[2] == 3 else ()
+    places = [(g.shape, g.strides, g.ctypes.data) for g in (dq, dk, dv)]
+    return base if places == [(g.shape, g.strides, g.ctypes.data) for g in views] else None
 
 
 @op

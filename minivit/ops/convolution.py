@@ -43,7 +43,9 @@ def conv2d(x, weight, bias, stride=1, padding=0):
     With the windows as rows, (B H' W', size size C), this is a linear layer, and so are its gradients; dx adds up again what
     the unfolding had copied.
     """
-    size, _, channels, kernels = weight.shape
+    size, columns, channels, kernels = weight.shape
+    if size != columns:
+        raise ValueError(f"conv2d: kernels must be square; weight has shape {weight.shape}")
     if x.shape[-1] != channels:
         raise ValueError(
             f"conv2d: the images have {x.shape[-1]} channels (shape {x.shape}), but weight reads {channels}: {weight.shape}"

@@ -13,41 +13,40 @@ import numpy as np
 BLOCK = 32768  # entries: 128 KiB of float32, a quarter of a megabyte with a scratch block beside it
 
 
+# P(x) = (1 + tanh(x q(x^2))) / 2: q from the constant up, by `python -m benchmarks.fit_gelu`
+GATE = (7.978849415e-01, 3.633308441e-02, -3.259474296e-05, -5.530631748e-05, 3.964773288e-06, -1.322662899e-07, 1.756277745e-09)
+
+
 def gelu_exact_blocks(x):
     """(y, slope) of exact GELU for float32, blockwise and in place.
 
-    erf is Abramowitz and Stegun 7.1.26: erf(z) = 1 - (a1 t + ... + a5 t^5) exp(-z^2), t = 1 / (1 + 0.3275911 z), z >= 0.
-    With z = |x| / sqrt(2) its exponential is exp(-x^2 / 2), the one in the density that the slope needs: one exp serves both.
+    The gate P(x) = (1 + erf(x / sqrt(2))) / 2 is written as a tanh, NumPy's cheapest function here, of a fitted polynomial; it
+    errs by at most 3e-8, half of float32's rounding. Measured on 0.4 million numbers: 4.6 ms plainly, 1.3 ms so.
     """
     flat_x = np.ascontiguousarray(x).reshape(-1)
     flat_y, flat_slope = np.empty_like(flat_x), np.empty_like(flat_x)
-    t_scratch, e_scratch = np.empty(min(BLOCK, x.size), x.dtype), np.empty(min(BLOCK, x.size), x.dtype)
-    for start in range(0, x.size, BLOCK):
-        block = flat_x[start : start + BLOCK]
-        gate, tail = (
-            flat_y[start : start + BLOCK],
-            flat_slope[start : start + BLOCK],
-        )  # the outputs serve as scratch first
-        t, e = t_scratch[: len(block)], e_scratch[: len(block)]
-        np.abs(block, out=t)
-        t *= 0.3275911 * math.sqrt(0.5)
-        t += 1
-        np.divide(1, t, out=t)
-        np.multiply(block, block, out=e)
-        e *= -0.5
-        np.exp(e, out=e)
-        np.multiply(t, 0.5 * 1.061405429, out=tail)  # half of 1 - erf(z), by Horner's rule
-        for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-            tail += 0.5 * coefficient
-            tail *= t
-        tail *= e
-        np.subtract(0.5, tail, out=tail)
-        np.copysign(tail, block, out=gate)
-        gate += 0.5  # the probability P(x)
-        e *= 1 / math.sqrt(2 * math.pi)
-        np.multiply(block, e, out=tail)
-        tail += gate  # the slope P(x) + x p(x)
-        gate *= block  # y = x P(x)
+    scratch = np.empty(min(BLOCK, x.size), x.dtype)
+    with np.errstate(over="ignore"):  # beyond 1e4 the polynomial is infinite and its tanh 1, as it should be
+        for start in range(0, x.size, BLOCK):
+            block = flat_x[start : start + BLOCK]
+            gate, slope = flat_y[start : start + BLOCK], flat_slope[start : start + BLOCK]  # the outputs serve as scratch first
+            square = scratch[: len(block)]
+            np.multiply(block, block, out=square)
+            np.multiply(square, GATE[-1], out=gate)  # q(x^2) by Horner's rule
+            for coefficient in GATE[-2:0:-1]:
+                gate += coefficient
+                gate *= square
+            gate += GATE[0]
+            gate *= block
+            np.tanh(gate, out=gate)
+            gate *= 0.5
+            gate += 0.5
+            square *= -0.5
+            density = np.exp(square, out=square)
+            density *= 1 / math.sqrt(2 * math.pi)
+            np.multiply(density, block, out=slope)
+            slope += gate  # P(x) + x p(x)
+            gate *= block  # x P(x)
     return flat_y.reshape(x.shape), flat_slope.reshape(x.shape)
 
 
@@ -79,3 +78,71 @@ def gelu_tanh_blocks(x):
         t *= 0.5
         t *= block
     return flat_y.reshape(x.shape), flat_slope.reshape(x.shape)
+
+
+SCORES = 65536  # entries of a block of attention scores: 256 KiB of float32, and as much again for their gradient
+KEEP = 64  # up to so many tokens the exponentials are kept for backward; beyond, they are computed again
+
+
+def _score_blocks(batch, heads, tokens):
+    """(images, heads, queries) as slices: blocks of at most about SCORES scores. Many images at once if a whole image fits,
+    else some queries of one head."""
+    per_image = heads * tokens * tokens
+    if per_image <= SCORES:
+        group = SCORES // per_image
+        return [(slice(i, i + group), slice(None), slice(None)) for i in range(0, batch, group)]
+    rows = max(1, SCORES // tokens)
+    starts = range(0, tokens, rows)
+    return [(slice(i, i + 1), slice(j, j + 1), slice(r, r + rows)) for i in range(batch) for j in range(heads) for r in starts]
+
+
+def attention_blocks(q, k, v):
+    """(y, backward) of attention without bias. The T x T scores exist one block at a time, in the cache, and are never
+    normalised: with e = exp(scores) and r = 1 / rowsum(e), y = (e v) r divides T x d numbers instead of T x T. Backward
+    computes e again from q and k, so that memory grows with T and not with T^2; for few tokens it is kept, being small.
+
+    exp needs no row maxima while all scores of a block are within +-60, which two flat passes tell faster than one maximum
+    for each short row. y and the gradients are laid out so that merge_heads and split_heads need not copy them.
+    Measured forward and backward, with splitting and merging the heads: 32 images of 50 tokens, D 64, from 2.3 ms to 1.8 ms;
+    at 1,024 tokens 0.8 MB beyond inputs, output and gradients, where one matrix of scores for 4 heads is 17 MB.
+    """
+    batch, heads, tokens, width = q.shape
+    scale, dtype = 1 / math.sqrt(width), q.dtype
+    blocks = _score_blocks(batch, heads, tokens)
+    y = np.empty((batch, tokens, heads, width), dtype).transpose(0, 2, 1, 3)  # (B, h, T, d)
+    r = np.empty((batch, heads, tokens, 1), dtype)
+    kept = np.empty((batch, heads, tokens, tokens), dtype) if tokens <= KEEP else None
+    ones = np.ones((tokens, 1), dtype)
+
+    def exponentials(i, j, rows):
+        s = np.matmul(q[i, j, rows], k[i, j].swapaxes(-1, -2), out=kept[i] if kept is not None else None)
+        s *= scale
+        if not (s.max() < 60 and s.min() > -60):
+            s -= s.max(axis=-1, keepdims=True)
+        return np.exp(s, out=s)
+
+    for i, j, rows in blocks:
+        e = exponentials(i, j, rows)
+        np.divide(1, e @ ones, out=r[i, j, rows])
+        part = np.matmul(e, v[i, j], out=y[i, j, rows])
+        part *= r[i, j, rows]
+
+    def backward(dy):
+        dq, dk, dv = np.empty((batch, tokens, 3, heads, width), dtype).transpose(2, 0, 3, 1, 4)  # 3 of (B, h, T, d)
+        for i, j, rows in blocks:
+            e = exponentials(i, j, rows) if kept is None else kept[i]
+            dyr = dy[i, j, rows] * r[i, j, rows]
+            ds = dyr @ v[i, j].swapaxes(-1, -2)
+            ds -= np.einsum("...d,...d->...", dyr, y[i, j, rows])[..., None]
+            ds *= e
+            ds *= scale
+            np.matmul(ds, k[i, j], out=dq[i, j, rows])
+            if rows.start:
+                dk[i, j] += ds.swapaxes(-1, -2) @ q[i, j, rows]
+                dv[i, j] += e.swapaxes(-1, -2) @ dyr
+            else:
+                np.matmul(ds.swapaxes(-1, -2), q[i, j, rows], out=dk[i, j])
+                np.matmul(e.swapaxes(-1, -2), dyr, out=dv[i, j])
+        return dq, dk, dv, None
+
+    return y, backward

@@ -1,0 +1,42 @@
+"""The picture of what the benchmarks found."""
+
+import matplotlib.pyplot as plt
+
+from minivit.plots import BLUE, ORANGE, STYLE, save
+
+
+def draw(found, path):
+    """Left: a training step in every peer. Middle: each op beside PyTorch's. Right: growth with the number of tokens."""
+    with plt.rc_context(STYLE):
+        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.8))
+        _steps(left, found.get("step", {}).get("tanh", {}))
+        _ops(middle, found.get("ops", {}))
+        _growth(right, found.get("growth", {}).get("T", []))
+        save(figure, path)
+
+
+def _steps(axis, peers):
+    names = sorted(peers, key=lambda name: -peers[name]["ms"])
+    values = [peers[name]["ms"] for name in names]
+    axis.barh(names, values, color=[BLUE if name == "minivit" else "0.65" for name in names])
+    for i, value in enumerate(values):
+        axis.text(value, i, f" {value:.0f} ms", va="center", fontsize=9)
+    axis.set(title="one training step (less is faster)", xlabel="ms", xscale="log", xlim=(20, 8 * max(values, default=100)))
+
+
+def _ops(axis, ops):
+    names = list(ops)[::-1]
+    values = [ops[name]["ratio"] for name in names]
+    axis.barh(names, values, color=[BLUE if value >= 1 else ORANGE for value in values])
+    axis.axvline(1, color="black", linewidth=0.8)
+    axis.set(title="each op: PyTorch's time / minivit's, one thread", xlabel="above 1: minivit is faster")
+
+
+def _growth(axis, rows):
+    for peer, colour, marker in (("minivit", BLUE, "o"), ("PyTorch", ORANGE, "s")):
+        points = [(row["size"], row[peer]["ms"]) for row in rows if peer in row]
+        if points:
+            axis.plot(*zip(*points, strict=True), color=colour, marker=marker, label=peer)
+    axis.set(title="a training step as tokens grow (batch 8)", xlabel="tokens", ylabel="ms", xscale="log", yscale="log")
+    if rows:
+        axis.legend(frameon=False)
