@@ -35,6 +35,8 @@ class Worker:
         limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
         if peer == "JAX":
             limits["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
+        if peer == "tinygrad":
+            limits |= {"DEV": "CPU", "TRAINING": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", peer, json.dumps(config), str(threads)],
             stdin=subprocess.PIPE,

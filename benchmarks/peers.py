@@ -5,7 +5,6 @@ A config is a dictionary: image, patch, channels, dim, depth, heads, mlp_dim, cl
 "exact"), and task, "train" (forward, backward, AdamW) or "infer" (forward alone).
 """
 
-import os
 from contextlib import ExitStack
 
 import numpy as np
@@ -192,7 +191,6 @@ def jax(config, threads):
 
 
 def tinygrad(config, threads):
-    os.environ |= {"DEV": "CPU", "TRAINING": "1"}
     from tinygrad import Tensor, TinyJit
     from tinygrad.nn.optim import AdamW
 

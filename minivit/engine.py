@@ -73,7 +73,7 @@ class Tensor:
         raise TypeError("NumPy was given a Tensor: use tensor.numpy() for its array, or a function of minivit.ops to record it")
 
     def __repr__(self):
-        recorded = f", from {self._node.op}" if self._node else ", requires_grad=True" if self.requires_grad else ""
+        recorded = f", from {self._node.op.name}" if self._node else ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({np.array2string(self.numpy(), separator=', ', threshold=20)}, {self.dtype}{recorded})"
 
 
@@ -81,7 +81,7 @@ class Node:
     """One recorded call of an op. It holds no data of its own, so that an array lives exactly as long as some backward
     mentions it.
 
-    op         the op's name
+    op         the Op that was called
     backward   from the gradients of the outputs to those of the inputs; None once it has run
     inputs     for each argument: its source, or None where no gradient is wanted
     outputs    (shape, dtype) of each output
@@ -114,23 +114,32 @@ def _topological_order(root):
     return order
 
 
-def _check(op, argument, gradient, shape, dtype):
+def argument_name(signature, i):
+    """The name of positional argument i; those of *arrays are numbered."""
+    parameters = list(signature.parameters.values())
+    first = parameters[0]
+    return f"{first.name}[{i}]" if first.kind is first.VAR_POSITIONAL else parameters[i].name
+
+
+def _check(op, i, gradient, shape, dtype):
     """A gradient has the shape and the dtype of what it is the gradient of."""
-    if gradient is None:
-        raise ValueError(f"{op}: backward returned None for argument {argument}, which requires a gradient")
     found = (getattr(gradient, "shape", None), getattr(gradient, "dtype", None))
-    if found != (shape, dtype):
-        raise ValueError(
-            f"{op}: backward returned {type(gradient).__name__} of shape {found[0]} and dtype {found[1]} for argument "
-            f"{argument}, which has shape {shape} and dtype {dtype}"
-        )
+    if found == (shape, dtype):
+        return
+    argument = argument_name(op.signature, i)
+    if gradient is None:
+        raise ValueError(f"{op.name}: backward returned None for argument {i}, {argument}, which requires a gradient")
+    raise ValueError(
+        f"{op.name}: backward returned {type(gradient).__name__} of shape {found[0]} and dtype {found[1]} for argument {i}, "
+        f"{argument}, which has shape {shape} and dtype {dtype}"
+    )
 
 
 def _run_backward(node, upstream):
     """The gradients of one node's inputs, checked; the node is freed."""
     if node.backward is None:
         raise ValueError(
-            f"this graph was used before: backward() frees the arrays that {node.op} kept. "
+            f"this graph was used before: backward() frees the arrays that {node.op.name} kept. "
             "Compute the loss again, or add two losses and call backward() once"
         )
     returned = node.backward(*upstream)
@@ -260,7 +269,7 @@ class Op:
         outputs = [Tensor(array) for array in (y if isinstance(y, tuple) else (y,))]
         if _recording.get() and any(isinstance(a, Tensor) and a.requires_grad for a in args):
             inputs = [_source(a) if isinstance(a, Tensor) and a.requires_grad else None for a in args]
-            node = Node(self.name, backward, inputs, [(t.shape, t.dtype) for t in outputs])
+            node = Node(self, backward, inputs, [(t.shape, t.dtype) for t in outputs])
             for i, tensor in enumerate(outputs):
                 tensor.requires_grad, tensor._node, tensor._index = True, node, i
         return tuple(outputs) if isinstance(y, tuple) else outputs[0]

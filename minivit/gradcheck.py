@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .backend import array_module, to_host
-from .engine import Op
+from .engine import Op, argument_name
 
 STEP = 1e-5  # of the measured slopes: rounding errs by 1e-16 / step, curvature by step^2, both near 1e-11
 LIMIT_FLOAT64 = 1e-7
@@ -76,22 +76,12 @@ class _Call:
     def __init__(self, op, arrays, options):
         self.function = op.forward if isinstance(op, Op) else op
         self.signature = op.signature if isinstance(op, Op) else inspect.signature(op)
-        self.bound = self.signature.bind(*arrays, **options)
-        self.bound.apply_defaults()
-        self.args, self.options = list(self.bound.args), self.bound.kwargs
+        bound = self.signature.bind(*arrays, **options)
+        bound.apply_defaults()
+        self.args, self.options = list(bound.args), bound.kwargs
         self.places = [i for i, value in enumerate(self.args) if _is_float_array(value)]
         if not self.places:
             raise ValueError("gradcheck needs at least one array of floating-point numbers among the arguments")
-
-    def names(self):
-        """A name for every positional argument; those of *arrays are numbered."""
-        names = []
-        for parameter in self.signature.parameters.values():
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                names += [f"{parameter.name}[{i}]" for i in range(len(self.bound.arguments[parameter.name]))]
-            else:
-                names.append(parameter.name)
-        return names
 
     def inputs(self, dtype):
         return [self.args[i].astype(dtype) for i in self.places]
@@ -125,7 +115,7 @@ def _analytic(call, inputs, upstream, problems):
     ):
         if not all((a == b).all() for a, b in zip(now, before, strict=True)):
             problems.append(f"{what} was changed in place ({dtype}); compute into a new array")
-    names = call.names()
+    names = {place: argument_name(call.signature, place) for place in call.places}
     gradients = []
     for place, x in zip(call.places, inputs, strict=True):
         gradient = returned[place] if place < len(returned) else None
@@ -201,7 +191,7 @@ def gradcheck(op, *arrays, seed=0, **options):
         worst = np.unravel_index(errors.argmax(), errors.shape) if errors.size else ()
         report.rows.append(
             Row(
-                argument=call.names()[place],
+                argument=argument_name(call.signature, place),
                 shape=truth.shape,
                 error=float(errors.max(initial=0.0)),
                 error32=float(errors32.max(initial=0.0)),

@@ -32,7 +32,8 @@ class RunFolder:
                 f"{str(path)!r} cannot be the folder of a run, since an earlier one is renamed: name a new one, like runs/digits"
             )
 
-    def __truediv__(self, name):
+    def file(self, name):
+        """The path of a file in the folder, which is made, and the earlier one renamed, when this is called first."""
         if not self.ready:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(self.path):
@@ -46,11 +47,11 @@ class RunFolder:
         return self.path / name
 
     def write_json(self, name, value):
-        with replacing(self / name) as temporary:
+        with replacing(self.file(name)) as temporary:
             temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
     def write_csv(self, name, rows):
-        with replacing(self / name) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        with replacing(self.file(name)) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
@@ -73,9 +74,9 @@ def train_run(dataset, config, recipe, path, threads=None, device="cpu"):
     )
 
     def write():
-        if not (folder / "config.json").exists():
+        if not folder.file("config.json").exists():
             folder.write_json("config.json", _description(about, config, recipe))
-        save_model(folder / "model.npz", model, about)
+        save_model(folder.file("model.npz"), model, about)
         folder.write_csv("metrics.csv", rows)
 
     rows, good, started = [], None, time.perf_counter()
@@ -146,15 +147,15 @@ def _report(model, dataset, rows, folder):
     result = accuracy(logits, labels)
     probabilities = softmax.forward(logits)[0]
     predicted = probabilities.argmax(axis=1)
-    plots.save(plots.learning_curves(rows, result), folder / "learning_curves.png")
-    plots.save(plots.confusion_matrix(labels, predicted, dataset.classes), folder / "confusion_matrix.png")
-    plots.save(plots.predictions(dataset.test_images, labels, probabilities, dataset.classes), folder / "predictions.png")
+    plots.save(plots.learning_curves(rows, result), folder.file("learning_curves.png"))
+    plots.save(plots.confusion_matrix(labels, predicted, dataset.classes), folder.file("confusion_matrix.png"))
+    plots.save(plots.predictions(dataset.test_images, labels, probabilities, dataset.classes), folder.file("predictions.png"))
     if model.config.pool == "cls":
         some = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)[:5]]
         _, attention = model(images[some], return_attention=True)
         titles = [f"said {dataset.classes[predicted[i]]}" for i in some]
         figure = plots.class_token_attention(dataset.test_images[some], to_host(attention[-1]), model.config.grid, titles)
-        plots.save(figure, folder / "attention.png")
+        plots.save(figure, folder.file("attention.png"))
     return result
 
 
@@ -171,7 +172,7 @@ def _summary(result, folder, rows, seconds, count):
         ("metrics.csv", "the figures of every epoch"),
         ("config.json", "everything needed to train it again"),
     ):
-        if (folder / name).exists():
+        if folder.file(name).exists():
             print(f"  {name:22}{what}")
     print("\ntry next")
     print(f"  python -m minivit evaluate --model {folder.path}     class by class")
