@@ -9,6 +9,8 @@ import argparse
 import json
 import os
 import platform
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from minivit.files import replacing
@@ -33,7 +35,8 @@ def main():
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "speed.json"
     found = json.loads(path.read_text()) if path.exists() else {}
-    found["machine"] = {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+    versions = {name: version(name) for name in ("numpy", "torch") if find_spec(name)}
+    found["machine"] = {"cores": os.cpu_count(), "threads": arguments.threads, "python": platform.python_version(), **versions}
     for name in arguments.sections or sections.SECTIONS:
         print(f"\n== {name}: {sections.SECTIONS[name].__doc__.splitlines()[0]}", flush=True)
         found[name] = sections.SECTIONS[name](arguments.threads, arguments.rounds)

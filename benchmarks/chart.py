@@ -1,14 +1,16 @@
 """The picture of what the benchmarks found."""
 
-import matplotlib.pyplot as plt
+import matplotlib
+from matplotlib.figure import Figure
 
 from minivit.plots import BLUE, ORANGE, STYLE, save
 
 
 def draw(found, path):
     """Left: a training step in every peer. Middle: each op beside PyTorch's. Right: growth with the number of tokens."""
-    with plt.rc_context(STYLE):
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.8))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(13, 3.8))
+        left, middle, right = figure.subplots(1, 3)
         _steps(left, found.get("step", {}).get("tanh", {}))
         _ops(middle, found.get("ops", {}))
         _growth(right, found.get("growth", {}).get("T", []))

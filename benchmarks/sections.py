@@ -40,8 +40,8 @@ def step(threads, rounds):
         fast = side_by_side([p for p in peers if p not in NO_EXACT_GELU], config_of(gelu=gelu), threads, rounds)
         found[gelu] = _table(fast)
         slow = [p for p in peers if p in NO_EXACT_GELU]
-        if slow:  # a second or more a step: fewer of them, beside minivit again
-            found[gelu] |= _table(side_by_side(["minivit", *slow], config_of(gelu=gelu), threads, rounds=3, steps=1))
+        if slow:  # a second or more a step: fewer of them, beside minivit again, whose row above stays
+            found[gelu] = _table(side_by_side(["minivit", *slow], config_of(gelu=gelu), threads, rounds=3, steps=1)) | found[gelu]
     return found
 
 
@@ -79,7 +79,7 @@ def inference(threads, rounds):
 
 
 def growth(threads, rounds):
-    """training as tokens T and width D grow: time, peak memory, and the exponent p of time ~ T^p between the last two"""
+    """training as tokens T and width D grow: time, peak memory, and the exponents p of T^p between the last two"""
     found = {}
     runs = {
         "T": [{"image": 4 * side, "batch": 8} for side in (4, 8, 16, 32)],
@@ -101,10 +101,11 @@ def growth(threads, rounds):
                 flush=True,
             )
         before, last = found[what][-2:]
-        for peer in last:
-            if peer != "size":
-                exponent = math.log(last[peer]["ms"] / before[peer]["ms"]) / math.log(last["size"] / before["size"])
-                print(f"  {peer}: time ~ {what}^{exponent:.2f} at the end")
+        larger = math.log(last["size"] / before["size"])
+        for peer in [name for name in last if name != "size"]:
+            exponents = {f: math.log(last[peer][f] / before[peer][f]) / larger for f in ("ms", "mb")}
+            last[peer]["exponents"] = {f: round(p, 2) for f, p in exponents.items()}
+            print(f"  {peer}: at the end time ~ {what}^{exponents['ms']:.2f}, memory ~ {what}^{exponents['mb']:.2f}")
     return found
 
 

@@ -7,7 +7,6 @@ process in bytes above what its imports took. The first line it prints says that
 """
 
 import json
-import resource
 import sys
 import time
 
@@ -19,7 +18,7 @@ def _status(field):
     """A field of Linux's /proc/self/status in bytes, or None elsewhere."""
     try:
         with open("/proc/self/status", encoding="ascii") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith(field))
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith(field)), None)
     except OSError:
         return None
 
@@ -35,13 +34,22 @@ def memory_now():
 
 
 def memory_peak():
-    """The largest resident memory, in bytes."""
+    """The largest resident memory, in bytes; 0 on Windows."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
     factor = 1 if sys.platform == "darwin" else 1024
     return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * factor
 
 
 def main(peer, config, threads):
-    config = json.loads(config)
+    config, answers = json.loads(config), sys.stdout
+    sys.stdout = sys.stderr  # what a peer prints must not stand among the answers
+
+    def answer(value):
+        print(json.dumps(value), file=answers, flush=True)
+
     try:
         __import__(PACKAGES.get(peer, "minivit"))
         before = memory_now()
@@ -52,12 +60,9 @@ def main(peer, config, threads):
             step = (PEERS | {"products": single_ops.products})[peer](config, int(threads))
         step()
     except Exception as error:
-        print(
-            json.dumps({"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"}),
-            flush=True,
-        )
-        return
-    print(json.dumps({"ready": peer}), flush=True)
+        first_line = (str(error).splitlines() or [""])[0]
+        return answer({"failed": f"{type(error).__name__}: {first_line[:200]}"})
+    answer({"ready": peer})
     for line in sys.stdin:
         command, _, count = line.strip().partition(" ")
         if command == "run":
@@ -66,9 +71,9 @@ def main(peer, config, threads):
                 started = time.perf_counter()
                 step()
                 seconds.append(time.perf_counter() - started)
-            print(json.dumps(seconds), flush=True)
+            answer(seconds)
         elif command == "memory":
-            print(json.dumps(memory_peak() - before), flush=True)
+            answer(memory_peak() - before)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from .backend import gpu_status
 from .checkpoint import load_model
 from .configs import load_config, model_config, names, recipe
 from .data import load
+from .data.datasets import normalise
 from .engine import no_grad
+from .ops import softmax
 from .train import accuracy, predict
 from .vit import PRESETS, ViT, ViTConfig
 
@@ -94,7 +96,7 @@ def _add_model(p):
 
 
 def _add_machine(p):
-    p.add_argument("--threads", type=int, metavar="N", help="default: one a core; the numbers are the same for any N")
+    p.add_argument("--threads", type=int, metavar="N", help="default: one a core; the same numbers for any N")
     p.add_argument(
         "--device",
         choices=("auto", "cpu", "gpu"),
@@ -115,9 +117,8 @@ def _model(path):
     model, about = load_model(path / "model.npz" if path.is_dir() or not path.suffix else path)
     missing = [name for name in ("data", "classes", "mean", "std") if name not in about]
     if missing or len(about["classes"]) != model.config.classes:
-        raise ValueError(
-            f"{path} does not say what it was trained on ({', '.join(missing) or 'too few classes'}): train it with this command"
-        )
+        what = ", ".join(missing) or "a name for every class"
+        raise ValueError(f"{path} does not say what it was trained on ({what}): train one with `python -m minivit train`")
     return model, about
 
 
@@ -172,9 +173,6 @@ def _predict(arguments):
     model, about = _model(arguments.model)
     images = [read_image(path, model.config) for path in arguments.images]
     for path, (image, notes) in zip(arguments.images, images, strict=True):
-        from .data.datasets import normalise
-        from .ops import softmax
-
         logits = predict(model, normalise(image[None], about["mean"], about["std"]))
         probabilities = softmax.forward(logits)[0][0]
         print(f"{path}: {about['classes'][probabilities.argmax()]}   ({', '.join(notes)})")

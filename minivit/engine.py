@@ -39,7 +39,8 @@ class Tensor:
     __array_ufunc__ = None  # `array * tensor` asks the Tensor, instead of looping over its entries
 
     def __init__(self, data, requires_grad=False):
-        self.data = array_module(data).asarray(data.data if isinstance(data, Tensor) else data)
+        data = data.data if isinstance(data, Tensor) else data
+        self.data = array_module(data).asarray(data)
         if self.data.dtype.kind not in "fiub":
             raise ValueError(f"a Tensor holds numbers; got an array of dtype {self.data.dtype}")
         if requires_grad and self.data.dtype.kind != "f":
@@ -68,6 +69,12 @@ class Tensor:
         if not self.shape:
             raise TypeError("this Tensor is a single number and has no length")
         return self.shape[0]
+
+    def __float__(self):
+        return float(self.data)
+
+    def __bool__(self):
+        raise TypeError("a Tensor is neither true nor false: compare tensor.numpy(), or float(tensor) of a single number")
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError("NumPy was given a Tensor: use tensor.numpy() for its array, or a function of minivit.ops to record it")
@@ -155,7 +162,8 @@ def _run_backward(node, upstream):
 
 
 def _walk(loss, wanted=()):
-    """Gradients of `loss` by source: of every leaf, and of the `wanted` sources too."""
+    """Gradients of `loss` by source (see Node): of every leaf, and of the `wanted` sources too, which would otherwise be
+    forgotten as soon as they have been passed on."""
     if not isinstance(loss, Tensor) or loss.size != 1:
         raise ValueError(
             f"a gradient starts from one number, a Tensor; got {getattr(loss, 'shape', type(loss).__name__)}: "
@@ -289,11 +297,24 @@ class Op:
             warnings.warn(f"your {self.name} lacks {missing}, which is in use here; the library's runs instead", stacklevel=4)
             return self.forward(*arrays, **options)
         function = replacement.forward if isinstance(replacement, Op) else replacement
-        returned = function(*positional, **named)
-        if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
-            kind = type(returned).__name__
-            raise ValueError(f"your {self.name} must return two things, its output and its backward function; got {kind}")
+        y, backward = checked_pair(function(*positional, **named), f"your {self.name}")
+        expected = {a.dtype for a in arrays if getattr(getattr(a, "dtype", None), "kind", "") == "f"}
+        for output in y if isinstance(y, tuple) else (y,):
+            found = getattr(output, "dtype", type(output).__name__)
+            if len(expected) == 1 and found not in expected:
+                raise ValueError(
+                    f"your {self.name} returned {found} for inputs of {expected.pop()}: write plain numbers with math.sqrt, "
+                    "not np.sqrt, which makes everything float64"
+                )
+        return y, backward
+
+
+def checked_pair(returned, name):
+    """What an op's function returned, if it is (output, backward); a ValueError says what came instead."""
+    if isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
         return returned
+    kind = type(returned).__name__
+    raise ValueError(f"{name} must return two things, its output and its backward function; it returned {kind}")
 
 
 def _same(value, default):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .backend import array_module, to_host
-from .engine import Op, argument_name
+from .engine import Op, Tensor, argument_name, checked_pair
 
 STEP = 1e-5  # of the measured slopes: rounding errs by 1e-16 / step, curvature by step^2, both near 1e-11
 LIMIT_FLOAT64 = 1e-7
@@ -76,6 +76,7 @@ class _Call:
     def __init__(self, op, arrays, options):
         self.function = op.forward if isinstance(op, Op) else op
         self.signature = op.signature if isinstance(op, Op) else inspect.signature(op)
+        arrays = [a.data if isinstance(a, Tensor) else a for a in arrays]
         bound = self.signature.bind(*arrays, **options)
         bound.apply_defaults()
         self.args, self.options = list(bound.args), bound.kwargs
@@ -90,12 +91,7 @@ class _Call:
         args = list(self.args)
         for place, value in zip(self.places, inputs, strict=True):
             args[place] = value
-        returned = self.function(*args, **self.options)
-        if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
-            raise ValueError(
-                f"an op returns two things, its output and its backward function; this one returned {type(returned).__name__}"
-            )
-        return returned
+        return checked_pair(self.function(*args, **self.options), "an op")
 
 
 def _analytic(call, inputs, upstream, problems):

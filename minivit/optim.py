@@ -22,6 +22,7 @@ class _Group:
             end = start + parameter.size
             parameter.data = self.values[start:end].reshape(parameter.shape)
             start = end
+        self.views = [parameter.data for parameter in parameters]
 
     def flatten(self, gradients):
         """The gradients of this group's parameters, one after another as in `values`."""
@@ -55,28 +56,36 @@ class Optimizer:
 
     def step(self, grads=None):
         """One update, from `grads`, a list of arrays in the order of model.named_parameters(), or else from each parameter's
-        .grad. Returns the global norm of the gradient before clipping, or None without clip_norm.
-        Raises ValueError, and changes nothing, if a gradient is missing."""
+        .grad. Returns the gradient's global norm before clipping; if that is not a finite number, nothing is updated.
+        Raises ValueError, and changes nothing, if a gradient is missing or misshapen, or if the parameters were moved."""
         if grads is None:
             grads = [p.grad for _, p in self.named]
+        flat = [group.flatten(self._by_parameter(grads)) for group in self.groups]
+        norm = math.sqrt(sum(float(g @ g) for g in flat))
+        if not math.isfinite(norm):
+            return norm
+        if self.clip_norm and norm > self.clip_norm:
+            for g in flat:
+                g *= self.clip_norm / norm
+        self.steps += 1
+        for group, g in zip(self.groups, flat, strict=True):
+            self._update(group, g)
+        return norm
+
+    def _by_parameter(self, grads):
+        """The gradients by the id of their parameters, checked."""
         if len(grads) != len(self.named):
             raise ValueError(f"step was given {len(grads)} gradients for {len(self.named)} parameters")
         missing = [name for (name, _), g in zip(self.named, grads, strict=True) if g is None]
         if missing:
             some = ", ".join(missing[:3] + ["..."] * (len(missing) > 3))
             raise ValueError(f"no gradient for {some}: call loss.backward() first, or pass a list of gradients")
-        by_parameter = {id(p): g for (_, p), g in zip(self.named, grads, strict=True)}
-        flat = [group.flatten(by_parameter) for group in self.groups]
-        norm = None
-        if self.clip_norm:
-            norm = math.sqrt(sum(float(g @ g) for g in flat))
-            if norm > self.clip_norm:
-                for g in flat:
-                    g *= self.clip_norm / norm
-        self.steps += 1
-        for group, g in zip(self.groups, flat, strict=True):
-            self._update(group, g)
-        return norm
+        for (name, p), g in zip(self.named, grads, strict=True):
+            if g.shape != p.shape:
+                raise ValueError(f"the gradient for {name} has shape {g.shape}, not {p.shape}: keep model.parameters()'s order")
+        if any(p.data is not view for group in self.groups for p, view in zip(group.parameters, group.views, strict=True)):
+            raise ValueError("the parameters were moved, by model.to() or another optimizer: make the optimizer after that")
+        return {id(p): g for (_, p), g in zip(self.named, grads, strict=True)}
 
     def finite(self):
         """Whether every weight is a number."""

@@ -1,7 +1,5 @@
 """A person's picture, made into what a model reads."""
 
-import math
-
 import numpy as np
 
 SHADES = " .:-=+*#%@"
@@ -12,15 +10,15 @@ def read_image(path, config):
 
     Grey if the model reads one channel, and then inverted if its edge is lighter than its middle tone, since the data sets
     are light on dark; resized with averaging. Raises ValueError for a file that is missing or no image."""
-    from PIL import Image, UnidentifiedImageError  # comes with matplotlib
+    from PIL import Image, ImageOps, UnidentifiedImageError  # comes with matplotlib
 
     try:
         with Image.open(path) as file:
             if file.mode.startswith(("I", "F")):  # 16 bits or floats, which convert() would clip at 255
                 values = np.nan_to_num(np.asarray(file, dtype=np.float64), posinf=0)
-                top = next(top for top in (1, 255, 65535, math.inf) if values.max() <= top) if file.mode == "F" else 65535
+                top = next((top for top in (1, 255, 65535) if values.max() <= top), values.max()) if file.mode == "F" else 65535
                 file = Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
-            picture = file.convert("RGBA")
+            picture = ImageOps.exif_transpose(file).convert("RGBA")  # upright, as the camera was held
     except FileNotFoundError:
         raise ValueError(f"there is no file {str(path)!r}") from None
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -1,12 +1,10 @@
 """Every figure. Colours are told apart by the colour-blind and in grey print; nothing else imports matplotlib."""
 
 import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from .files import replacing
-
-matplotlib.use("Agg")  # files only: works without a screen
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe and Ito's colours
 STYLE = {
@@ -20,10 +18,15 @@ STYLE = {
 
 
 def save(figure, path):
-    """Writes the figure and closes it."""
+    """Writes the figure, with no window and no global state: the same in a terminal and in a notebook."""
     with replacing(path) as temporary:
         figure.savefig(temporary)
-    plt.close(figure)
+
+
+def _subplots(rows, columns, size):
+    """(figure, axes as an array (rows, columns)) of that size in inches."""
+    figure = Figure(figsize=size)
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def _short(name, length):
@@ -42,7 +45,7 @@ def _show(axis, image):
 def learning_curves(rows, test_accuracy):
     """Loss and accuracy on the training images by epoch, and the one test result. rows: the rows of metrics.csv."""
     epochs = [row["epoch"] for row in rows]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+    figure, ((left, right),) = _subplots(1, 2, (9, 3.4))
     marker = "o" if len(rows) == 1 else None  # one point makes no line
     left.plot(epochs, [row["loss"] for row in rows], color=BLUE, marker=marker)
     left.set(
@@ -70,7 +73,7 @@ def confusion_matrix(labels, predicted, classes):
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [_short(name, 16) for name in classes]
     size = 2.2 + 0.36 * len(names) + 0.08 * max(map(len, names))
-    figure, axis = plt.subplots(figsize=(size, size))
+    figure, ((axis,),) = _subplots(1, 1, (size, size))
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.argwhere(counts):
         axis.text(j, i, counts[i, j], ha="center", va="center", fontsize=8, color="white" if shares[i, j] > 0.5 else "black")
@@ -91,7 +94,7 @@ def predictions(images, labels, probabilities, classes, count=24):
     columns = min(8, len(order))
     names = [_short(name, 9) for name in classes]
     rows = -(-len(order) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(max(3.0, 1.25 * columns), 1.62 * rows + 0.6), squeeze=False)
+    figure, axes = _subplots(rows, columns, (max(3.0, 1.25 * columns), 1.62 * rows + 0.6))
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, i in zip(axes.flat, order, strict=False):
@@ -113,7 +116,7 @@ def class_token_attention(images, attention, grid, titles):
     """Where the class token looks, head by head in the last block: a row an image. images (n, H, W, C), attention
     (n, h, T, T) with the class token first, grid (rows, columns) of the patches."""
     count, heads = attention.shape[:2]
-    figure, axes = plt.subplots(count, heads + 1, figsize=(max(4.0, 1.35 * (heads + 1) + 0.6), 1.35 * count + 0.7), squeeze=False)
+    figure, axes = _subplots(count, heads + 1, (max(4.0, 1.35 * (heads + 1) + 0.6), 1.35 * count + 0.7))
     brightest = attention[:, :, 0, 1:].max()
     for image, weights, title, row in zip(images, attention, titles, axes, strict=True):
         _show(row[0], image)

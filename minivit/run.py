@@ -12,8 +12,9 @@ import numpy as np
 from tqdm import tqdm
 
 from . import __version__
-from .backend import to_host
+from .backend import to_device, to_host
 from .checkpoint import save_model
+from .engine import no_grad
 from .files import replacing
 from .ops import softmax
 from .train import accuracy, predict, train
@@ -152,7 +153,8 @@ def _report(model, dataset, rows, folder):
     plots.save(plots.predictions(dataset.test_images, labels, probabilities, dataset.classes), folder.file("predictions.png"))
     if model.config.pool == "cls":
         some = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)[:5]]
-        _, attention = model(images[some], return_attention=True)
+        with no_grad():
+            _, attention = model(to_device(images[some], model.device), return_attention=True)
         titles = [f"said {dataset.classes[predicted[i]]}" for i in some]
         figure = plots.class_token_attention(dataset.test_images[some], to_host(attention[-1]), model.config.grid, titles)
         plots.save(figure, folder.file("attention.png"))

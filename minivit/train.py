@@ -21,10 +21,12 @@ PIECE_TOKENS = 1600  # how many tokens a thread computes at once: their activati
 class Recipe:
     """How a model is trained. Raises ValueError for a number that makes no sense.
 
-    lr               the peak, reached after `warmup` of all steps (a fraction), then half a cosine down to final_lr
+    epochs           passes over the training images, batch_size of them a step
+    lr               the peak, above 0, reached after `warmup` of all steps (a fraction), then half a cosine down to final_lr
+    weight_decay     of AdamW, on the weights of linear layers and convolutions
     label_smoothing  of the cross-entropy
     shift            augmentation: each image moves by up to so many pixels
-    clip_norm        the largest global norm of a gradient
+    clip_norm        the largest global norm of a gradient; 0 does not clip
     seed             of everything random: weights, order, augmentation, dropout
     """
 
@@ -71,8 +73,9 @@ class Progress:
 
 
 def piece_size(batch_size, tokens):
-    """How many images a piece of the batch holds: at least two pieces a batch, of about PIECE_TOKENS tokens or fewer. It must
-    not depend on the number of threads, or the rounding of the gradients would."""
+    """How many images a piece of the batch holds on a CPU: at least two pieces a batch, of about PIECE_TOKENS tokens or fewer.
+    It must not depend on the number of threads, or the rounding of the gradients would. Cores beyond the pieces stay idle. On
+    a GPU a batch is one piece."""
     return min(math.ceil(batch_size / 2), max(1, PIECE_TOKENS // tokens))
 
 
@@ -84,7 +87,7 @@ def train(model, dataset, recipe, threads=None):
     augmentation and (seed, 2, step, piece) for dropout. So the same recipe gives the same weights, bit for bit, on the same
     machine, with any number of threads (by default one a core).
 
-    Raises ValueError as soon as a log line finds that the loss was not a number; the weights are then the last good ones.
+    Raises ValueError at the next log line after a loss or a gradient was not a number; from that step on nothing was updated.
     """
     labels = dataset.train_labels
     parameters = model.parameters()
@@ -104,10 +107,8 @@ def train(model, dataset, recipe, threads=None):
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not a number is told below, once
                     loss, hits, grads = _loss_and_gradients(model, parameters, images, batch_labels, recipe, step, run)
                     step += 1
-                    if first_bad_step is None and math.isfinite(loss):
-                        optimizer.step(grads)
-                    else:
-                        first_bad_step = first_bad_step or step
+                    if first_bad_step is None and not (math.isfinite(loss) and math.isfinite(optimizer.step(grads))):
+                        first_bad_step = step
                 seen, correct, loss_sum = seen + len(images), correct + hits, loss_sum + loss * len(images)
                 complete = seen == len(labels)
                 if not (complete or step % LOG_EVERY == 0):
@@ -133,7 +134,8 @@ def _loss_and_gradients(model, parameters, images, labels, recipe, step, run):
         hits = int((to_host(logits.data).argmax(axis=-1) == labels[piece]).sum())
         return loss * ((piece.stop - piece.start) / len(images)), hits
 
-    cut = pieces(len(images), piece_size(recipe.batch_size, model.config.tokens))
+    size = piece_size(recipe.batch_size, model.config.tokens) if model.device == "cpu" else len(images)
+    cut = pieces(len(images), size)
     grads, results = sum_of_gradients(run, loss_of, list(enumerate(cut)), parameters)
     return sum(loss for loss, _ in results), sum(hits for _, hits in results), grads
 

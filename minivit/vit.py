@@ -88,6 +88,9 @@ class ViTConfig:
             rate = getattr(self, name)
             if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
                 raise ValueError(f"{name} is {rate!r}; a rate is at least 0 and below 1")
+        std = self.pos_embed_std
+        if isinstance(std, bool) or not isinstance(std, int | float) or not 0 <= std < math.inf:
+            raise ValueError(f"pos_embed_std is {std!r}; a standard deviation is a number that is not negative")
         self._check_fit()
 
     def _check_fit(self):
@@ -261,8 +264,12 @@ class ViT(Module):
         `attention` receives each block's weights."""
         self._check(images)
         x = images if isinstance(images, Tensor) else Tensor(images)
-        if x.dtype != self.head.weight.dtype:
-            x = Tensor(x.data.astype(self.head.weight.dtype))
+        rng = None if rng is None else np.random.default_rng(rng)  # from an int too, one Generator for all layers
+        dtype = self.head.weight.dtype
+        if x.dtype != dtype:
+            if x.requires_grad:
+                raise ValueError(f"the images are {x.dtype} and require a gradient, and the model is {dtype}: make them {dtype}")
+            x = Tensor(x.data.astype(dtype))
         yield "image", x  # (B, H, W, C)
         if self.config.stem == "conv":
             x = self.stem(x)  # (B, H/P, W/P, D)

@@ -21,7 +21,7 @@ def load_config(name):
     Raises ValueError, with what is known, for a file that is missing, is no TOML, or sets something unknown."""
     path = Path(name) if str(name).endswith(".toml") else HERE / f"{name}.toml"
     if not path.is_file():
-        raise ValueError(f"there is no preset or TOML file {str(name)!r}; the presets are {', '.join(names())}")
+        raise ValueError(f"there is no preset or TOML file {str(name)!r}; the presets, without .toml, are {', '.join(names())}")
     try:
         config = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

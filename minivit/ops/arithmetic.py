@@ -67,6 +67,9 @@ def power(x, exponent):
     Whole exponents from -3 to 3 are written as products, since NumPy computes `x ** 3` with a logarithm, tens of times slower.
     """
 
+    if getattr(exponent, "shape", ()) != ():
+        raise ValueError(f"power: the exponent must be a number; got {type(exponent).__name__}: use exp(log(x) * y) for arrays")
+
     def backward(dy):
         return dy * (exponent * _power(x, exponent - 1)) if exponent else array_module(x).zeros_like(x)
 

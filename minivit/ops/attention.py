@@ -29,6 +29,8 @@ def attention(q, k, v, bias=None):
 
     rowsum(dp * p) = rowsum(dy * y), since both are sum_ij dy_j p_i v_ij over a row; the right side is d / T the work.
     """
+    if q.ndim != 4:
+        raise ValueError(f"attention takes (batch, heads, tokens, head_dim); q has shape {q.shape}: see split_heads")
     if bias is None and array_module(q) is np and q.shape == k.shape == v.shape:
         return attention_blocks(q, k, v)
     return attention_plain(q, k, v, bias)

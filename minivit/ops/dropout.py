@@ -7,7 +7,7 @@ from ..backend import array_module
 from ..engine import op
 
 
-def _kept(shape, rate, rng, like):
+def _mask(shape, rate, rng, like):
     """1 / (1 - rate) where kept, 0 where dropped, so that the expected value stays what it was."""
     if not 0 <= rate < 1:
         raise ValueError(f"a dropout rate is at least 0 and below 1; got {rate}")
@@ -18,8 +18,9 @@ def _kept(shape, rate, rng, like):
 @op
 def dropout(x, rate, rng):
     """Every entry is zeroed with probability `rate`, and the others divided by 1 - rate (Srivastava et al. 2014).
-    y = x * m,  dx = dy * m. rng is a Generator, or an int: the same int gives the same mask again."""
-    m = _kept(x.shape, rate, rng, x)
+    y = x * m,  dx = dy * m,  m = 1 / (1 - rate) with probability 1 - rate, else 0. rng is a Generator, or an int: the same int
+    gives the same mask again. Raises ValueError unless 0 <= rate < 1."""
+    m = _mask(x.shape, rate, rng, x)
 
     def backward(dy):
         return dy * m
@@ -31,7 +32,7 @@ def dropout(x, rate, rng):
 def drop_path(x, rate, rng):
     """Dropout of whole images: x (B, ...) is what a block adds to the residual stream, and with probability `rate` an
     image skips the block (stochastic depth, Huang et al. 2016, arXiv 1603.09382).   y = x * m,  dx = dy * m, m (B, 1, ...)."""
-    m = _kept((len(x),) + (1,) * (x.ndim - 1), rate, rng, x)
+    m = _mask((len(x),) + (1,) * (x.ndim - 1), rate, rng, x)
 
     def backward(dy):
         return dy * m

@@ -10,6 +10,8 @@ def _pair(size):
 
 def _cut(images, patch_size):
     """(B, H, W, C) to (B, N, P*P*C)."""
+    if images.ndim != 4:
+        raise ValueError(f"images have four axes, (batch, height, width, channels); got shape {images.shape}")
     batch, height, width, channels = images.shape
     p, q = _pair(patch_size)
     if height % p or width % q:

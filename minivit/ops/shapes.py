@@ -35,6 +35,8 @@ def transpose(x, axes=None):
 @op
 def concatenate(*arrays, axis=0):
     """y = the arrays one after another along an axis.   Each receives its own part of dy."""
+    if any(isinstance(array, list | tuple) for array in arrays):
+        raise ValueError("concatenate takes the arrays one by one: concatenate(a, b, axis=0), not concatenate([a, b])")
     ends, end = [], 0
     for array in arrays:
         end += array.shape[axis]
