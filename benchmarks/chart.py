@@ -41,4 +41,7 @@ def _growth(axis, rows):
             axis.plot(*zip(*points, strict=True), color=colour, marker=marker, label=peer)
     axis.set(title="a training step as tokens grow (batch 8)", xlabel="tokens", ylabel="ms", xscale="log", yscale="log")
     if rows:
+        axis.set_xticks([row["size"] for row in rows], [f"{row['size']:,}" for row in rows])
+        axis.set_yticks([10, 30, 100, 300, 1000], ["10", "30", "100", "300", "1,000"])
+        axis.minorticks_off()
         axis.legend(frameon=False)

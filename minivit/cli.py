@@ -58,7 +58,9 @@ def parser():
     top.add_argument("--version", action="version", version=f"minivit {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    p = commands.add_parser("train", help="train a ViT on handwritten digits, in about a minute", description=_train.__doc__)
+    p = commands.add_parser(
+        "train", help="train a ViT on handwritten digits, in half a minute on two cores", description=_train.__doc__
+    )
     p.add_argument(
         "--config",
         default="digits",

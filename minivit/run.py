@@ -177,7 +177,10 @@ def _summary(result, folder, rows, seconds, count):
         if folder.file(name).exists():
             print(f"  {name:22}{what}")
     print("\ntry next")
-    print(f"  python -m minivit evaluate --model {folder.path}     class by class")
-    print(f"  python -m minivit predict IMAGE.png --model {folder.path}     your own handwriting")
-    print("  python -m minivit train --config digits-conv     the hybrid, with convolutions in front")
-    print("  python -m minivit info B/16     the paper's model, stage by stage")
+    for command, what in (
+        (f"evaluate --model {folder.path}", "class by class"),
+        (f"predict IMAGE.png --model {folder.path}", "your own handwriting"),
+        ("train --config digits-conv", "the hybrid, with convolutions in front"),
+        ("info B/16", "the paper's model, stage by stage"),
+    ):
+        print(f"  python -m minivit {command:{len(str(folder.path)) + 28}}{what}")
