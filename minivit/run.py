@@ -71,7 +71,7 @@ def train_run(dataset, config, recipe, path, threads=None, device="cpu"):
     print(f"{dataset.name}: {count:,} training and {len(dataset.test_images):,} test images, {size}, {config.classes} classes")
     print(
         f"ViT: {config.tokens} tokens of width {config.dim}, {config.depth} blocks, {config.heads} heads, "
-        f"{model.num_parameters():,} parameters"
+        f"{model.num_parameters():,} parameters, on the {device.upper()}"
     )
 
     def write():

@@ -312,3 +312,9 @@ def test_threads_with_graphs_of_their_own_share_leaves(rng):
     assert all(
         len(results) == 10 and all(np.array_equal(g, e) for g in results) for results, e in zip(found, expected, strict=True)
     )
+
+
+def test_a_single_number_converts_to_float_and_no_tensor_to_bool():
+    assert float(Tensor(np.float32(1.5))) == 1.5
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(Tensor([1.0]))

@@ -211,3 +211,26 @@ def test_after_the_last_step_the_rate_stays_at_the_floor():
 def test_short_trainings_have_rates_too(total, warmup):
     rates = [optim.warmup_cosine(step, total, 1.0, warmup) for step in range(total)]
     assert all(0 < rate <= 1 for rate in rates)
+
+
+def test_a_gradient_that_is_not_a_number_changes_nothing(model, rng):
+    optimizer = optim.AdamW(model, lr=0.1, clip_norm=1.0)
+    before = model.state_dict()
+    grads = random_gradients(model, rng)
+    grads[3] = np.full_like(grads[3], np.nan)
+    assert math.isnan(optimizer.step(grads))
+    assert optimizer.steps == 0
+    assert all((before[name] == value).all() for name, value in model.state_dict().items())
+
+
+def test_gradients_in_another_order_are_refused_by_name_and_shape(model, rng):
+    grads = random_gradients(model, rng)
+    with pytest.raises(ValueError, match=r"has shape \(.*\), not \(.*\): keep model.parameters\(\)'s order"):
+        optim.AdamW(model, lr=0.1).step(grads[::-1])
+
+
+def test_an_optimizer_made_before_the_parameters_were_moved_says_so(model, rng):
+    first = optim.AdamW(model, lr=0.1)
+    optim.AdamW(model, lr=0.1)  # takes the parameters into buffers of its own
+    with pytest.raises(ValueError, match="make the optimizer after that"):
+        first.step(random_gradients(model, rng))

@@ -173,3 +173,15 @@ def test_a_sketch_takes_numbers_out_of_range_for_the_nearest():
 
 def test_an_image_too_wide_for_a_terminal_is_not_sketched():
     assert sketch(np.zeros((40, 40, 1))) == []
+
+
+def test_a_photograph_is_turned_upright(tmp_path):
+    """Cameras store the picture as the sensor lay, and in the EXIF data how it was held: 6 is a quarter turn."""
+    upright = np.zeros((8, 8), np.uint8)
+    upright[0, :] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.rot90(upright)).save(path, exif=exif)
+    image, _ = read_image(path, GREY)
+    np.testing.assert_allclose(image[..., 0], upright / 255, atol=1e-6)

@@ -247,3 +247,12 @@ def test_a_replacement_runs_without_recording_too(model, images):
     with ops.use(layernorm=spy), no_grad():
         model(images)
     assert spy.calls == 5
+
+
+def test_a_replacement_that_leaves_float32_is_told_why(rng):
+    def mine(x, approximate=False):
+        y, backward = ops.gelu.forward(x)
+        return y * np.sqrt(np.float64(1.0)), backward
+
+    with ops.use(gelu=mine), pytest.raises(ValueError, match=r"your gelu returned float64 for inputs of float32: .* math.sqrt"):
+        ops.gelu(rng.standard_normal((2, 3), dtype=np.float32))
