@@ -72,7 +72,13 @@ def parser():
     p.add_argument("--batch-size", type=int, metavar="N", help="images a step; default: the preset's")
     p.add_argument("--seed", type=int, metavar="N", help="of everything random; the same seed gives the same numbers; default: 0")
     p.add_argument("--out", metavar="FOLDER", help="where the results go; default: runs/NAME. An earlier folder is renamed")
-    _add_machine(p)
+    p.add_argument("--threads", type=int, metavar="N", help="default: one a core; the same numbers for any N")
+    p.add_argument(
+        "--device",
+        choices=("auto", "cpu", "gpu"),
+        default="auto",
+        help="auto takes a GPU if one is usable; default: auto",
+    )
     p.set_defaults(command=_train)
 
     p = commands.add_parser("evaluate", help="test a trained model, class by class", description=_evaluate.__doc__)
@@ -95,16 +101,6 @@ def parser():
 
 def _add_model(p):
     p.add_argument("--model", default="runs/digits", metavar="RUN", help="a run's folder or a model.npz; default: runs/digits")
-
-
-def _add_machine(p):
-    p.add_argument("--threads", type=int, metavar="N", help="default: one a core; the same numbers for any N")
-    p.add_argument(
-        "--device",
-        choices=("auto", "cpu", "gpu"),
-        default="auto",
-        help="auto takes a GPU if one is usable; default: auto",
-    )
 
 
 def _device(choice):
