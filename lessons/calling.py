@@ -1,0 +1,174 @@
+"""Calls a learner's function, and looks at what kind of thing it gives: each surprise stops the check with a sentence."""
+
+import contextlib
+import inspect
+import io
+
+import numpy as np
+
+from . import sentences
+
+
+class Stop(Exception):
+    """The first thing that is wrong: at which step, a text and a note for its row, and the lines below it."""
+
+    def __init__(self, step, text, note="", details=(), looks=(), line=None, arrays=None):
+        super().__init__(text)
+        self.step, self.text, self.note, self.line = step, text, note, line
+        self.details, self.looks, self.arrays = list(details), list(looks), arrays or {}
+
+
+class _Silence(io.TextIOBase):
+    """Takes what is printed, and keeps nothing."""
+
+    def write(self, text):
+        return len(text)
+
+
+def cast(arguments, dtype):
+    """The arguments as the learner gets them: floating-point arrays in that dtype, all arrays copied and read-only."""
+    made = []
+    for value in arguments:
+        if isinstance(value, np.ndarray):
+            value = np.array(value, dtype=dtype if value.dtype.kind == "f" else None)
+            value.flags.writeable = False
+        made.append(value)
+    return tuple(made)
+
+
+def strided(arguments):
+    """The same numbers with gaps between them in memory."""
+    made = []
+    for value in arguments:
+        if isinstance(value, np.ndarray) and value.ndim:
+            roomy = np.zeros((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
+            roomy[..., ::2] = value
+            value = roomy[..., ::2]
+            value.flags.writeable = False
+        made.append(value)
+    return tuple(made)
+
+
+def as_tuple(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def is_array_like(value):
+    return isinstance(value, np.ndarray | np.generic | float)
+
+
+class Learner:
+    """A learner's function, in the namespace of their file."""
+
+    def __init__(self, lesson, exercise, namespace):
+        self.exercise, self.namespace, self.is_op = exercise, namespace, bool(exercise.gradients)
+        self.function = namespace.get(exercise.name)
+        if self.function is None:
+            raise Stop(
+                "missing",
+                f"your file has no function {exercise.name}",
+                details=[
+                    f"This lesson needs  def {exercise.name}(...).  If it was deleted: python -m lessons reset {lesson.number} "
+                    "gives the lesson's file again, and keeps yours as a backup."
+                ],
+            )
+        if not callable(self.function):
+            raise Stop("missing", f"{exercise.name} is {sentences.kind(self.function)}, and should be a function")
+
+    def call(self, function, arguments, loud=False):
+        """function(*arguments). Prints are shown once, from the loud call."""
+        silence = contextlib.nullcontext() if loud else contextlib.redirect_stdout(_Silence())
+        try:
+            with silence, np.errstate(all="ignore"):
+                return function(*arguments)
+        except NotImplementedError:
+            raise Stop("start", "not started") from None
+        except (Exception, SystemExit) as error:
+            self.stop_for(error)
+
+    def stop_for(self, error):
+        """Says what an error of the learner's code means, and where it is."""
+        sentence, line = sentences.of_error(error, self.namespace)
+        where = [f"line {line}:  {sentences.source_line(self.namespace, line)}"] if line else []
+        if sentences.is_read_only(error):
+            raise Stop("inputs", "changes an array that it was given", details=[*where, sentence], line=line) from None
+        raise Stop("run", "stops with an error", details=[*where, sentence], line=line) from None
+
+    def forward(self, arguments, loud=False):
+        """(y, backward) of an op, (y, None) of a plain function."""
+        arguments_fit(self.function, arguments, self.exercise.name)
+        value = self.call(self.function, arguments, loud)
+        if not self.is_op:
+            return value, None
+        if isinstance(value, tuple) and len(value) == 2 and callable(value[1]):
+            return value
+        hint = "return two things: the output, and the function backward"
+        if value is None:
+            hint = "is the `return y, backward` missing?"
+        raise Stop("count", f"{self.exercise.name} gives {sentences.kind(value)}", details=[hint])
+
+
+def arguments_fit(function, arguments, what):
+    """The function can be called with so many arguments."""
+    with contextlib.suppress(ValueError):  # some callables have no signature
+        try:
+            inspect.signature(function).bind(*arguments)
+        except TypeError as error:
+            text = f"{what} is called with {len(arguments)} arguments, and cannot take them"
+            raise Stop("run", text, details=[str(error)]) from None
+
+
+def arrays(value, wanted, names, known, where=""):
+    """`value` as a tuple of arrays of the wanted shapes, None for what is not wanted. known(i, array) gives the sentence of a
+    listed mistake that gives this array, or None."""
+    if len(wanted) == 1 and not (isinstance(value, tuple) and len(value) == 1):
+        value = (value,)
+    if not isinstance(value, tuple | list) or len(value) != len(wanted):
+        advice = f"give {len(wanted)} results: {', '.join(names)}"
+        if value is None:
+            advice = f"is a `return` missing? {advice}"
+        raise Stop("count", f"gives {sentences.kind(value)}{where}", details=[advice])
+    shapes = [np.shape(v) for v, w in zip(value, wanted, strict=True) if w is not None]
+    right = [w.shape for w in wanted if w is not None]
+    if shapes != right and sorted(shapes) == sorted(right):
+        advice = f"give them as {', '.join(names)}: by their shapes they are not"
+        raise Stop("order", f"the results are in another order{where}", details=[advice])
+    for i, (found, want, name) in enumerate(zip(value, wanted, names, strict=True)):
+        if want is not None:
+            _is_array(found, want, name, where)
+            if np.shape(found) != want.shape:
+                advice, mistake = sentences.shape_advice(np.shape(found), want.shape), known(i, found)
+                raise Stop(
+                    "shape",
+                    f"the shape of {name}{where}",
+                    f"got {np.shape(found)}, want {want.shape}",
+                    details=[advice] if advice else [],
+                    looks=[mistake] if mistake else [],
+                )
+    return tuple(value)
+
+
+def _is_array(found, want, name, where):
+    if is_array_like(found) or (isinstance(found, int) and want.shape == ()):
+        return
+    advice = "make it an array: NumPy's functions give one, np.array(...) makes one"
+    if found is None:
+        advice = "is a `return` missing?"
+    raise Stop("kind", f"{name} is {sentences.kind(found)}{where}, and should be an array", details=[advice])
+
+
+def keeps_float32(found32, found64, name):
+    """What is float64 for float64 is float32 for float32."""
+    if np.asarray(found64).dtype.kind == "f" and getattr(found32, "dtype", None) != np.float32:
+        got = found32.dtype if hasattr(found32, "dtype") else sentences.kind(found32)
+        advice = (
+            "np.sqrt(2) and arrays made without a dtype are float64, and pull everything along with them: math.sqrt(2), "
+            "plain numbers, and dtype=x.dtype keep what x is"
+        )
+        raise Stop("dtype", f"float32 does not stay float32: {name} is {got}", details=[advice])
+
+
+def are_finite(values, name, label):
+    if not all(np.all(np.isfinite(value)) for value in values if value is not None):
+        advice = "an overflow, 0/0, or inf − inf: which line can give one here?"
+        raise Stop("finite", f"{name} is not finite for {label}", details=[advice])

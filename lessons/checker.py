@@ -1,0 +1,343 @@
+"""Checks what a learner wrote, step by step, and stops at the first thing that is wrong.
+
+In this order: is it there and begun; does it run; does it leave its inputs alone; the number and order of its results; their
+shape; their dtype; are they finite; the values, against a slow specification; the gradient, against slopes measured in
+float64, then float32 against float64; other shapes and memory layouts; a note on speed. A wrong backward over a forward that
+overwrote its input looks wrong for no visible reason: that is why the order matters.
+"""
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import diagnose, sentences
+from .calling import Learner, Stop, are_finite, arguments_fit, arrays, as_tuple, cast, is_array_like, keeps_float32, strided
+from .exercise import Wrong
+
+STEP, LIMIT, LIMIT32, LIMIT_VALUE = 1e-5, 1e-7, 1e-5, 1e-9  # correct code stays a thousand times under the first limit
+NOTICEABLE, SLOW = 0.02, 10  # seconds, and times the course's own: from here on the note on speed
+
+
+@dataclass
+class Result:
+    """How one task went. status: "passed", "wrong", "not started", or "waiting" for another task to be right."""
+
+    task: str
+    title: str
+    status: str = "passed"
+    step: str = ""  # at which it stopped
+    rows: list = field(default_factory=list)  # (mark, text, note): what was looked at, the last one wrong
+    details: list = field(default_factory=list)
+    looks: list = field(default_factory=list)  # "what this looks like"
+    notes: list = field(default_factory=list)
+    line: int | None = None
+    arrays: dict = field(default_factory=dict)  # yours and the right one, where they differ
+
+    def as_dict(self):
+        return {name: value for name, value in vars(self).items() if name != "arrays"}
+
+
+def check_lesson(lesson, namespace, seed=0):
+    """One Result for each task of the lesson. namespace: the names of the learner's file."""
+    return [result for exercise in lesson.exercises for result in check_exercise(lesson, exercise, namespace, seed)]
+
+
+def check_exercise(lesson, exercise, namespace, seed=0):
+    """One Result for each task of one exercise: a backward waits until its forward is right."""
+    results = []
+    for task in (task for task in lesson.tasks if task.exercise is exercise):
+        result = Result(task.key, task.title)
+        if results and results[-1].status != "passed":
+            result.status = "waiting"
+        else:
+            _run(lesson, task, namespace, seed, result)
+        results.append(result)
+    return results
+
+
+def _run(lesson, task, namespace, seed, result):
+    try:
+        check = _Check(lesson, task.exercise, namespace, seed, result)
+        if task.exercise.check:
+            check.own()
+        elif task.part == "backward":
+            check.backward()
+        else:
+            check.forward()
+    except Stop as stop:
+        result.status = "not started" if stop.step == "start" else "wrong"
+        result.step, result.line, result.arrays = stop.step, stop.line, stop.arrays
+        result.details, result.looks = stop.details, stop.looks
+        if result.status == "wrong":
+            result.rows.append(("NO", stop.text, stop.note))
+
+
+def forward_and_backward(function, arguments):
+    """Both halves of an op once, for timing."""
+    y, backward = function(*arguments)
+    return backward(*[np.ones_like(out) for out in as_tuple(y)])
+
+
+class _Check:
+    """The steps for one function of the learner's."""
+
+    def __init__(self, lesson, exercise, namespace, seed, result):
+        self.lesson, self.exercise, self.result = lesson, exercise, result
+        self.learner = Learner(lesson, exercise, namespace)
+        self.rng = np.random.default_rng((seed, int(lesson.number)))
+
+    def ok(self, text, note=""):
+        self.result.rows.append(("ok", text, note))
+
+    # the forward half of an op, or a plain function
+
+    def forward(self):
+        cases = self.exercise.cases(self.rng)
+        (ordinary, given), *others = cases.items()
+        y = self.value(given, ordinary, loud=True)
+        self.dtypes(given)
+        self.ok("runs, leaves its inputs alone, right shape and dtype")
+        with self.unless_wrong_anyway(lambda: self.compare(y, given, ordinary)):
+            for label, extreme in self.extreme_cases():
+                are_finite(as_tuple(self.learner.forward(cast(extreme, np.float64))[0]), "the result", label)
+        self.ok("the values", "against a slow specification in plain loops")
+        for label, other in others:
+            self.compare(self.value(other, label), other, label)
+        gaps = "arrays with gaps in memory"
+        self.compare(self.value(given, gaps, layout=strided), given, gaps)
+        if others:
+            self.ok("other shapes", ", ".join(label for label, _ in others))
+        if not self.learner.is_op:
+            self.speed(lambda function, arguments: function(*arguments))
+
+    @staticmethod
+    @contextlib.contextmanager
+    def unless_wrong_anyway(compare):
+        """For the extreme cases: where ordinary values are wrong too, that is the better thing to say."""
+        try:
+            yield
+        except Stop:
+            compare()
+            raise
+        compare()
+
+    def extreme_cases(self):
+        return (self.exercise.extreme(self.rng) if self.exercise.extreme else {}).items()
+
+    def value(self, given, label, loud=False, layout=tuple):
+        """What the learner's function gives, as a tuple of arrays of the right shapes."""
+        y, _ = self.learner.forward(layout(cast(given, np.float64)), loud)
+        wanted = as_tuple(self.exercise.spec(*given))
+        if not is_array_like(wanted[0]):
+            return (y,)
+        wanted = [np.asarray(w) for w in wanted]
+
+        def known(i, found):
+            return diagnose.known_mistake(self.lesson, self.exercise, found, wanted[i], self.output_of(given, i))
+
+        return arrays(y, wanted, _names(len(wanted)), known, "" if loud else f" ({label})")
+
+    def output_of(self, given, i):
+        """Of a function: its i-th output for these arguments."""
+
+        def answer(function):
+            out = function(*cast(given, np.float64))
+            return as_tuple(out[0] if self.learner.is_op else out)[i]
+
+        return answer
+
+    def dtypes(self, given):
+        if any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in given):
+            y, y64 = (as_tuple(self.learner.forward(cast(given, dtype))[0]) for dtype in (np.float32, np.float64))
+            for found, found64 in zip(y, y64, strict=True):
+                keeps_float32(found, found64, "the result")
+
+    def compare(self, y, given, label):
+        wanted = as_tuple(self.exercise.spec(*given))
+        if not is_array_like(wanted[0]):
+            if y != wanted:
+                raise Stop("value", f"the result ({label})", details=[f"yours {y[0]!r}, wanted {wanted[0]!r}"])
+            return
+        names = ("y" if self.learner.is_op else "result",) if len(wanted) == 1 else _names(len(wanted))
+        for i, (found, want, name) in enumerate(zip(y, wanted, names, strict=True)):
+            found, want = np.asarray(found, dtype=np.float64), np.asarray(want, dtype=np.float64)
+            if diagnose.largest(diagnose.error(found, want)) > LIMIT_VALUE:
+                known = diagnose.known_mistake(self.lesson, self.exercise, found, want, self.output_of(given, i))
+                looks = [known or diagnose.by_relation(found, want, {})]
+                self.differs("value", name, label, found, want, "wanted", LIMIT_VALUE, looks)
+
+    @staticmethod
+    def differs(step, name, label, found, truth, against, limit, looks):
+        """Stops: the values of `name` are wrong."""
+        raise Stop(
+            step,
+            name if label == "ordinary" else f"{name} ({label})",
+            f"error {diagnose.largest(diagnose.error(found, truth)):.2g}, limit {limit:g}",
+            details=diagnose.worst_entry(name, found, truth, against),
+            looks=[text for text in looks if text],
+            arrays={"name": name, "yours": found, against: truth},
+        )
+
+    # the backward half
+
+    def backward(self):
+        (ordinary, given), *others = self.exercise.cases(self.rng).items()
+        self.gradients(given, ordinary, first=True)
+        for label, other in others:
+            self.gradients(other, label)
+        self.ok("other shapes", ", ".join(label for label, _ in others))
+        self.speed(forward_and_backward)
+
+    def gradients(self, given, label, first=False):
+        """Backward against slopes for one case: every entry of every gradient."""
+        names, where = self.exercise.gradients, "" if first else f" ({label})"
+        y = as_tuple(self.learner.forward(cast(given, np.float64))[0])
+        upstream = [np.array(self.rng.standard_normal(np.shape(out), dtype=np.float32), dtype=np.float64) for out in y]
+        wanted = [value if name else None for name, value in zip(names, given, strict=False)]
+
+        def known(i, found):
+            return diagnose.known_mistake(self.lesson, self.exercise, found, wanted[i], self.gradient_of(given, upstream, i))
+
+        returned = self.run_backward(given, upstream, np.float64, loud=first)
+        found = arrays(returned, wanted, [name or "None" for name in names], known, where)
+        found32 = as_tuple(self.run_backward(given, upstream, np.float32))
+        places = [i for i, name in enumerate(names) if name]
+        for i in places:
+            keeps_float32(found32[i], found[i], names[i])
+        if first:
+            self.ok("runs, leaves dy alone, right shapes and dtypes")
+            with self.unless_wrong_anyway(lambda: self.compare_gradients(found, given, upstream, label, first)):
+                self.finite_gradients()
+        else:
+            self.compare_gradients(found, given, upstream, label, first)
+        for i in places:
+            rough = diagnose.largest(diagnose.error(found32[i], np.asarray(found[i])))
+            if rough > LIMIT32:
+                advice = "right in float64, too rough in float32: are two large, nearly equal numbers subtracted?"
+                raise Stop("float32", f"{names[i]} in float32{where}", f"error {rough:.2g}, limit {LIMIT32:g}", [advice])
+        gaps = as_tuple(self.run_backward(given, upstream, np.float64, layout=strided))
+        if not all(diagnose.same(np.asarray(gaps[i]), np.asarray(found[i])) for i in places):
+            advice = "arrays can be views with gaps in memory: is there a reshape in place, np.empty, or .data?"
+            raise Stop("cases", "another answer for arrays with gaps in memory", details=[advice])
+
+    def compare_gradients(self, found, given, upstream, label, first):
+        names = self.exercise.gradients
+        places = [i for i, name in enumerate(names) if name]
+        truths = {i: self.slopes(cast(given, np.float64), i, upstream) for i in places}
+        errors = {i: diagnose.largest(diagnose.error(found[i], truths[i])) for i in places}
+        for i in places:
+            if first and errors[i] <= LIMIT:
+                self.ok(names[i], f"error {errors[i]:.0e}, limit {LIMIT:g}")
+        for i in places:
+            if errors[i] > LIMIT:
+                self.wrong_gradient(i, np.asarray(found[i], dtype=np.float64), truths, given, upstream, label)
+
+    def run_backward(self, given, upstream, dtype, loud=False, layout=tuple):
+        """What backward returns."""
+        y, backward = self.learner.forward(layout(cast(given, dtype)))
+        for out in as_tuple(y):
+            if isinstance(out, np.ndarray):
+                out.flags.writeable = False
+        dy = layout(cast(upstream, dtype))
+        arguments_fit(backward, dy, "backward")
+        returned = self.learner.call(backward, dy, loud)
+        if loud and not _agree(returned, self.learner.call(backward, dy)):
+            advice = "it changes something that it remembers: each call must start from what the forward left"
+            raise Stop("repeat", "backward gives another answer when it is called twice", details=[advice])
+        return returned
+
+    def finite_gradients(self):
+        for label, given in self.extreme_cases():
+            y, backward = self.learner.forward(cast(given, np.float64))
+            dy = cast([np.ones(np.shape(out)) for out in as_tuple(y)], np.float64)
+            for name, value in zip(self.exercise.gradients, as_tuple(self.learner.call(backward, dy)), strict=True):
+                if name:
+                    are_finite((value,), name, label)
+
+    def slopes(self, arguments, i, upstream):
+        """(loss(x + h) - loss(x - h)) / 2h of every entry of argument i; the loss is the sum of outputs times upstream."""
+        slopes = np.empty(arguments[i].size)
+        for entry in range(slopes.size):
+            sides = []
+            for step in (STEP, -STEP):
+                moved = arguments[i].copy()
+                moved.reshape(-1)[entry] += step
+                y, _ = self.learner.forward((*arguments[:i], moved, *arguments[i + 1 :]))
+                sides.append(sum(float((out * dy).sum()) for out, dy in zip(as_tuple(y), upstream, strict=True)))
+            slopes[entry] = (sides[0] - sides[1]) / (2 * STEP)
+        return slopes.reshape(arguments[i].shape)
+
+    @staticmethod
+    def gradient_of(given, upstream, i):
+        """Of a function: the i-th thing that its backward returns."""
+
+        def answer(function):
+            _, backward = function(*cast(given, np.float64))
+            return as_tuple(backward(*cast(upstream, np.float64)))[i]
+
+        return answer
+
+    def wrong_gradient(self, i, found, truths, given, upstream, label):
+        """Stops with the name of the mistake: from the list, from the formula's terms, or from a plain relation."""
+        name, truth = self.exercise.gradients[i], truths[i]
+        lines = []
+        if name in self.exercise.terms:
+            symbols = self.exercise.symbols(*given) if self.exercise.symbols else {}
+            lines = diagnose.by_terms(name, self.exercise.terms[name](*given, *upstream), found, symbols)
+        known = diagnose.known_mistake(self.lesson, self.exercise, found, truth, self.gradient_of(given, upstream, i))
+        if known:
+            looks = [*lines[:1], known]
+        else:
+            others = {self.exercise.gradients[j]: array for j, array in truths.items() if j != i}
+            looks = lines or [diagnose.by_relation(found, truth, others)]
+        self.differs("gradient", name, label, found, truth, "numeric", LIMIT, looks)
+
+    # what is left
+
+    def own(self):
+        """An exercise with a check of its own."""
+        try:
+            with np.errstate(all="ignore"):
+                for sentence in self.exercise.check(self.learner.function, self.learner.namespace, self.rng):
+                    self.ok(sentence)
+        except Wrong as wrong:
+            first, *rest = str(wrong).split("\n")
+            raise Stop("check", "not right yet", details=rest, looks=[first]) from None
+        except NotImplementedError:
+            raise Stop("start", "not started") from None
+        except (Exception, SystemExit) as error:
+            if sentences.frames_of(error, self.learner.namespace):
+                self.learner.stop_for(error)
+            what = f"the check could not use what {self.exercise.name} gave: {type(error).__name__}: {error}"
+            raise Stop("run", what) from None
+
+    def speed(self, run):
+        """A note, never a failure."""
+        if not self.exercise.large:
+            return
+        given = cast(self.exercise.large(np.random.default_rng(0)), np.float32)
+        seconds = []
+        for function in (diagnose.solution_names(self.lesson)[self.exercise.name], self.learner.function):
+            started = time.perf_counter()
+            self.learner.call(run, (function, given))
+            seconds.append(time.perf_counter() - started)
+        reference, theirs = seconds
+        if theirs > NOTICEABLE and theirs > SLOW * reference:
+            self.result.notes.append(
+                f"right, and slow: yours takes {1e3 * theirs:.0f} ms where {1e3 * reference:.1f} ms are enough: "
+                "is there a Python loop over rows or entries?"
+            )
+
+
+def _names(count):
+    return ("the result",) if count == 1 else tuple(f"result {i + 1}" for i in range(count))
+
+
+def _agree(a, b):
+    """Whether two answers are the same, where that can be said at all: what they are is looked at next."""
+    try:
+        return all(np.array_equal(x, y, equal_nan=True) for x, y in zip(as_tuple(a), as_tuple(b), strict=True) if x is not None)
+    except (TypeError, ValueError):
+        return True

@@ -1,0 +1,219 @@
+"""The plain commands of the course: where you are, start, hint, quiz, solution, reset, skip, progress, notebook."""
+
+import shutil
+import sys
+
+from minivit.files import replacing
+
+from . import build, course
+from .screen import ends, say, table, writable
+
+PASSED, SKIPPED, STARTED, NEW = "done", "skipped", "begun", ""
+
+
+def shown(path):
+    """A path as short as it can be said from here."""
+    from os.path import relpath
+    from pathlib import Path
+
+    short = relpath(path)
+    return short if not short.startswith("..") else str(Path(path))
+
+
+def home():
+    """Where you are, and what to do next: three lines."""
+    lesson, states = course.current(), course.progress()
+    done = sum(s.status == "passed" for s in states.values())
+    if lesson is None:
+        say("You have done every lesson of this course. Train the Vision Transformer that you wrote:", "title")
+        say("python -m lessons train --mine", indent=2)
+        return
+    say(f"minivit: write a Vision Transformer yourself, {len(course.lessons())} lessons. {done} done.", "title")
+    say(f"Next: {lesson.number} {lesson.title}, {lesson.about.MINUTES} minutes. {lesson.about.GOALS[0]}")
+    if lesson.learner_file:
+        say(
+            f"Open {shown(lesson.learner_file)}, then: python -m lessons check {lesson.number}      (stuck? hint {lesson.number})"
+        )
+    else:
+        say(f"Begin with: python -m lessons start {lesson.number}")
+
+
+def mark(lesson, states):
+    state = states.get(lesson.number)
+    if state is None:
+        return NEW
+    return {"passed": PASSED, "skipped": SKIPPED}.get(state.status) or f"{state.done} of {state.total}"
+
+
+def list_lessons():
+    """Every lesson, with its time and how far you are."""
+    states = course.progress()
+    rows = [("", "lesson", "min", "you", "in the end")]
+    rows += [(x.number, x.title, x.about.MINUTES, mark(x, states), x.about.GOALS[0]) for x in course.lessons()]
+    table(rows)
+
+
+def start(lesson, printed=True):
+    """Writes the learner's file, if there is none."""
+    path = lesson.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _shims(path.parent)
+    if path.exists():
+        say(f"{shown(path)} is there already; it stays as it is. (python -m lessons reset {lesson.number} begins again)")
+    else:
+        _write(path, build.stub(lesson.source, lesson.name))
+        if course.state(lesson).status not in ("passed", "skipped"):
+            course.record(lesson, status="started")
+        say(f"Your file: {shown(path)}", "title")
+    missing = [n for n in lesson.about.NEEDS if course.progress().get(n, course.State()).status != "passed"]
+    if missing:
+        say(f"It builds on {' and '.join(missing)}, which you have not finished: you can go on all the same.")
+    say("It holds the lesson to read and the places to write. Open it in your editor; then")
+    say(
+        f"python -m lessons check {lesson.number}    or, to check at every save:    python -m lessons watch {lesson.number}",
+        indent=2,
+    )
+
+
+_SHIM = '''"""Written by `python -m lessons start`: lets the files in this folder find {name} when you run them from here."""
+
+import sys
+from pathlib import Path
+
+del sys.modules["{name}"]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import {name}  # noqa: E402, F401
+'''
+
+
+def _shims(folder):
+    """A file run from an editor looks for imports beside itself and not in the project: these two send it there."""
+    if folder.resolve().parent != course.FOLDER.parent.resolve():
+        return
+    for name in ("minivit", "lessons"):
+        if not (folder / f"{name}.py").exists():
+            _write(folder / f"{name}.py", _SHIM.format(name=name))
+
+
+def _write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def reset(lesson):
+    """The lesson's file as at the beginning; what was there is kept beside it."""
+    path = lesson.file
+    if path.exists():
+        number = 1
+        while (backup := path.with_name(f"{path.stem}.backup-{number}.py")).exists():
+            number += 1
+        shutil.copy2(path, backup)
+        say(f"Yours is kept as {shown(backup)}")
+    _write(path, build.stub(lesson.source, lesson.name))
+    course.record(lesson, status="started", done=0, hints=0)
+    say(f"{shown(path)} is as at the beginning.")
+
+
+def open_task(lesson):
+    """The task that the learner works on: the first that the last check did not pass."""
+    return lesson.tasks[min(course.state(lesson).done, len(lesson.tasks) - 1)]
+
+
+def hint(lesson):
+    """The next of three hints for the open task."""
+    task, read = open_task(lesson), course.state(lesson).hints
+    hints = task.exercise.hints[task.part]
+    level = min(read, len(hints) - 1)
+    say(f"{lesson.number} {lesson.title} · {task.title} · hint {level + 1} of {len(hints)}", "title")
+    say(hints[level], indent=2, hanging=2)
+    if read < len(hints):
+        course.record(lesson, hints=read + 1, status=course.state(lesson).status or "started")
+    if level + 1 < len(hints):
+        say(f"More: python -m lessons hint {lesson.number}", "dim")
+    else:
+        say(f"That was the last one. The whole answer: python -m lessons solution {lesson.number} --yes", "dim")
+
+
+def quiz(lesson):
+    """The questions, one after the other; returns how many were right."""
+    questions = lesson.about.QUIZ
+    right = 0
+    for i, question in enumerate(questions):
+        say(f"{i + 1} of {len(questions)}  {question.text}", "title", hanging=8)
+        letters = "abcdefgh"[: len(question.answers)]
+        for letter, answer in zip(letters, question.answers, strict=True):
+            say(f"{letter}  {answer}", indent=2, hanging=5)
+        given = _ask(letters)
+        if given is None:
+            print()
+            break
+        if given == letters[question.right]:
+            right += 1
+            say(f"Yes. {question.because}", indent=2, hanging=2)
+        else:
+            say(f"It is {letters[question.right]}. {question.because}", indent=2, hanging=2)
+        print()
+    say(f"{right} of {len(questions)} right.")
+
+
+def _ask(letters):
+    while True:
+        try:
+            given = input(writable(f"  {' '.join(letters)} ? ")).strip().lower()
+        except EOFError:
+            return None
+        if given in letters and len(given) == 1:
+            return given
+        if given == "q":
+            return None
+        say(f"type one of {', '.join(letters)}, or q to stop", indent=2)
+
+
+def solution(lesson, yes):
+    """The course's own answer, after passing or when asked for twice."""
+    if course.state(lesson).status != "passed" and not yes:
+        raise ValueError(
+            f"lesson {lesson.number} is not passed yet: a hint may be enough (python -m lessons hint {lesson.number}). "
+            f"To see the answer all the same: python -m lessons solution {lesson.number} --yes"
+        )
+    for cell in build.cells(lesson.source):
+        if cell.kind == "code" and "# BEGIN SOLUTION" in cell.text:
+            print(writable(build.solved(cell.text)) + "\n")
+
+
+def skip(lesson):
+    """Goes on without this lesson; later lessons use the course's own functions."""
+    course.record(lesson, status="skipped")
+    say(f"{lesson.number} {lesson.title} is skipped. Later lessons use the course's own code in its place.")
+    home()
+
+
+def show_progress():
+    """One line a lesson, and how much of the Vision Transformer is the learner's."""
+    states = course.progress()
+    done = 0
+    for lesson in course.lessons():
+        state = states.get(lesson.number, course.State())
+        total = len(lesson.tasks)
+        done += state.status == "passed"
+        filled = total if state.status == "passed" else min(state.done, total)
+        bar = "█" * filled + "░" * (total - filled)
+        ends(f"  {lesson.number}  {lesson.title:36.36} {writable(bar):12} {mark(lesson, states):8}", state.date)
+    say(f"{done} of {len(course.lessons())} lessons done.", "title")
+    say(f"Your files and progress.txt are in {shown(course.work())}.")
+
+
+def notebook(lesson, out=None):
+    """Writes the lesson as a notebook."""
+    from pathlib import Path
+
+    path = Path(out) if out else lesson.notebook
+    if path.exists():
+        raise ValueError(f"{shown(path)} is there already and may hold your work: rename it, or give another name with --out")
+    _write(path, build.notebook(lesson.source, lesson.number, lesson.name, [e.name for e in lesson.exercises]))
+    say(f"Written: {shown(path)}. Open it in Jupyter, VS Code or Colab; each exercise is followed by its check.")
+
+
+def print_error(error):
+    print(writable(f"lessons: {error}"), file=sys.stderr)

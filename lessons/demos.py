@@ -1,0 +1,64 @@
+"""The command demo: runs a lesson's demo.py in a window, or saves it."""
+
+import os
+import sys
+from pathlib import Path
+
+from . import course, figures
+from .screen import say
+
+
+def run(lesson, save=None, big=False, quick=False):
+    """Opens the demo's window; or writes it to `save`, a PNG for a figure, a GIF for an animation, and returns the path.
+    Raises ValueError for a file name of another kind, and where no window can be opened."""
+    import matplotlib
+
+    if save:
+        matplotlib.use("Agg")
+    elif not _has_display():
+        raise ValueError(f"there is no screen to open a window on: python -m lessons demo {lesson.number} --save demo")
+    import matplotlib.pyplot as plt
+    from matplotlib.animation import Animation
+
+    module = course.import_file(lesson.folder / "demo.py", f"lessons.demo_{lesson.name}")
+    dpi = 200 if big else 110
+    with plt.rc_context({**figures.STYLE, "figure.dpi": dpi, "savefig.dpi": dpi}):
+        say(" ".join(module.__doc__.split()))
+        shown = module.demo(quick=quick)
+        if not save:
+            plt.show()
+            return None
+        moves = isinstance(shown, Animation)
+        if moves:
+            shown._draw_was_started = True  # it is drawn frame by frame, or not at all: no warning when it is thrown away
+        path = _named(Path(save), ".gif" if moves else ".png", "an animation" if moves else "a figure")
+        if moves:
+            _save_animation(shown, path, dpi)
+        else:
+            shown.savefig(path)
+        plt.close("all")
+    say(f"Written: {path}")
+    return path
+
+
+def _has_display():
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _named(path, suffix, what):
+    """The path with the suffix of what is written; a name without one gets it."""
+    if path.suffix.lower() not in ("", suffix):
+        raise ValueError(f"this demo is {what}: save it as a {suffix[1:].upper()} file, --save {path.stem}{suffix}")
+    return path.with_suffix(suffix)
+
+
+def _save_animation(animation, path, dpi):
+    from tqdm import tqdm
+
+    with tqdm(unit=" frames", leave=False, disable=None) as bar:
+
+        def drawn(frame, frames):
+            bar.total = frames
+            bar.update()
+
+        animation.save(path, writer="pillow", dpi=0.8 * dpi, progress_callback=drawn)

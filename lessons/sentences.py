@@ -1,0 +1,128 @@
+"""What is told to somebody whose code raised an error, or gave something of the wrong kind or shape."""
+
+import builtins
+import difflib
+import linecache
+
+
+def frames_of(error, namespace):
+    """The frames of a traceback that are the learner's own: those that run in their file's namespace."""
+    frames, step = [], error.__traceback__
+    while step:
+        if step.tb_frame.f_globals is namespace:
+            frames.append((step.tb_lineno, step.tb_frame))
+        step = step.tb_next
+    return frames
+
+
+def source_line(namespace, number):
+    """Line `number` of the learner's file, stripped."""
+    return linecache.getline(namespace.get("__file__", ""), number).strip()
+
+
+def of_error(error, namespace):
+    """(sentence, line number or None) for an error that the learner's code raised."""
+    frames = frames_of(error, namespace)
+    line, frame = frames[-1] if frames else (None, None)
+    return _sentence(error, frame), line
+
+
+def _sentence(error, frame):
+    if isinstance(error, NameError) and getattr(error, "name", None):
+        if isinstance(error, UnboundLocalError):
+            return f"{error.name} is used before it has a value: each way through the function must assign it first"
+        known = set(dir(builtins)) | (set(frame.f_locals) | set(frame.f_globals) if frame else set())
+        near = difflib.get_close_matches(error.name, sorted(known - {error.name}), n=1)
+        return f"there is no {error.name!r} here" + (
+            f": did you mean {near[0]!r}?" if near else ": is it spelled right, and made before?"
+        )
+    if isinstance(error, RecursionError):
+        return "a function calls itself without end: what stops it? A graph can also be too deep for recursion: use a loop"
+    if isinstance(error, MemoryError):
+        return (
+            f"this needs more memory than the check allows ({error}): look at the shapes"
+            if str(error)
+            else ("this needs more memory than the check allows: does something grow in a loop, or is a shape far too large?")
+        )
+    if isinstance(error, SystemExit):
+        return "your code calls exit() or quit(), which ends Python before it can be checked: take that out"
+    if is_read_only(error):
+        return (
+            "this line writes into an array that it was given. Others still need its old values: "
+            "compute into a new array (x = x - m, not x -= m)"
+        )
+    text = str(error)
+    if isinstance(error, EOFError):
+        return "input() waits for somebody to type, and nobody does while your file is checked: take it out"
+    if isinstance(error, ValueError) and ("could not be broadcast" in text or "matmul:" in text):
+        return f"two shapes do not fit each other: {text.removeprefix('operands ').removeprefix('matmul: ')}"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def is_read_only(error):
+    return isinstance(error, ValueError) and "read-only" in str(error)
+
+
+def of_syntax(error):
+    """The lines that show where Python stopped understanding the file."""
+    if isinstance(error, TabError):
+        what = "this line is indented with tabs, others with spaces: use four spaces everywhere (editors can convert)"
+    elif isinstance(error, IndentationError):
+        what = f"the indentation is not right: {error.msg}. Lines of one block begin in the same column, four spaces per level"
+    else:
+        what = f"Python does not understand this line: {error.msg}"
+    lines = [what]
+    if error.text and error.offset:
+        text = error.text.rstrip("\n")
+        stripped = text.lstrip()
+        lines += [f"    {stripped}", "    " + " " * max(0, error.offset - 1 - len(text) + len(stripped)) + "^"]
+    return lines
+
+
+def kind(value):
+    """What a value is, for a sentence: 'None', 'a list', 'an array of shape (2, 3) and dtype float64'."""
+    if value is None:
+        return "None"
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"an array of shape {value.shape} and dtype {value.dtype}" if value.shape else f"one number of dtype {value.dtype}"
+    if isinstance(value, tuple):
+        return f"{len(value)} things ({', '.join(type(v).__name__ for v in value)})"
+    name = "Python number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+    return ("an " if name[0] in "aeiou" else "a ") + name
+
+
+def shape_advice(got, want):
+    """How an array of shape `got` may have missed `want`: part of a sentence, or ''."""
+    if len(got) > len(want) and got[len(got) - len(want) :] == want:
+        extra = range(len(got) - len(want))
+        return f"sum over {_axes(extra)}"
+    if len(got) == len(want):
+        kept = [i for i, (a, b) in enumerate(zip(got, want, strict=True)) if a != b]
+        if all(want[i] == 1 for i in kept):
+            return f"sum over {_axes(kept)}, with keepdims=True"
+        if all(got[i] == 1 for i in kept):
+            return f"{_axes(kept)} was summed or averaged, and should not have been"
+    if tuple(reversed(got)) == want or sorted(got) == sorted(want):
+        return "the same axes in another order: is a transpose missing, or one too many?"
+    if tuple(n for n in want if n != 1) == got:
+        return "an axis of size 1 is gone: keepdims=True keeps it"
+    if len(got) < len(want) and _subsequence(got, want):
+        return "an axis is gone that should be there: was it summed, or indexed away?"
+    size = 1
+    for n in got:
+        size *= n
+    for n in want:
+        size = size / n if n else 0
+    if size == 1:
+        return "the right number of entries in another shape: is a reshape missing?"
+    return ""
+
+
+def _axes(numbers):
+    numbers = [str(i) for i in numbers]
+    return f"axis {numbers[0]}" if len(numbers) == 1 else f"axes {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
+def _subsequence(short, long):
+    rest = iter(long)
+    return all(n in rest for n in short)

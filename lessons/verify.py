@@ -1,0 +1,326 @@
+"""python -m lessons verify: proves the course, lesson by lesson, and counts what it proved."""
+
+import ast
+import contextlib
+import io
+import json
+import os
+import re
+import tempfile
+import time
+
+import numpy as np
+from tqdm import tqdm
+
+from . import build, checker, course, diagnose, worker
+from .calling import as_tuple, cast
+from .screen import row, say, table
+
+MISTAKE_SEEDS = 3
+NAMED = 0.9  # of the listed mistakes, at least so many by their own sentence
+COUNTS = "solutions stubs correct mistakes named poisoned seeds notebooks pictures demos".split()
+
+
+class _Proof:
+    """What was counted, and what failed, for one lesson."""
+
+    def __init__(self, lesson):
+        self.lesson, self.counts, self.failures, self.unnamed = lesson, dict.fromkeys(COUNTS, 0), [], []
+
+    def expect(self, truth, sentence, count=""):
+        if count:
+            self.counts[count] += bool(truth)
+        if not truth:
+            self.failures.append(f"lesson {self.lesson.number}: {sentence}")
+        return truth
+
+
+def verify(lessons, seeds, write=False):
+    """Proves these lessons; returns the exit code. write: makes expected.png and README.md anew first."""
+    started = time.perf_counter()
+    proofs = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty, _working_in(empty):
+        for lesson in tqdm(lessons, unit=" lessons", leave=False, disable=None):
+            proof = _Proof(lesson)
+            for prove in (
+                _written if write else _texts,
+                _solution,
+                _stub,
+                _correct,
+                _mistakes,
+                _poison,
+                _notebook,
+                _picture,
+                _demo,
+            ):
+                prove(proof, seeds) if prove is _correct else prove(proof)
+            proofs.append(proof)
+            if lesson is lessons[-1]:
+                _readme(proof, write)
+    _report(proofs, time.perf_counter() - started)
+    return 1 if any(proof.failures for proof in proofs) else 0
+
+
+@contextlib.contextmanager
+def _working_in(folder):
+    """No learner's files: `mine` is the course's own, and the checks are the same on every machine."""
+    before = os.environ.get("MINIVIT_WORK")
+    os.environ["MINIVIT_WORK"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["MINIVIT_WORK"]
+        else:
+            os.environ["MINIVIT_WORK"] = before
+
+
+def _report(proofs, seconds):
+    table([("lesson", *COUNTS, ""), *((p.lesson.name, *p.counts.values(), "") for p in proofs)])
+    total = {name: sum(p.counts[name] for p in proofs) for name in COUNTS}
+    print()
+    say(
+        f"{total['solutions']} solutions, {total['stubs']} stubs, {total['correct']} correct answers written another way over "
+        f"{total['seeds']} seeds, {total['mistakes']} mistakes rejected, {total['named']} of them named, "
+        f"{total['poisoned']} poisoned functions, {total['notebooks']} notebooks, {total['pictures']} pictures, "
+        f"{total['demos']} demos; {seconds:.0f} s"
+    )
+    for proof in proofs:
+        for text in proof.unnamed:
+            say(f"not named by its sentence: lesson {proof.lesson.number}, {text}", "dim", hanging=4)
+    for proof in proofs:
+        for text in proof.failures:
+            row("NO", text)
+
+
+def solution_names(lesson):
+    """The solution as a learner's file: its names, freshly made."""
+    return worker.load(f"<solution {lesson.number}>", build.solution(lesson.source, lesson.name))
+
+
+def _quietly(function, *arguments):
+    with contextlib.redirect_stdout(io.StringIO()):
+        return function(*arguments)
+
+
+def first_wrong(lesson, exercise, changed, seed=0, names=None):
+    """The first Result that is not "passed" when the solution's names are `changed`, or None."""
+    namespace = (names or solution_names(lesson)) | changed
+    results = _quietly(checker.check_exercise, lesson, exercise, namespace, seed)
+    return next((result for result in results if result.status != "passed"), None)
+
+
+def _solution(proof):
+    results = _quietly(checker.check_lesson, proof.lesson, solution_names(proof.lesson))
+    for result in results:
+        proof.expect(
+            result.status == "passed",
+            f"the solution of {result.title} is {result.status}: {result.rows[-1:]} {result.details} {result.looks}",
+            "solutions",
+        )
+        proof.expect(not result.notes, f"the solution of {result.title} is called slow")
+    from minivit import ops
+
+    for exercise in proof.lesson.exercises:
+        if exercise.library:
+            proof.expect(
+                _equal_to_library(exercise, solution_names(proof.lesson)[exercise.name], ops.registry[exercise.library]),
+                f"{exercise.name} differs from minivit.ops.{exercise.library}",
+            )
+
+
+def _equal_to_library(exercise, function, op):
+    for given in exercise.cases(np.random.default_rng(1)).values():
+        given = cast(given, np.float64)
+        (y, backward), (y0, backward0) = function(*given), op.forward(*given)
+        dy = [np.ones_like(out) * 0.7 for out in as_tuple(y)]
+        pairs = zip((y, *as_tuple(backward(*dy))), (y0, *as_tuple(backward0(*dy))), strict=True)
+        if not all(b is None or np.abs(np.asarray(a) - b).max() < 1e-10 for a, b in pairs):
+            return False
+    return True
+
+
+def _stub(proof):
+    text = build.stub(proof.lesson.source, proof.lesson.name)
+    try:
+        results = _quietly(checker.check_lesson, proof.lesson, worker.load(f"<stub {proof.lesson.number}>", text))
+    except worker.Problem as problem:
+        proof.expect(False, f"the stub does not run: {problem.lines}")
+        return
+    begun = "# INSTEAD" in proof.lesson.source
+    first = next((result for result in results if result.status != "passed"), None)
+    proof.expect(first is not None and (begun or first.status == "not started"), f"the stub is {first and first.status}", "stubs")
+
+
+def _correct(proof, seeds):
+    """Correct answers written another way pass with every seed."""
+    path = proof.lesson.folder / "correct.py"
+    written = course.import_file(path, f"lessons.correct_{proof.lesson.name}").CORRECT
+    for exercise in proof.lesson.exercises:
+        versions = written.get(exercise.name, [])
+        proof.expect(len(versions) >= 3, f"{exercise.name} has {len(versions)} correct answers written another way, and needs 3")
+        for function in versions:
+            wrong = (first_wrong(proof.lesson, exercise, {exercise.name: function}, seed) for seed in range(seeds))
+            failed = next(filter(None, wrong), None)
+            why = failed and (failed.rows[-1:], failed.details, failed.looks)
+            proof.expect(failed is None, f"{function.__name__}, a correct {exercise.name}, is rejected: {why}", "correct")
+    proof.counts["seeds"] = seeds
+
+
+def _mistakes(proof):
+    """Each listed mistake is rejected, and nearly each by its own sentence."""
+    for exercise in proof.lesson.exercises:
+        gradient = len(exercise.parts) == 2
+        count = len(exercise.mistakes)
+        proof.expect(count >= 6 or not gradient, f"{exercise.name} has {count} mistakes, and a gradient exercise needs 6")
+        for mistake in exercise.mistakes:
+            label = repr(mistake.says[:60] or mistake.step)
+            if mistake.function:
+                names, changed = None, {exercise.name: mistake.function}
+            else:
+                names, changed = diagnose.planted_names(proof.lesson, mistake), {}
+            found = [first_wrong(proof.lesson, exercise, changed, seed, names) for seed in range(MISTAKE_SEEDS)]
+            if proof.expect(all(found), f"the mistake {label} of {exercise.name} is not rejected", "mistakes"):
+                named = all(_named(mistake, result) for result in found)
+                proof.counts["named"] += named
+                if not named:
+                    result = found[0]
+                    proof.unnamed.append(
+                        f"{exercise.name}: {label}, but {result.step}: {result.rows[-1][1:]} {result.details} {result.looks}"
+                    )
+    if proof.counts["mistakes"]:
+        share = proof.counts["named"] / proof.counts["mistakes"]
+        proof.expect(share >= NAMED, f"only {100 * share:.0f} % of its mistakes are named")
+
+
+def _named(mistake, result):
+    told = " ".join([*result.looks, *result.details])
+    return mistake.says in told if mistake.says else result.step == mistake.step
+
+
+def _poison(proof):
+    """A function that raises fails the check: it is the learner's file that ran."""
+    for exercise in proof.lesson.exercises:
+
+        def poisoned(*arguments, **options):
+            raise RuntimeError("poisoned")
+
+        wrong = first_wrong(proof.lesson, exercise, {exercise.name: poisoned})
+        proof.expect(wrong is not None, f"{exercise.name} can raise and still pass", "poisoned")
+
+
+def _notebook(proof):
+    """The notebook is the same each time, and its solution runs from top to bottom."""
+    lesson = proof.lesson
+    names = [exercise.name for exercise in lesson.exercises]
+    made = [build.notebook(lesson.source, lesson.number, lesson.name, names) for _ in range(2)]
+    proof.expect(made[0] == made[1], "its notebook differs from one time to the next")
+    solved = json.loads(build.notebook(lesson.source, lesson.number, lesson.name, names, build.solved))
+    namespace = {"__name__": "__main__", "__file__": str(course.work() / f"{lesson.name}.py")}
+    try:
+        for cell in solved["cells"]:
+            if cell["cell_type"] == "code":
+                _quietly(exec, compile("".join(cell["source"]), f"<notebook {lesson.number}>", "exec"), namespace)
+        proof.expect(True, "", "notebooks")
+    except Exception as error:
+        proof.expect(False, f"its notebook stops: {type(error).__name__}: {error}", "notebooks")
+
+
+def _picture(proof):
+    """The picture that the notebook drew is expected.png, as far as fonts and rounding allow, and is told in words."""
+    from matplotlib.testing.compare import compare_images
+
+    lesson, expected = proof.lesson, proof.lesson.folder / "expected.png"
+    drawn = course.work() / f"{lesson.name}.png"
+    if not proof.expect(drawn.exists() and expected.exists(), "expected.png or the drawn picture is missing", "pictures"):
+        return
+    different = compare_images(str(expected), str(drawn), tol=20)
+    proof.expect(different is None, f"expected.png is not what the solution draws: {different}")
+    proof.expect(len(lesson.about.PICTURE) > 60, "PICTURE, the text alternative, is too short")
+
+
+def _demo(proof):
+    """The demo draws itself without a window."""
+    from .demos import run
+
+    target = course.work() / f"demo_{proof.lesson.number}"
+    try:
+        made = _quietly(run, proof.lesson, target, True, True)
+        proof.expect(made.stat().st_size > 1000, "its demo saves an empty picture", "demos")
+    except Exception as error:
+        proof.expect(False, f"its demo stops: {type(error).__name__}: {error}", "demos")
+
+
+def _written(proof):
+    """Makes what is derived anew."""
+    lesson = proof.lesson
+    path = course.work() / f"{lesson.name}.py"
+    path.write_text(build.solution(lesson.source, lesson.name), encoding="utf-8")
+    namespace = {"__name__": "__main__", "__file__": str(path)}
+    _quietly(exec, compile(path.read_text(encoding="utf-8"), str(path), "exec"), namespace)
+    (lesson.folder / "expected.png").write_bytes(path.with_suffix(".png").read_bytes())
+    (lesson.folder / "README.md").write_text(build.page(lesson.source, lesson.number), encoding="utf-8", newline="\n")
+    _texts(proof)
+
+
+def _readme(proof, write):
+    """The syllabus in lessons/README.md is that of the lessons, and the commands that it names exist."""
+    path = course.FOLDER / "README.md"
+    text = path.read_text(encoding="utf-8")
+    found = re.search(r"(?s)(<!-- made by: [^\n]* -->\n)(.*?)(<!-- end -->)", text)
+    current = build.syllabus(course.lessons()) + "\n"
+    if write:
+        text = text.replace(found[0], found[1] + current + found[3])
+        path.write_text(text, encoding="utf-8", newline="\n")
+    proof.expect(write or found[2] == current, "the syllabus in lessons/README.md is not up to date: verify --write")
+    proof.expect(not _unknown_commands(text), f"lessons/README.md names commands that do not exist: {_unknown_commands(text)}")
+
+
+def _unknown_commands(text):
+    from .cli import parser
+
+    known = set(parser()._subparsers._group_actions[0].choices)
+    return sorted(set(COMMAND.findall(text)) - known)
+
+
+COMMAND = re.compile(r"python -m lessons ([a-z]+)")
+
+
+def _texts(proof):
+    """The page is up to date, headings exist, commands exist, hints do not show the solution, and lessons hold what they must."""
+    lesson, about = proof.lesson, proof.lesson.about
+    page = lesson.folder / "README.md"
+    current = build.page(lesson.source, lesson.number)
+    proof.expect(
+        page.exists() and page.read_text(encoding="utf-8") == current, "README.md is not made from lesson.py: verify --write"
+    )
+    teacher = (lesson.folder / "teacher.md").read_text(encoding="utf-8")
+    unknown = _unknown_commands(lesson.source + teacher)
+    proof.expect(not unknown, f"its text names commands that do not exist: {', '.join(unknown)}")
+    secret = [line for line in build.solution_lines(lesson.source) if len(line) > 8]
+    headings = re.findall(r"(?m)^# ##+ (.*)$", lesson.source)
+    for task in lesson.tasks:
+        hints = task.exercise.hints.get(task.part, ())
+        proof.expect(len(hints) == 3, f"{task.title} has {len(hints)} hints, and needs 3")
+        proof.expect(
+            not any(line in hint for line in secret for hint in hints), f"a hint of {task.title} shows a line of the solution"
+        )
+        read = task.exercise.read.get(task.part)
+        proof.expect(read in headings, f"{task.title} points to the heading {read!r}, which the lesson does not have")
+    proof.expect(
+        all(not any(line in m.says for line in secret) for e in lesson.exercises for m in e.mistakes),
+        "a mistake's sentence shows the solution",
+    )
+    proof.expect(
+        2 <= len(about.QUIZ) <= 6 and all(0 <= q.right < len(q.answers) for q in about.QUIZ), "its quiz has 2 to 6 questions"
+    )
+    proof.expect(all(n < lesson.number for n in about.NEEDS), "it needs a lesson that comes later")
+    proof.expect(not _used_before(lesson), f"it uses before they are taught: {', '.join(_used_before(lesson))}")
+
+
+def _used_before(lesson):
+    """Names that the solution takes from `mine` or defines later: each must come from an earlier lesson."""
+    used = {node.attr for node in ast.walk(ast.parse(build.solution(lesson.source, lesson.name)))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "mine"}  # fmt: skip
+    earlier = "\n".join(other.source for other in course.lessons() if other.number < lesson.number)
+    return sorted(name for name in used if not re.search(rf"(?m)^(def|class) {name}\b", earlier))

@@ -1,0 +1,158 @@
+"""python -m lessons.worker NUMBER FILE OUT SECONDS: checks one file in a process of its own and leaves the outcome as JSON.
+
+Everything that a beginner's file may do to the process that runs it, it does to this one.
+"""
+
+import contextlib
+import faulthandler
+import io
+import json
+import linecache
+import re
+import sys
+import traceback
+from pathlib import Path
+
+MEMORY = 4 << 30  # bytes of address space
+SHOWN, TOO_MUCH = 8_000, 1_000_000  # characters of what the learner prints: shown, and no longer bearable
+
+
+class PrintedTooMuch(Exception):
+    """The learner's file prints without end."""
+
+    def __str__(self):
+        return "your code printed more than a million characters: is there a print in a loop?"
+
+
+class Printed(io.TextIOBase):
+    """What the learner prints: passed on up to a limit."""
+
+    def __init__(self, stream):
+        self.stream, self.count = stream, 0
+
+    def write(self, text):
+        shown = text[: max(0, SHOWN - self.count)]
+        self.stream.write(shown)
+        self.count += len(text)
+        if len(shown) < len(text) and self.count - len(text) < SHOWN:
+            self.stream.write("\n... (the rest of what your code printed is not shown)\n")
+        if self.count > TOO_MUCH:
+            raise PrintedTooMuch
+        return len(text)
+
+    def flush(self):
+        self.stream.flush()
+
+
+class Problem(Exception):
+    """What keeps a whole file from being checked: lines for the learner, and the line of the file."""
+
+    def __init__(self, lines, line=None):
+        super().__init__(lines[0])
+        self.lines, self.line = lines, line
+
+
+def read(path):
+    """The text of a learner's file. Raises Problem if it is no UTF-8."""
+    data = Path(path).read_bytes()
+    advice = "save the file as UTF-8 (in the editor: Save with Encoding, or Encoding, UTF-8)"
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data:
+        raise Problem([f"the file is not UTF-8 text but looks like UTF-16 or binary: {advice}"])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise Problem(
+            [f"the file is not UTF-8 text: line {line} holds the byte 0x{data[error.start]:02x}. {advice}"], line
+        ) from None
+    return _cells_of(text) if Path(path).suffix == ".ipynb" else text
+
+
+def _cells_of(notebook):
+    """The code of a notebook, without the cells that only check it and the lines that only a notebook understands."""
+    try:
+        cells = [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
+        code = [re.sub(r"(?m)^[%!].*$", "", "".join(cell["source"])) for cell in cells]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Problem(["this is no notebook that can be read: save it again in Jupyter"]) from None
+    return "\n\n".join(c for c in code if not c.startswith("check(") and "from lessons import check" not in c)
+
+
+def load(path, text):
+    """The names that the file defines. Raises Problem."""
+    from . import sentences
+
+    try:
+        code = compile(text, str(path), "exec")
+    except SyntaxError as error:
+        raise Problem(sentences.of_syntax(error), error.lineno) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Problem([f"Python cannot read this file: {error}"]) from None
+    linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
+    namespace = {"__name__": Path(path).stem, "__file__": str(path)}
+    try:
+        exec(code, namespace)
+    except NotImplementedError as error:
+        what = 'a line outside the functions runs code that is not written yet: put it under  if __name__ == "__main__":'
+        raise Problem([what], sentences.of_error(error, namespace)[1]) from None
+    except PrintedTooMuch:
+        raise
+    except (Exception, SystemExit) as error:
+        sentence, line = sentences.of_error(error, namespace)
+        where = [f"line {line}:  {sentences.source_line(namespace, line)}"] if line else []
+        raise Problem([*where, sentence], line) from None
+    return namespace
+
+
+def limit_memory():
+    """Where the system offers it: a huge allocation is then an error in the learner's line and not the end of the machine."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def outcome(number, path, arrays_to=None):
+    """{"results": [...]} or {"problem": [...], "line": n} or {"course_error": traceback}."""
+    try:
+        from . import checker, course
+        from .own import mine
+
+        lesson = course.find(number)
+        lesson.exercises  # noqa: B018  an error in check.py is the course's
+    except Exception:
+        return {"course_error": traceback.format_exc()}
+    try:
+        mine.lesson_checked = lesson
+        namespace = load(path, read(path))
+        results = checker.check_lesson(lesson, namespace)
+    except Problem as problem:
+        return {"problem": problem.lines, "line": problem.line}
+    except PrintedTooMuch as error:
+        return {"problem": [str(error)], "line": None}
+    except Exception:
+        return {"course_error": traceback.format_exc()}
+    if arrays_to:
+        import numpy as np
+
+        found = next((r.arrays for r in results if r.arrays), None)
+        if found:
+            np.savez(arrays_to, **found)
+    return {"results": [result.as_dict() for result in results]}
+
+
+def main(number, path, out, seconds, arrays_to=None):
+    limit_memory()
+    with open(f"{out}.where", "w", encoding="utf-8") as where:
+        faulthandler.dump_traceback_later(float(seconds), file=where)
+        sys.stdout = Printed(sys.stdout)
+        found = outcome(number, path, arrays_to)
+        sys.stdout.flush()
+        faulthandler.cancel_dump_traceback_later()
+    Path(out).write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
