@@ -7,6 +7,7 @@ place, which otherwise says NotImplementedError.
 
 import json
 import re
+import textwrap
 from dataclasses import dataclass
 
 from .mathtext import plain_text
@@ -45,9 +46,18 @@ _BLOCK = re.compile(
 )
 
 
+def _replaced(code, replacement):
+    """The code with each block replaced. Raises ValueError for a marker that is left, so that no stub shows a solution."""
+    text = _BLOCK.sub(replacement, code + "\n").strip("\n")
+    left = re.search(r"# *(BEGIN SOL|END SOL|INSTEAD).*", text + "".join(block["body"] for block in _BLOCK.finditer(code + "\n")))
+    if left:
+        raise ValueError(f"{left[0]!r} has no partner in its cell: # BEGIN SOLUTION: what, perhaps # INSTEAD, # END SOLUTION")
+    return text
+
+
 def solved(code):
     """The code with its solutions and without their markers."""
-    return _BLOCK.sub(lambda block: block["body"], code + "\n").strip("\n")
+    return _replaced(code, lambda block: block["body"])
 
 
 def unsolved(code):
@@ -60,7 +70,7 @@ def unsolved(code):
             return f"{what}{indent}raise NotImplementedError\n"
         return what + re.sub(r"(?m)^( *)# ?", r"\1", block["instead"])
 
-    return _BLOCK.sub(replace, code + "\n").strip("\n")
+    return _replaced(code, replace)
 
 
 def solution_lines(source):
@@ -70,7 +80,11 @@ def solution_lines(source):
 
 def _picture(text, name):
     """Markdown's pictures as words, for a text editor."""
-    return re.sub(r"!\[([^\]]*)\]\(([^)]+)\)", rf"[picture: lessons/{name}/\2: \1]", text)
+
+    def words(found):
+        return textwrap.fill(f"[picture: lessons/{name}/{found[2]}: {found[1]}]", 118)
+
+    return re.sub(r"!\[([^\]]*)\]\(([^)]+)\)", words, text)
 
 
 def _python(parts, name, code):
@@ -138,15 +152,26 @@ def _code_cell(text):
 
 
 def page(source, number):
-    """The lesson as a page, where formulas and pictures are shown."""
+    """The lesson as a page for GitHub, where formulas and pictures are shown."""
     blocks = []
     for i, cell in enumerate(cells(source)):
-        blocks.append(cell.text if cell.kind == "markdown" else f"```python\n{unsolved(cell.text)}\n```")
+        blocks.append(_for_github(cell.text) if cell.kind == "markdown" else f"```python\n{unsolved(cell.text)}\n```")
         if i == 0:
             blocks.append(
                 f"*To do it yourself: `python -m lessons start {number}`. This page is made from [lesson.py](lesson.py).*"
             )
     return "\n\n".join(blocks) + "\n"
+
+
+def _for_github(text):
+    """Formulas in GitHub's own fences: between bare dollars it takes some _ for the beginning of italics."""
+    text = re.sub(r"(?ms)^\$\$\s*(.*?)\s*\$\$$", r"```math\n\1\n```", text)
+    lines = text.split("\n")
+    return "\n".join(line if line.startswith("    ") else re.sub(r"(`[^`]*`)|\$([^$]+)\$", _inline, line) for line in lines)
+
+
+def _inline(found):
+    return found[1] or f"$`{found[2]}`$"
 
 
 def syllabus(lessons):

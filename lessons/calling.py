@@ -49,6 +49,20 @@ def strided(arguments):
     return tuple(made)
 
 
+def turned(arguments):
+    """The same numbers, the first axis running fastest in memory, as after a transpose."""
+    made = []
+    for value in arguments:
+        if isinstance(value, np.ndarray):
+            value = np.array(value, order="F")
+            value.flags.writeable = False
+        made.append(value)
+    return tuple(made)
+
+
+LAYOUTS = {"arrays with gaps in memory": strided, "transposed arrays": turned}
+
+
 def as_tuple(value):
     return value if isinstance(value, tuple) else (value,)
 
@@ -62,6 +76,7 @@ class Learner:
 
     def __init__(self, lesson, exercise, namespace):
         self.exercise, self.namespace, self.is_op = exercise, namespace, bool(exercise.gradients)
+        self.where = ""  # which case is being checked, for sentences: " (a square)"
         self.function = namespace.get(exercise.name)
         if self.function is None:
             raise Stop(
@@ -75,12 +90,27 @@ class Learner:
         if not callable(self.function):
             raise Stop("missing", f"{exercise.name} is {sentences.kind(self.function)}, and should be a function")
 
+    def line(self, part):
+        """The line of the learner's file where a task begins: that of the function, or of the backward in it."""
+        code = getattr(self.function, "__code__", None)
+        if code is None or self.function.__globals__ is not self.namespace:
+            return None
+        inner = [c for c in code.co_consts if getattr(c, "co_name", None) == part]
+        return (inner[0] if inner else code).co_firstlineno
+
     def call(self, function, arguments, loud=False):
         """function(*arguments). Prints are shown once, from the loud call."""
         silence = contextlib.nullcontext() if loud else contextlib.redirect_stdout(_Silence())
+        shapes = [np.shape(value) for value in arguments if isinstance(value, np.ndarray)]
         try:
             with silence, np.errstate(all="ignore"):
-                return function(*arguments)
+                returned = function(*arguments)
+            if shapes != [np.shape(value) for value in arguments if isinstance(value, np.ndarray)]:
+                advice = "x.shape = ... changes x for everybody who holds it: x.reshape(...) makes a new array"
+                raise Stop("inputs", "changes the shape of an array that it was given", details=[advice])
+            return returned
+        except Stop:
+            raise
         except NotImplementedError:
             raise Stop("start", "not started") from None
         except (Exception, SystemExit) as error:
@@ -88,11 +118,12 @@ class Learner:
 
     def stop_for(self, error):
         """Says what an error of the learner's code means, and where it is."""
-        sentence, line = sentences.of_error(error, self.namespace)
-        where = [f"line {line}:  {sentences.source_line(self.namespace, line)}"] if line else []
+        sentence, line, where = sentences.of_error(error, self.namespace)
         if sentences.is_read_only(error):
-            raise Stop("inputs", "changes an array that it was given", details=[*where, sentence], line=line) from None
-        raise Stop("run", "stops with an error", details=[*where, sentence], line=line) from None
+            raise Stop(
+                "inputs", f"changes an array that it was given{self.where}", details=[*where, sentence], line=line
+            ) from None
+        raise Stop("run", f"stops with an error{self.where}", details=[*where, sentence], line=line) from None
 
     def forward(self, arguments, loud=False):
         """(y, backward) of an op, (y, None) of a plain function."""
@@ -131,13 +162,15 @@ def arrays(value, wanted, names, known, where=""):
     shapes = [np.shape(v) for v, w in zip(value, wanted, strict=True) if w is not None]
     right = [w.shape for w in wanted if w is not None]
     if shapes != right and sorted(shapes) == sorted(right):
-        advice = f"give them as {', '.join(names)}: by their shapes they are not"
+        advice = (
+            f"give them as {', '.join(names)}: {', '.join(map(str, right))}. Yours have the shapes {', '.join(map(str, shapes))}"
+        )
         raise Stop("order", f"the results are in another order{where}", details=[advice])
     for i, (found, want, name) in enumerate(zip(value, wanted, names, strict=True)):
         if want is not None:
             _is_array(found, want, name, where)
             if np.shape(found) != want.shape:
-                advice, mistake = sentences.shape_advice(np.shape(found), want.shape), known(i, found)
+                advice, mistake = sentences.shape_advice(np.shape(found), want.shape), known(i, np.asarray(found))
                 raise Stop(
                     "shape",
                     f"the shape of {name}{where}",
@@ -149,11 +182,13 @@ def arrays(value, wanted, names, known, where=""):
 
 
 def _is_array(found, want, name, where):
-    if is_array_like(found) or (isinstance(found, int) and want.shape == ()):
-        return
     advice = "make it an array: NumPy's functions give one, np.array(...) makes one"
     if found is None:
         advice = "is a `return` missing?"
+    elif is_array_like(found) or (isinstance(found, int) and want.shape == ()):
+        if np.asarray(found).dtype.kind in "fiub":
+            return
+        advice = "its entries should be real numbers: .astype(x.dtype), or np.vectorize(..., otypes=[x.dtype])"
     raise Stop("kind", f"{name} is {sentences.kind(found)}{where}, and should be an array", details=[advice])
 
 
@@ -165,6 +200,8 @@ def keeps_float32(found32, found64, name):
             "np.sqrt(2) and arrays made without a dtype are float64, and pull everything along with them: math.sqrt(2), "
             "plain numbers, and dtype=x.dtype keep what x is"
         )
+        if isinstance(found32, float) and not hasattr(found32, "dtype"):
+            advice = "float(...) and .item() make a Python number, which has forgotten its dtype: leave it as NumPy gives it"
         raise Stop("dtype", f"float32 does not stay float32: {name} is {got}", details=[advice])
 
 

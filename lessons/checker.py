@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import diagnose, sentences
-from .calling import Learner, Stop, are_finite, arguments_fit, arrays, as_tuple, cast, is_array_like, keeps_float32, strided
+from .calling import LAYOUTS, Learner, Stop, are_finite, arguments_fit, arrays, as_tuple, cast, is_array_like, keeps_float32
 from .exercise import Wrong
 
 STEP, LIMIT, LIMIT32, LIMIT_VALUE = 1e-5, 1e-7, 1e-5, 1e-9  # correct code stays a thousand times under the first limit
@@ -60,6 +60,7 @@ def check_exercise(lesson, exercise, namespace, seed=0):
 def _run(lesson, task, namespace, seed, result):
     try:
         check = _Check(lesson, task.exercise, namespace, seed, result)
+        result.line = check.learner.line(task.part)
         if task.exercise.check:
             check.own()
         elif task.part == "backward":
@@ -68,7 +69,7 @@ def _run(lesson, task, namespace, seed, result):
             check.forward()
     except Stop as stop:
         result.status = "not started" if stop.step == "start" else "wrong"
-        result.step, result.line, result.arrays = stop.step, stop.line, stop.arrays
+        result.step, result.line, result.arrays = stop.step, stop.line or result.line, stop.arrays
         result.details, result.looks = stop.details, stop.looks
         if result.status == "wrong":
             result.rows.append(("NO", stop.text, stop.note))
@@ -101,12 +102,14 @@ class _Check:
         self.ok("runs, leaves its inputs alone, right shape and dtype")
         with self.unless_wrong_anyway(lambda: self.compare(y, given, ordinary)):
             for label, extreme in self.extreme_cases():
-                are_finite(as_tuple(self.learner.forward(cast(extreme, np.float64))[0]), "the result", label)
+                y_extreme = self.value(extreme, label)
+                are_finite(y_extreme, "the result", label)
+                self.compare(y_extreme, extreme, label)
         self.ok("the values", "against a slow specification in plain loops")
         for label, other in others:
             self.compare(self.value(other, label), other, label)
-        gaps = "arrays with gaps in memory"
-        self.compare(self.value(given, gaps, layout=strided), given, gaps)
+        for label, layout in LAYOUTS.items():
+            self.compare(self.value(given, label, layout=layout), given, label)
         if others:
             self.ok("other shapes", ", ".join(label for label, _ in others))
         if not self.learner.is_op:
@@ -128,6 +131,7 @@ class _Check:
 
     def value(self, given, label, loud=False, layout=tuple):
         """What the learner's function gives, as a tuple of arrays of the right shapes."""
+        self.learner.where = "" if loud else f" ({label})"
         y, _ = self.learner.forward(layout(cast(given, np.float64)), loud)
         wanted = as_tuple(self.exercise.spec(*given))
         if not is_array_like(wanted[0]):
@@ -137,7 +141,7 @@ class _Check:
         def known(i, found):
             return diagnose.known_mistake(self.lesson, self.exercise, found, wanted[i], self.output_of(given, i))
 
-        return arrays(y, wanted, _names(len(wanted)), known, "" if loud else f" ({label})")
+        return arrays(y, wanted, _names(len(wanted)), known, self.learner.where)
 
     def output_of(self, given, i):
         """Of a function: its i-th output for these arguments."""
@@ -192,7 +196,8 @@ class _Check:
 
     def gradients(self, given, label, first=False):
         """Backward against slopes for one case: every entry of every gradient."""
-        names, where = self.exercise.gradients, "" if first else f" ({label})"
+        names = self.exercise.gradients
+        where = self.learner.where = "" if first else f" ({label})"
         y = as_tuple(self.learner.forward(cast(given, np.float64))[0])
         upstream = [np.array(self.rng.standard_normal(np.shape(out), dtype=np.float32), dtype=np.float64) for out in y]
         wanted = [value if name else None for name, value in zip(names, given, strict=False)]
@@ -217,10 +222,15 @@ class _Check:
             if rough > LIMIT32:
                 advice = "right in float64, too rough in float32: are two large, nearly equal numbers subtracted?"
                 raise Stop("float32", f"{names[i]} in float32{where}", f"error {rough:.2g}, limit {LIMIT32:g}", [advice])
-        gaps = as_tuple(self.run_backward(given, upstream, np.float64, layout=strided))
-        if not all(diagnose.same(np.asarray(gaps[i]), np.asarray(found[i])) for i in places):
-            advice = "arrays can be views with gaps in memory: is there a reshape in place, np.empty, or .data?"
-            raise Stop("cases", "another answer for arrays with gaps in memory", details=[advice])
+        for name, layout in LAYOUTS.items():
+            other = as_tuple(self.run_backward(given, upstream, np.float64, layout=layout))
+            if not all(diagnose.same(np.asarray(other[i]), np.asarray(found[i])) for i in places):
+                advice = "the numbers are the same, and only lie elsewhere: is there a ravel with an order, np.empty, or .data?"
+                raise Stop("cases", f"another answer for {name}", details=[advice])
+        larger = as_tuple(self.run_backward(given, [-2 * dy for dy in upstream], np.float64))
+        if not all(diagnose.same(np.asarray(larger[i]), -2 * np.asarray(found[i])) for i in places):
+            advice = "twice the dy gives twice the gradient, and -dy its opposite: is something clipped, or its sign taken?"
+            raise Stop("cases", "the gradient is not proportional to dy", details=[advice])
 
     def compare_gradients(self, found, given, upstream, label, first):
         names = self.exercise.gradients
@@ -243,16 +253,26 @@ class _Check:
         dy = layout(cast(upstream, dtype))
         arguments_fit(backward, dy, "backward")
         returned = self.learner.call(backward, dy, loud)
-        if loud and not _agree(returned, self.learner.call(backward, dy)):
-            advice = "it changes something that it remembers: each call must start from what the forward left"
-            raise Stop("repeat", "backward gives another answer when it is called twice", details=[advice])
+        returned = tuple(returned) if isinstance(returned, list) else returned
+        if loud:
+            if not _agree(returned, self.learner.call(backward, dy)):
+                advice = "it changes something that it remembers: each call must start from what the forward left"
+                raise Stop("repeat", "backward gives another answer when it is called twice", details=[advice])
+            self.learner.forward(
+                cast([0.7 * a if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in given], dtype)
+            )
+            if not _agree(returned, self.learner.call(backward, dy)):
+                advice = "a network calls this function many times before the first backward: each must keep what is its own"
+                raise Stop("repeat", "backward gives another answer once the forward has run on other numbers", details=[advice])
         return returned
 
     def finite_gradients(self):
         for label, given in self.extreme_cases():
             y, backward = self.learner.forward(cast(given, np.float64))
             dy = cast([np.ones(np.shape(out)) for out in as_tuple(y)], np.float64)
-            for name, value in zip(self.exercise.gradients, as_tuple(self.learner.call(backward, dy)), strict=True):
+            returned = self.learner.call(backward, dy)
+            returned = returned if isinstance(returned, list) else as_tuple(returned)
+            for name, value in zip(self.exercise.gradients, returned, strict=True):
                 if name:
                     are_finite((value,), name, label)
 
@@ -337,6 +357,7 @@ def _names(count):
 
 def _agree(a, b):
     """Whether two answers are the same, where that can be said at all: what they are is looked at next."""
+    a, b = (tuple(value) if isinstance(value, list) else value for value in (a, b))
     try:
         return all(np.array_equal(x, y, equal_nan=True) for x, y in zip(as_tuple(a), as_tuple(b), strict=True) if x is not None)
     except (TypeError, ValueError):

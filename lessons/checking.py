@@ -24,15 +24,10 @@ def check(lesson, plot=False, quiet=False):
             _plot(arrays, path.with_name(f"{path.stem}_check.png"))
     results = outcome.get("results", [])
     if results:
-        course.record_check(lesson, _leading(results))
+        course.record_check(lesson, results)
     if code == 0 and not quiet:
         _after(lesson)
     return code
-
-
-def _leading(results):
-    """How many tasks are right, up to the first that is not: the next one is the open task."""
-    return next((i for i, result in enumerate(results) if result["status"] != "passed"), len(results))
 
 
 def _after(lesson):
@@ -42,7 +37,10 @@ def _after(lesson):
     say(f"Then   quiz {lesson.number} · demo {lesson.number}", indent=2)
     following = course.current()
     if following:
-        say(f"Next   python -m lessons start {following.number}   {following.title}, {following.about.MINUTES} minutes", indent=2)
+        verb = "check" if following.learner_file else "start"
+        say(
+            f"Next   python -m lessons {verb} {following.number}   {following.title}, {following.about.MINUTES} minutes", indent=2
+        )
     else:
         say("Next   python -m lessons train --mine   a Vision Transformer with your own functions in it", indent=2)
 
@@ -69,15 +67,19 @@ def watch(lesson, seconds=None):
     """Checks at every save until q is pressed. Never goes on to another lesson by itself. `seconds` ends it, for tests."""
     if lesson.learner_file is None:
         commands.start(lesson)
-    seen, started = None, time.monotonic()
+    path, seen, started = lesson.learner_file, None, time.monotonic()
     with _Keys() as keys:
         while seconds is None or time.monotonic() - started < seconds:
-            saved = _saved(lesson.learner_file)
-            if saved != seen and saved is not None:
+            saved = _saved(path)
+            if saved != seen:
                 seen = saved
                 _clear()
-                check(lesson)
-                say(f"\nwatching {commands.shown(lesson.learner_file)}   {KEYS}", "dim")
+                if saved is None:
+                    say(f"{commands.shown(path)} is gone. Save it again, or: python -m lessons reset {lesson.number}")
+                else:
+                    check(lesson)
+                print()
+                say(f"watching {commands.shown(path)}   {KEYS}", "dim")
                 sys.stdout.flush()
             pressed = keys.pressed(0.2)
             if pressed in ("q", "\x03", "\x04"):

@@ -1,7 +1,9 @@
 """python -m lessons: the command line of the course."""
 
 import argparse
+import os
 import sys
+import traceback
 
 from . import commands, course
 
@@ -76,12 +78,19 @@ def main(argv=None):
         code = arguments.run(arguments)
         sys.stdout.flush()
         return code or OK
+    except BrokenPipeError:  # the reader has seen enough: python -m lessons list | head -1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, OSError) as error:
         commands.print_error(error)
         return USAGE
     except KeyboardInterrupt:
         print()
         return 130
+    except Exception:
+        traceback.print_exc()
+        commands.print_error("this is an error of the course itself and not yours: please report it")
+        return COURSE_ERROR
 
 
 def _lesson(arguments):

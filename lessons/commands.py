@@ -58,7 +58,9 @@ def start(lesson, printed=True):
     path = lesson.file
     path.parent.mkdir(parents=True, exist_ok=True)
     _shims(path.parent)
-    if path.exists():
+    if lesson.learner_file == lesson.notebook:
+        say(f"You do this lesson in {shown(lesson.notebook)}; no other file is written.")
+    elif path.exists():
         say(f"{shown(path)} is there already; it stays as it is. (python -m lessons reset {lesson.number} begins again)")
     else:
         _write(path, build.stub(lesson.source, lesson.name))
@@ -77,12 +79,16 @@ def start(lesson, printed=True):
 
 _SHIM = '''"""Written by `python -m lessons start`: lets the files in this folder find {name} when you run them from here."""
 
+import runpy
 import sys
 from pathlib import Path
 
-del sys.modules["{name}"]
+sys.modules.pop("{name}", None)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-import {name}  # noqa: E402, F401
+if __name__ == "__main__":
+    runpy.run_module("{name}", run_name="__main__")
+else:
+    import {name}  # noqa: F401
 '''
 
 
@@ -104,6 +110,10 @@ def _write(path, text):
 def reset(lesson):
     """The lesson's file as at the beginning; what was there is kept beside it."""
     path = lesson.file
+    if lesson.learner_file == lesson.notebook:
+        raise ValueError(
+            f"you do this lesson in {shown(lesson.notebook)}: rename it, and `notebook {lesson.number}` makes a new one"
+        )
     if path.exists():
         number = 1
         while (backup := path.with_name(f"{path.stem}.backup-{number}.py")).exists():
@@ -184,6 +194,9 @@ def solution(lesson, yes):
 
 def skip(lesson):
     """Goes on without this lesson; later lessons use the course's own functions."""
+    if course.state(lesson).status == "passed":
+        say(f"{lesson.number} {lesson.title} is passed already: nothing to skip.")
+        return
     course.record(lesson, status="skipped")
     say(f"{lesson.number} {lesson.title} is skipped. Later lessons use the course's own code in its place.")
     home()

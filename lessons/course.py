@@ -145,8 +145,10 @@ def record(lesson, **changes):
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def record_check(lesson, done):
-    """After a check: how many tasks passed; a task passed for the first time closes its hints."""
+def record_check(lesson, results):
+    """After a check: how many tasks passed, up to the first that did not; when there are more than before, hints begin anew.
+    results: those of the checker, as dictionaries."""
+    done = next((i for i, result in enumerate(results) if result["status"] != "passed"), len(results))
     before = state(lesson)
     status = "passed" if done == len(lesson.tasks) else before.status if before.status == "skipped" else "started"
     if (status, done) != (before.status, before.done):

@@ -81,6 +81,8 @@ def by_terms(name, terms, wrong, symbols):
     if np.allclose(factors, 0, atol=SAME):
         return [f"{name} is zero everywhere."]
     lines = [f"{name} = " + " + ".join(f"{_number(c)}·[{t.formula}]" for c, t in zip(factors, terms, strict=True))]
+    if len(terms) > 1 and np.ptp(factors) < SAME and abs(factors[0] + 1) > SAME:
+        return [*lines, f"Every term is {_factor(factors[0], symbols)}."]
     for place, (c, term) in enumerate(zip(factors, terms, strict=True)):
         which = "The" if len(terms) == 1 else f"The {('first', 'second', 'third', 'fourth')[place]}"
         if abs(c) < SAME:
@@ -88,7 +90,7 @@ def by_terms(name, terms, wrong, symbols):
         elif abs(c + 1) < SAME:
             lines.append(f"{which} term has the wrong sign: {term.why}")
         elif abs(c - 1) > SAME:
-            lines.append(f"{which} term is {_factor(c, symbols)} the right one: {term.why}")
+            lines.append(f"{which} term is {_factor(c, symbols)}: {term.why}")
     return lines
 
 
@@ -97,18 +99,18 @@ def _number(c):
 
 
 def _factor(c, symbols):
-    """A factor in the words of the sizes: 'D = 5 times', '1/B = 1/2 of'. Distinct sizes make it unambiguous."""
+    """A factor in the words of the sizes: 'D = 5 times the right one'. Distinct sizes make it unambiguous."""
     sign, size = ("minus ", -c) if c < 0 else ("", c)
     for letter, n in symbols.items():
         for value, words in (
-            (n, f"{letter} = {n} times (a sum where a mean belongs?)"),
-            (1 / n, f"1/{letter} = 1/{n} of (a mean where a sum belongs?)"),
-            (math.sqrt(n), f"√{letter} = √{n} times"),
-            (1 / math.sqrt(n), f"1/√{letter} = 1/√{n} of"),
+            (n, f"{letter} = {n} times the right one (a sum where a mean belongs?)"),
+            (1 / n, f"1/{letter} = 1/{n} of the right one (a mean where a sum belongs?)"),
+            (math.sqrt(n), f"√{letter} = √{n} times the right one"),
+            (1 / math.sqrt(n), f"1/√{letter} = 1/√{n} of the right one"),
         ):
             if n > 1 and abs(size - value) < SAME * value:
                 return sign + words
-    return f"{sign}{size:.4g} times"
+    return f"{sign}{size:.4g} times the right one"
 
 
 def by_relation(wrong, truth, others):

@@ -24,7 +24,10 @@ _SYMBOLS = {
     **{"}": "}", "|": "‖", "\\": "\n", "%": "%", "_": "_", "big": "", "Big": "", "bigl": "", "bigr": "", "displaystyle": ""},
 }
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307", "widehat": "\u0302", "overline": "\u0304"}
-_UPRIGHT = ("text", "mathrm", "operatorname", "mathbf", "mathit", "textbf", "mathcal", "boldsymbol")
+_UPRIGHT = ("text", "mathrm", "mathbf", "mathit", "textbf", "mathcal", "boldsymbol")
+_FACTOR = re.compile(
+    r" *(?:[A-Za-z0-9(]|\\left|\\(?:alpha|beta|gamma|mu|pi|sigma|sum|partial|frac|sqrt|hat|bar|mathrm|text\{ ?[a-z])\b)"
+)
 _RAISED = str.maketrans("0123456789+-−nTi", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿᵀⁱ")
 
 
@@ -63,7 +66,9 @@ def plain(tex):
             inner = plain(inner)
             raised = inner.translate(_RAISED)
             if c == "^":
-                out += raised if all(r in "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀⁱ′*" for r in raised) else f"^{_unit(inner)}"
+                out += (
+                    raised if all(r in "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀⁱ′*" for r in raised) else f"^{inner if len(inner) == 1 else f'({inner})'}"
+                )
             else:
                 out += f"_{_unit(inner)}"
         elif c == "{":
@@ -75,8 +80,13 @@ def plain(tex):
             if name == "frac":
                 above, i = _group(tex, i)
                 below, i = _group(tex, i)
-                out += f"{_unit(plain(above), ' +-−=,')}/{_unit(plain(below))}"
+                above, below = plain(above), plain(below)
+                several = re.search("[0-9][A-Za-zα-ω]", below)  # 1/(2B), not 1/2B
+                fraction = f"{_unit(above, ' +-−=,')}/{f'({below})' if several else _unit(below)}"
+                out += f"({fraction})" if _FACTOR.match(tex, i) else fraction
             elif name == "sqrt":
+                if tex[i : i + 1] == "[":
+                    raise ValueError(f"the formula {tex!r} has a root with an index: write it as a power")
                 inner, i = _group(tex, i)
                 inner = plain(inner)
                 out += f"√{inner}" if len(inner) == 1 else f"√({inner})"
@@ -100,9 +110,9 @@ def plain(tex):
 
 def plain_text(markdown):
     """The lines of a markdown text with every formula in plain Unicode; formulas on lines of their own are indented."""
-    lines, display = [], None
+    lines, display, fenced = [], None, False
     for line in markdown.split("\n"):
-        if display is None and line.startswith("$$") and line.count("$$") == 2:
+        if display is None and not fenced and line.startswith("$$") and line.count("$$") == 2:
             lines += _displayed(line.strip("$ "))
         elif line.strip() == "$$" or (display is None and line.startswith("$$")):
             if display is None:
@@ -116,10 +126,16 @@ def plain_text(markdown):
                 display = None
             else:
                 display.append(line)
-        elif line.startswith("    "):
+        elif line.startswith("```"):
+            fenced = not fenced
+            lines.append(line)
+        elif fenced or line.startswith("    "):
             lines.append(line)
         else:
-            lines.append(re.sub(r"\$([^$`]+)\$", lambda found: plain(found[1]), line))
+            text = re.sub(r"(`[^`]*`)|\$([^$]+)\$", lambda found: found[1] or plain(found[2]), line)
+            if "$" in re.sub(r"`[^`]*`", "", text):
+                raise ValueError(f"a formula must begin and end in one line: {line!r}")
+            lines.append(text)
     if display is not None:
         raise ValueError("a $$ is not closed")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ class _Mine:
     """mine.gelu is the learner's gelu if its lesson is passed, else the course's own."""
 
     def __init__(self):
-        self._names, self._used = {}, {}
+        self._lessons, self._names, self._used = {}, {}, {}
         self.lesson_checked = None  # by the worker: what this lesson has the learner write cannot be borrowed
 
     def __getattr__(self, name):
@@ -15,14 +15,21 @@ class _Mine:
 
         if name.startswith("_"):
             raise AttributeError(name)
-        lesson = next((x for x in course.lessons() if re.search(rf"(?m)^(def|class) {name}\b", x.source)), None)
+        if name not in self._lessons:
+            self._lessons[name] = next((x for x in course.lessons() if re.search(rf"(?m)^(def|class) {name}\b", x.source)), None)
+        lesson = self._lessons[name]
         if lesson is None:
             raise AttributeError(f"no lesson defines {name}")
         if lesson is self.lesson_checked:
             raise AttributeError(f"mine.{name} is what this lesson has you write")
         theirs = course.state(lesson).status == "passed" and lesson.learner_file is not None
         self._used[name] = theirs
-        return self._namespace(lesson, theirs)[name]
+        names = self._namespace(lesson, theirs)
+        if name not in names:
+            raise AttributeError(
+                f"{lesson.learner_file} does not define {name} any more: python -m lessons check {lesson.number}"
+            )
+        return names[name]
 
     def _namespace(self, lesson, theirs):
         """What the learner's file, or the solution, defines; loaded again when the file was saved."""

@@ -1,6 +1,6 @@
 """What a learner reads after a check."""
 
-from .screen import ends, row, say
+from .screen import ends, row, say, writable
 
 _OPEN = ("wrong", "not started")
 
@@ -8,11 +8,11 @@ _OPEN = ("wrong", "not started")
 def lesson(lesson, outcome, where):
     """Prints the outcome of a check; returns the exit code: 0 right, 1 wrong, 3 not started, 4 an error of the course."""
     if outcome["printed"].strip():
-        print(outcome["printed"].rstrip())
+        print(writable(outcome["printed"].rstrip()))
         print()
     if "course_error" in outcome:
         say(f"The course itself has an error in lesson {lesson.number}; this is not your mistake. Please report it:", "NO")
-        print(outcome["course_error"])
+        print(writable(outcome["course_error"]))
         return 4
     if "problem" in outcome:
         ends(f"{lesson.number} {lesson.title}", f"{where}:{outcome['line']}" if outcome["line"] else where, "title")
@@ -62,25 +62,25 @@ def task_result(result):
     """Prints how one task went."""
     for mark, text, note in result["rows"]:
         row(mark, text, note)
-    for text in result["details"]:
-        detail(text)
     if result["status"] == "not started":
         row("--", "not started: write it where your file says YOUR CODE")
+    for text in result["details"]:
+        detail(text)
     if result["status"] == "waiting":
         row("--", "not checked: the task before it comes first")
     if result["looks"]:
         print()
         say("What this looks like", "title", indent=2)
         for text in result["looks"]:
-            say(text, indent=7, hanging=9)
+            say(text, indent=7, hanging=7)
 
 
 def detail(text):
     """A line below the one that is wrong. Lines of code keep their columns."""
     if text.startswith("    "):
-        print(" " * 7 + text)
+        print(" " * 7 + writable(text))
     else:
-        say(text, indent=7, hanging=9)
+        say(text, indent=7, hanging=7)
 
 
 def _notes(result):

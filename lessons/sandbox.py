@@ -10,6 +10,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from . import worker
+
 SECONDS = 10
 KEPT = 20_000  # bytes of what the worker prints
 
@@ -23,7 +25,7 @@ def check_file(lesson, path, seconds=None, arrays_to=None, work=None):
     seconds = seconds or SECONDS
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "outcome.json"
-        command = [sys.executable, "-m", "lessons.worker", lesson.number, str(path), str(out), str(seconds)]
+        command = [sys.executable, "-P", "-m", "lessons.worker", lesson.number, str(path), str(out), str(seconds)]
         printed, code = run(command + ([str(arrays_to)] if arrays_to else []), seconds + 1, work)
         try:
             found = json.loads(out.read_text(encoding="utf-8"))
@@ -77,13 +79,13 @@ def _ended(code, where, path, seconds):
         line = _line_in(where, path)
         lines = [f"your code did not finish within {seconds:g} seconds: a loop without end, or much too slow?"]
         if line:
-            text = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+            text = worker.read(path).splitlines()
             lines.append(f"it was at line {line}:  {text[line - 1].strip() if line <= len(text) else ''}")
         return {"problem": lines, "line": line}
     if code == 0:
         return {"problem": ["your code ended Python before the check was done: is there an os._exit?"], "line": None}
     return {
-        "problem": ["your code crashed Python itself: a recursion without end, or more memory than the check allows?"],
+        "problem": ["your code crashed Python itself: a recursion without end, more memory than the check allows, or os._exit?"],
         "line": None,
     }
 

@@ -1,23 +1,24 @@
 """Printing that works everywhere: 80 columns, no colour, no Unicode, dark or light."""
 
 import os
+import re
 import shutil
 import sys
 import textwrap
 import unicodedata
 
 _COLOURS = {"ok": "36", "NO": "1;33", "title": "1", "dim": "2"}  # cyan and yellow: no red against green
-_GREEK = "alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi pi rho sigma tau phi chi psi omega"
-_SPELLED = dict(zip("αβγδεζηθλμνξπρστφχψω", _GREEK.split(), strict=True)) | {
-    "µ": "mu",
-    "Σ": "sum",
-    "Π": "prod",
-    "Φ": "Phi",
-    "Δ": "Delta",
-}
-_SPELLED |= dict(
-    zip("·⊙×−–—≈∂∞★█░ᵀ‖’“”→←≤≥≠√²³", '* * x - - - ~ d inf * # . ^T | \' " " -> <- <= >= != sqrt ^2 ^3'.split(), strict=True)
+_LETTERS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi omega"
 )
+_SPELLED = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _LETTERS.split(), strict=True))
+_SPELLED |= {greek.upper(): name.capitalize() for greek, name in _SPELLED.items()}
+_SPELLED |= {"µ": "mu", "Σ": "sum", "Π": "prod", "∫": "int", "√": "sqrt", "∇": "grad", "∂": "d", "ᵀ": "^T", "ⁿ": "^n", "…": "..."}
+_SPELLED |= dict(
+    zip("·⊙∘×−–—≈≡∝∞★█░‖’‘“”→←⇒≤≥≠±∈", "* * o x - - - ~ = ~ inf * # . | ' ' \" \" -> <- => <= >= != +- in".split(), strict=True)
+)
+_SPELLED |= {"\u0302": "^", "\u0304": "_bar", "\u0303": "~"}  # accents over the letter before: x̂
+_RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+", strict=True))
 
 
 def colour():
@@ -36,9 +37,18 @@ def writable(text):
         text.encode(encoding)
         return text
     except (UnicodeEncodeError, LookupError):
-        spelled = "".join(_SPELLED.get(c, c) for c in text)
-        plain = unicodedata.normalize("NFKD", spelled)
-        return plain.encode("ascii", "ignore").decode("ascii")
+        text = re.sub(f"[{''.join(_RAISED)}]+", lambda found: "^" + "".join(_RAISED[c] for c in found[0]), text)
+        spelled = "".join(_SPELLED.get(c) or _plain(c, encoding) for c in unicodedata.normalize("NFC", text))
+        return spelled.encode(encoding, "replace").decode(encoding)
+
+
+def _plain(c, encoding):
+    """A letter that the terminal has as it is, another without its accents: é becomes e where there is no é."""
+    try:
+        c.encode(encoding)
+        return c
+    except UnicodeEncodeError:
+        return unicodedata.normalize("NFKD", c)[0]
 
 
 def width():

@@ -1,8 +1,9 @@
 """What is told to somebody whose code raised an error, or gave something of the wrong kind or shape."""
 
-import builtins
 import difflib
 import linecache
+import re
+from types import ModuleType
 
 
 def frames_of(error, namespace):
@@ -15,23 +16,25 @@ def frames_of(error, namespace):
     return frames
 
 
-def source_line(namespace, number):
-    """Line `number` of the learner's file, stripped."""
-    return linecache.getline(namespace.get("__file__", ""), number).strip()
-
-
 def of_error(error, namespace):
-    """(sentence, line number or None) for an error that the learner's code raised."""
+    """(sentence, line number or None, [the line as it stands] or []) for an error that the learner's code raised."""
     frames = frames_of(error, namespace)
     line, frame = frames[-1] if frames else (None, None)
-    return _sentence(error, frame), line
+    text = linecache.getline(frame.f_code.co_filename, line).strip() if frame else ""
+    return _sentence(error, frame), line, [f"line {line}:  {text}"] if text else []
 
 
 def _sentence(error, frame):
+    text = str(error)
+    if isinstance(error, UnboundLocalError):
+        name = (re.findall(r"'(\w+)'", text) or ["a name"])[0]
+        return (
+            f"{name} is used before it has a value. A name that a function assigns, also by +=, is the function's own: "
+            "give the new value a new name"
+        )
     if isinstance(error, NameError) and getattr(error, "name", None):
-        if isinstance(error, UnboundLocalError):
-            return f"{error.name} is used before it has a value: each way through the function must assign it first"
-        known = set(dir(builtins)) | (set(frame.f_locals) | set(frame.f_globals) if frame else set())
+        names = {**frame.f_globals, **frame.f_locals} if frame else {}
+        known = {n for n, value in names.items() if not n.startswith("_") and not isinstance(value, ModuleType)}
         near = difflib.get_close_matches(error.name, sorted(known - {error.name}), n=1)
         return f"there is no {error.name!r} here" + (
             f": did you mean {near[0]!r}?" if near else ": is it spelled right, and made before?"
@@ -51,11 +54,19 @@ def _sentence(error, frame):
             "this line writes into an array that it was given. Others still need its old values: "
             "compute into a new array (x = x - m, not x -= m)"
         )
-    text = str(error)
+    if type(error).__name__ == "PrintedTooMuch":
+        return text
     if isinstance(error, EOFError):
         return "input() waits for somebody to type, and nobody does while your file is checked: take it out"
     if isinstance(error, ValueError) and ("could not be broadcast" in text or "matmul:" in text):
-        return f"two shapes do not fit each other: {text.removeprefix('operands ').removeprefix('matmul: ')}"
+        sizes = re.search(r"size (\d+) is different from (\d+)", text)
+        if sizes:
+            return f"@ needs the last axis of the left to be as long as the last but one of the right: {sizes[2]} and {sizes[1]}"
+        return f"two shapes do not fit each other: {text.removeprefix('operands ')}"
+    if "inhomogeneous shape" in text:
+        return "a list or tuple of different things stands where an array should: is it the pair (output, backward) of an op?"
+    if isinstance(error, TypeError) and ("0-dimensional arrays" in text or "length-1 arrays" in text):
+        return "a function of math takes one number, and this is an array: np has the same functions for arrays (np.exp, np.sqrt)"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -95,6 +106,8 @@ def shape_advice(got, want):
     """How an array of shape `got` may have missed `want`: part of a sentence, or ''."""
     if len(got) > len(want) and got[len(got) - len(want) :] == want:
         extra = range(len(got) - len(want))
+        if all(got[i] == 1 for i in extra):
+            return "an axis of size 1 too many: keepdims=True, where the axis should go?"
         return f"sum over {_axes(extra)}"
     if len(got) == len(want):
         kept = [i for i, (a, b) in enumerate(zip(got, want, strict=True)) if a != b]

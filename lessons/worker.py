@@ -3,6 +3,7 @@
 Everything that a beginner's file may do to the process that runs it, it does to this one.
 """
 
+import ast
 import contextlib
 import faulthandler
 import io
@@ -54,7 +55,10 @@ class Problem(Exception):
 
 def read(path):
     """The text of a learner's file. Raises Problem if it is no UTF-8."""
-    data = Path(path).read_bytes()
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise Problem([f"{Path(path).name} cannot be read: {error.strerror}"]) from None
     advice = "save the file as UTF-8 (in the editor: Save with Encoding, or Encoding, UTF-8)"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data:
         raise Problem([f"the file is not UTF-8 text but looks like UTF-16 or binary: {advice}"])
@@ -90,18 +94,26 @@ def load(path, text):
         raise Problem([f"Python cannot read this file: {error}"]) from None
     linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
     namespace = {"__name__": Path(path).stem, "__file__": str(path)}
+    if Path(path).suffix == ".ipynb":
+        namespace |= {"check": lambda number: None, "show": lambda picture: None}
     try:
         exec(code, namespace)
     except NotImplementedError as error:
         what = 'a line outside the functions runs code that is not written yet: put it under  if __name__ == "__main__":'
         raise Problem([what], sentences.of_error(error, namespace)[1]) from None
-    except PrintedTooMuch:
-        raise
     except (Exception, SystemExit) as error:
-        sentence, line = sentences.of_error(error, namespace)
-        where = [f"line {line}:  {sentences.source_line(namespace, line)}"] if line else []
+        sentence, line, where = sentences.of_error(error, namespace)
         raise Problem([*where, sentence], line) from None
     return namespace
+
+
+def _defined_twice(text, name):
+    """A sentence if the file defines a function twice, as happens when an answer is pasted above the stub; else None."""
+    lines = [node.lineno for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == name]
+    if len(lines) < 2:
+        return None
+    times = "twice" if len(lines) == 2 else f"{len(lines)} times"
+    return f"{name} is defined {times}, in lines {' and '.join(map(str, lines))}: Python takes the last"
 
 
 def limit_memory():
@@ -126,14 +138,20 @@ def outcome(number, path, arrays_to=None):
         return {"course_error": traceback.format_exc()}
     try:
         mine.lesson_checked = lesson
-        namespace = load(path, read(path))
-        results = checker.check_lesson(lesson, namespace)
+        text = read(path)
+        results = checker.check_lesson(lesson, load(path, text))
     except Problem as problem:
         return {"problem": problem.lines, "line": problem.line}
     except PrintedTooMuch as error:
         return {"problem": [str(error)], "line": None}
     except Exception:
         return {"course_error": traceback.format_exc()}
+    except BaseException as error:
+        return {"problem": [f"your code stops Python with {type(error).__name__}: take that out"], "line": None}
+    for result in results:
+        twice = _defined_twice(text, result.task.split(".")[0])
+        if twice and result.status != "passed":
+            result.details.append(twice)
     if arrays_to:
         import numpy as np
 
@@ -147,9 +165,9 @@ def main(number, path, out, seconds, arrays_to=None):
     limit_memory()
     with open(f"{out}.where", "w", encoding="utf-8") as where:
         faulthandler.dump_traceback_later(float(seconds), file=where)
-        sys.stdout = Printed(sys.stdout)
+        printed = sys.stdout = Printed(sys.stdout)
         found = outcome(number, path, arrays_to)
-        sys.stdout.flush()
+        printed.flush()
         faulthandler.cancel_dump_traceback_later()
     Path(out).write_text(json.dumps(found), encoding="utf-8")
 
