@@ -123,6 +123,11 @@ MISTAKES = [
         new="dx = dy @ weight.T / len(x_rows)",
     ),
     Mistake(
+        "dx is divided by the size of the batch. If the loss is a mean, its 1/B is already in dy.",
+        old=DX,
+        new="dx = dy @ weight.T / len(x)",
+    ),
+    Mistake(
         "dx is computed from y where it should be from dy: y is what went forward, dy is what comes back.",
         old=DX,
         new="dx = y @ weight.T",
@@ -158,6 +163,12 @@ MISTAKES = [
         "dweight is reshaped where it should be transposed: the shape fits, and the numbers stand in the wrong places.",
         old=DWEIGHT,
         new="dweight = (dy_rows.T @ x_rows).reshape(inputs, outputs)",
+    ),
+    Mistake(
+        "x is reshaped where it should be flipped. Reshape keeps the numbers in their order, so inputs of different "
+        "rows are mixed up.",
+        old=DWEIGHT,
+        new="dweight = x_rows.reshape(inputs, -1) @ dy_rows",
     ),
     Mistake(
         "dweight does not use dy: it only knows the inputs, and not what the loss wants.",

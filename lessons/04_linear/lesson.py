@@ -15,8 +15,8 @@ import numpy as np
 # %% [markdown]
 # ## Rows that meet columns
 #
-# A row of $x$ holds the $in$ numbers that describe one thing: the 64 pixels of a digit, or one token of an image. The
-# layer turns it into $out$ numbers. Output $j$ has its own column of weights and its own bias:
+# A row of $x$ holds the numbers that describe one thing: the 64 pixels of a digit, or one token of an image. Call their
+# count `in`. The layer makes `out` numbers of them. Output $j$ has its own column of weights and its own bias:
 #
 # $$y_{rj} = \sum_{i} x_{ri} w_{ij} + b_j$$
 #
@@ -65,27 +65,30 @@ import numpy as np
 #
 # $$dx_{ri} = \sum_{j} dy_{rj} w_{ij}$$
 #
-# That is the whole derivation. Look at the three index pictures once more: what is summed away is what the number is
-# *shared* by. A weight and a bias are shared by all rows, so their gradients are sums over rows. An input is shared
-# by all outputs, so its gradient is a sum over outputs.
+# That is the whole derivation. Look at the three sums once more: what is summed over is what the number is *shared* by.
+# A weight and a bias are shared by all rows, so their gradients are sums over rows. An input is shared by all outputs,
+# so its gradient is a sum over outputs.
 #
 # ## From indices to matrix products
 #
-# A matrix product sums over two indices that stand side by side: $(a b)_{rj} = \sum_{i} a_{ri} b_{ij}$, the last
-# index of the first, the first index of the second. Bring our sums into that form.
+# Entry $(r, j)$ of a matrix product $a \cdot b$ is $\sum_{i} a_{ri} b_{ij}$. What is summed over stands in the middle:
+# it is the last index of the first matrix and the first index of the second. Bring our sums into that form.
 #
 # In $dx_{ri} = \sum_{j} dy_{rj} w_{ij}$ the index $j$ is last in $dy$, which is right, but it is last in $w$ too.
 # Flip the weight: $w_{ij}$ is entry $(j, i)$ of the transpose $w^\top$. In $dw_{ij} = \sum_{r} x_{ri} dy_{rj}$ the
 # index $r$ is first in both. Flip $x$:
 #
-# $$\begin{aligned}
+# $$
+# \begin{aligned}
 # dx &= dy \cdot w^\top \\
 # dw &= x^\top \cdot dy \\
 # db &= \text{the sum of the rows of } dy
-# \end{aligned}$$
+# \end{aligned}
+# $$
 #
-# For the second line all rows must stand under each other: $x$ as (R, in), and $dy$ as (R, out). `reshape` does this,
-# for any number of axes in front.
+# (The dot is a matrix product here, `@` in NumPy.) For the second line all rows must stand under each other: $x$ as
+# (R, in), and $dy$ as (R, out). `reshape(-1, n)` does this for any number of axes in front: rows of n numbers, and the
+# -1 lets NumPy work out how many. Flip only then. With three axes, `.T` would turn all of them around.
 #
 # ## By hand
 #
@@ -166,7 +169,10 @@ def linear(x, weight, bias):
 # outputs, one score for each class. We want the score of the right class to be 1, and the others to be 0. Call those
 # wishes $t$ (the target, shape (B, 10)), and measure the distance by
 #
-# $$L = \frac{1}{2B} \sum_{r} \sum_{j} (y_{rj} - t_{rj})^2 \qquad \text{so} \qquad dy_{rj} = \frac{1}{B} (y_{rj} - t_{rj})$$
+# $$
+# L = \frac{1}{2 \cdot B} \sum_{r} \sum_{j} (y_{rj} - t_{rj})^2 \qquad \text{so} \qquad
+# dy_{rj} = \frac{y_{rj} - t_{rj}}{B}
+# $$
 #
 # (There is the 1/B, in $dy$, where it belongs.) The gradient points to where $L$ grows. So we take a small step the
 # other way, and repeat: weight − 0.1 · dweight, bias − 0.1 · dbias. This is gradient descent. A better loss comes in

@@ -51,8 +51,8 @@ def _spec(x):
 
 def _terms(x, dy):
     return [
-        Term("Φ(x)·dy", _gate(x) * dy, "It is what passes through the gate as it stands."),
-        Term("x·φ(x)·dy", x * _density(x) * dy, "The gate itself moves with x, and its slope φ(x) counts x times."),
+        Term("Φ(x)·dy", _gate(x) * dy, "it is what passes through the gate as it stands."),
+        Term("x·φ(x)·dy", x * _density(x) * dy, "the gate itself moves with x, and its slope φ(x) counts x times."),
     ]
 
 
@@ -94,6 +94,31 @@ MISTAKES = [
         "The density lacks its factor 1/√(2π): exp(-x²/2) alone has the area 2.5066 under it, and a probability must come to 1.",
         old=DENSITY,
         new="density = np.exp(-0.5 * x * x)",
+    ),
+    Mistake(
+        "The root is missing: the bell is divided by √(2π) = 2.5066, and not by 2π = 6.2832.",
+        old=DENSITY,
+        new="density = np.exp(-0.5 * x * x) / (2 * math.pi)",
+    ),
+    Mistake(
+        "The slope of erf was taken at x/√2, but its argument has a slope of its own, 1/√2: the chain rule multiplies by it.",
+        old=DENSITY,
+        new="density = np.exp(-0.5 * x * x) / math.sqrt(math.pi)",
+    ),
+    Mistake(
+        "The minus in the exponent is lost: the bell falls to both sides. Note that in Python (-x)**2 is x**2.",
+        old=DENSITY,
+        new="density = np.exp(0.5 * x * x) / math.sqrt(2 * math.pi)",
+    ),
+    Mistake(
+        "dy multiplies the first term only. The whole slope is multiplied by dy: is a bracket missing?",
+        old=DX,
+        new="dx = dy * gate + x * density",
+    ),
+    Mistake(
+        "This is dy times the slope of the gate. The output is x times the gate, and the product rule has two terms.",
+        old=DX,
+        new="dx = dy * density",
     ),
     Mistake(
         "This is the slope of the tanh form, under the exact forward by erf. The two differ by less than 0.001, "
@@ -160,6 +185,36 @@ MISTAKES = [
     Mistake(
         "This is the tanh form of GELU, which is off by up to 0.0005. The exercise asks for the exact Φ(x), by erf.",
         function=_tanh_form,
+    ),
+    Mistake(
+        "x is multiplied by √2 in erf where it should be divided: with z = √2 · s, the place z = x is s = x/√2.",
+        old=GATE,
+        new="gate = 0.5 * (1 + erf(x * math.sqrt(2)))",
+    ),
+    Mistake(
+        "Here x is divided by 2 in erf. In the units of erf, x is x/√2.",
+        old=GATE,
+        new="gate = 0.5 * (1 + erf(x / 2))",
+    ),
+    Mistake(
+        "The half applies to erf alone: the gate runs from 0.5 to 1.5. It should run from 0 to 1, so the 1 is halved too.",
+        old=GATE,
+        new="gate = 1 + 0.5 * erf(x / math.sqrt(2))",
+    ),
+    Mistake(
+        "This gate closes as x grows: it is 1 − Φ(x), the probability of lying above x.",
+        old=GATE,
+        new="gate = 0.5 * (1 - erf(x / math.sqrt(2)))",
+    ),
+    Mistake(
+        "The height of the bell, φ(x), stands where its area belongs. The gate is Φ(x), the area up to x.",
+        old=GATE,
+        new="gate = np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)",
+    ),
+    Mistake(
+        "This is relu. Its gate is shut below 0 and open above; the gate of GELU opens little by little.",
+        old=GATE,
+        new="gate = (x > 0).astype(x.dtype)",
     ),
     Mistake("This is the gate Φ(x) alone. GELU is x times its gate.", old="y = x * gate", new="y = 1 * gate"),
     # what the checker's own steps name

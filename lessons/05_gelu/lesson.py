@@ -45,8 +45,8 @@ from minivit.backend import erf
 #     x * gate   0     0     0     1     3
 #
 # The gate is a switch, and that has two prices. The slope of relu jumps from 0 to 1 at $x = 0$: there is a kink. And
-# for every negative $x$ the slope is exactly 0, so no gradient passes. A unit whose input is negative for all images
-# learns nothing from any of them: its own weights get no gradient at all.
+# for every negative $x$ the slope is exactly 0, so no gradient passes. If an output of the linear layer in front is
+# negative for all images, its column of weights gets no gradient at all, and stays as it is.
 #
 # Could the gate open little by little instead?
 #
@@ -119,21 +119,21 @@ if __name__ == "__main__":
 # ## From Φ to erf
 #
 # No formula of powers, roots and exponentials gives $\Phi$. Computers have a function for a close relative of it, the
-# **error function**: $\operatorname{erf}(u)$ is $\frac{2}{\sqrt{\pi}}$ times the area under $\exp(-s^2)$ from 0 to $u$.
+# **error function**: $\mathrm{erf}(u)$ is $\frac{2}{\sqrt{\pi}}$ times the area under $\exp(-s^2)$ from 0 to $u$.
 # Here is how to get $\Phi$ from it, for $x > 0$:
 #
 # 1. Half of the bell's area lies below 0. So $\Phi(x)$ is $\frac{1}{2}$ plus the area under $\varphi$ from 0 to $x$.
 # 2. Measure that area in other units: $z = \sqrt{2} \cdot s$. Then $z^2 / 2 = s^2$, every slice is $\sqrt{2}$ times as
 #    wide in $z$ as it is in $s$, and $z = x$ is reached at $s = x / \sqrt{2}$.
 # 3. So the area is $\frac{\sqrt{2}}{\sqrt{2 \pi}} = \frac{1}{\sqrt{\pi}}$ times the area under $\exp(-s^2)$ from 0 to
-#    $x / \sqrt{2}$. By the definition of erf this is $\frac{1}{2} \cdot \operatorname{erf}(x / \sqrt{2})$.
+#    $x / \sqrt{2}$. By the definition of erf this is $\frac{1}{2} \cdot \mathrm{erf}(x / \sqrt{2})$.
 #
 # $$
-# \Phi(x) = \frac{1}{2} \cdot \left( 1 + \operatorname{erf}\left( \frac{x}{\sqrt{2}} \right) \right)
+# \Phi(x) = \frac{1}{2} \cdot \left( 1 + \mathrm{erf}\left( \frac{x}{\sqrt{2}} \right) \right)
 # $$
 #
 # For negative $x$ it holds as well. The bell is symmetric, so $\Phi(-x) = 1 - \Phi(x)$; and the right side does the
-# same, because $\operatorname{erf}(-u) = -\operatorname{erf}(u)$. Mind that erf runs from -1 to 1, a probability
+# same, because $\mathrm{erf}(-u) = -\mathrm{erf}(u)$. Mind that erf runs from -1 to 1, a probability
 # from 0 to 1.
 #
 # `erf(x)` from `minivit.backend`, imported above, takes a whole array and keeps its dtype. NumPy itself has no erf.
@@ -182,8 +182,7 @@ if __name__ == "__main__":
 #     -1     0.1587    0.2420    -0.1587      0.1587 - 0.2420 = -0.0833      -0.1666
 #
 # The slope at 1 is larger than 1. At -1 it is negative: coming from the far left, GELU sinks until about $x = -0.75$
-# and only then rises. Its slope is 0 at that one point, not on half of the line, so a unit with negative inputs can
-# still learn.
+# and only then rises. Its slope is 0 at that one point, not on half of the line, so what is negative can still learn.
 #
 # ## The mistake that most people make
 #
@@ -206,9 +205,9 @@ if __name__ == "__main__":
 # y = \frac{x}{2} \cdot \left( 1 + \tanh\left( \sqrt{\frac{2}{\pi}} \cdot (x + 0.044715 x^3) \right) \right)
 # $$
 #
-# It is an approximation that needs no erf. It differs from the exact GELU by at most 0.0005,
-# and its slope from the exact slope by at most 0.0009. Either is fine for training. But do not mix them: the forward of
-# one with the backward of the other is a wrong gradient. This lesson, and this course's ViT, take the exact one.
+# It is an approximation that needs no erf. It differs from the exact GELU by at most 0.0005, and its slope from the
+# exact slope by at most 0.0009. Either is fine for training. But do not mix them: the forward of one with the backward
+# of the other is a wrong gradient. This lesson, and this course's ViT, take the exact one.
 #
 # ## Your turn
 #
@@ -246,7 +245,7 @@ def gelu(x):
 #
 # ## Look at it
 #
-# The picture below is drawn by your `gelu`. Left: the bell; the shaded area up to $x = 0.5$ is the gate, 69 %. Middle:
+# The picture is drawn by your `gelu`. Left: the bell; the shaded area up to $x = 0.5$ is the gate, 69 %. Middle:
 # GELU beside relu. Far from 0 they agree, and between, GELU bends where relu has a corner and even dips below 0, to
 # -0.17. Right: the slopes. relu's is a step. Yours climbs smoothly, passes $\frac{1}{2}$ at $x = 0$, overshoots 1 (the
 # highest value is 1.13, at $x = \sqrt{2}$), and comes back down.

@@ -52,11 +52,11 @@ def _softmax_terms(x, *axis_and_dy):
     axis, dy = (-1, *axis_and_dy)[-2:]
     p = _softmax_spec(x, axis)
     return [
-        Term("p·dy", p * dy, "A score raises its own exponential, and with it its own p."),
+        Term("p·dy", p * dy, "a score raises its own exponential, and with it its own p."),
         Term(
             "−p·Σ(dy·p)",
             -p * (dy * p).sum(axis=axis, keepdims=True),
-            "Every score is part of the sum below all p of its row, so it lowers them all.",
+            "every score is part of the sum below all p of its row, so it lowers them all.",
         ),
     ]
 
@@ -157,6 +157,11 @@ SOFTMAX_MISTAKES = [
         new="dx = p * (dy - p * dy.sum(axis=axis, keepdims=True))",
     ),
     Mistake(
+        "Σ_i dy_i · p_i lacks the factor p_j: a score with a small p moves the others little. Both terms contain p_j.",
+        old=DX,
+        new="dx = p * dy - weighted_mean",
+    ),
+    Mistake(
         "dy was weighted by the scores x. The slopes −p_i · p_j contain probabilities.",
         old=MEAN,
         new="weighted_mean = (dy * x).sum(axis=axis, keepdims=True)",
@@ -166,6 +171,26 @@ SOFTMAX_MISTAKES = [
         "The whole array comes to 1. Each row on its own should: the sum runs along one axis, and keeps it with length 1.",
         old=P,
         new="p = e / e.sum()",
+    ),
+    Mistake(
+        "The whole array comes to 1. Each row on its own should: the sum runs along one axis, and keeps it with length 1.",
+        old=f"{EXP}\n    {P}",
+        new="p = np.exp(x) / np.exp(x).sum()",
+    ),
+    Mistake(
+        "Top and bottom of the fraction were shifted by different numbers. The shift only cancels if it stands in both.",
+        old=P,
+        new="p = np.exp(x) / e.sum(axis=axis, keepdims=True)",
+    ),
+    Mistake(
+        "The scores were divided by their maximum. Only a difference leaves the probabilities as they are: subtract.",
+        old=EXP,
+        new="e = np.exp(x / x.max(axis=axis, keepdims=True))",
+    ),
+    Mistake(
+        "The maximum was taken along one axis and the sum along the last: `axis` belongs to both.",
+        old=P,
+        new="p = e / e.sum(axis=-1, keepdims=True)",
     ),
     Mistake(
         "The probabilities come to 1 along the first axis, over the batch. They should along `axis`: the classes of one image.",
@@ -240,11 +265,11 @@ def _cross_entropy_terms(logits, labels, *smoothing_and_dy):
     label_smoothing, dy = (0.0, *smoothing_and_dy)[-2:]
     batch, classes = logits.shape
     return [
-        Term("p·dy/B", _softmax_spec(logits) * dy / batch, "It comes from ln Σ exp(x), whose slope is p."),
+        Term("p·dy/B", _softmax_spec(logits) * dy / batch, "it comes from ln Σ exp(x), whose slope is p."),
         Term(
             "−t·dy/B",
             -_targets(labels, classes, label_smoothing) * dy / batch,
-            "It comes from −t_k · x_k: a higher score for the target lowers the loss.",
+            "it comes from −t_k · x_k: a higher score for the target lowers the loss.",
         ),
     ]
 
@@ -316,6 +341,16 @@ CROSS_ENTROPY_MISTAKES = [
         "The factor 1/B is missing. The loss is the mean over the batch, so each image has a share of 1/B in it.",
         old=DLOGITS,
         new="dlogits = (p - t) * dy",
+    ),
+    Mistake(
+        "This is p − t alone. The mean gives each image a share of 1/B, and the chain rule multiplies by dy.",
+        old=DLOGITS,
+        new="dlogits = p - t",
+    ),
+    Mistake(
+        "An exponential stands where p belongs: it is not divided by its row's sum yet, so it does not come to 1.",
+        old=DLOGITS,
+        new="dlogits = (np.exp(shifted) - t) * (dy / batch)",
     ),
     Mistake(
         "This is divided by B · K. The loss is a mean over the B images; over the K classes it is a sum.",
@@ -398,6 +433,16 @@ CROSS_ENTROPY_MISTAKES = [
         "The sum of exponentials runs down the batch. Each image has its own K scores: the sum runs along its row.",
         old=LOG_P,
         new="log_p = shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))",
+    ),
+    Mistake(
+        "The sum of exponentials runs over the whole array. Each image has its own K scores: the sum runs along its row.",
+        old=LOG_P,
+        new="log_p = shifted - np.log(np.exp(shifted).sum())",
+    ),
+    Mistake(
+        "The score is not shifted, but the sum of exponentials is: ln p has the same maximum subtracted in both.",
+        old=LOG_P,
+        new="log_p = logits - np.log(np.exp(shifted).sum(axis=1, keepdims=True))",
     ),
     Mistake("The logarithm is missing: this is minus the probability of the target. Surprise is −ln p.", function=_minus_p),
     # what the checker's own steps name
@@ -493,12 +538,12 @@ QUIZ = [
         "x has shape (4, 4), and the sum of the exponentials is taken without keepdims=True. What happens?",
         (
             "NumPy raises an error, because (4, 4) and (4,) do not fit",
-            "It runs, and each column is divided by another row's sum",
+            "It runs, and column j is divided by the sum of row j",
             "It runs and is right: NumPy knows which axis was summed",
         ),
         1,
-        "A shape (4,) is laid along the last axis, so entry [i, j] is divided by the sum of row j. On a square array nothing "
-        "complains.",
+        "A shape (4,) is laid along the last axis, so every entry of column j is divided by the sum of row j. On a square "
+        "array nothing complains.",
     ),
     Question(
         "A check of softmax's backward uses a dy of ones. A learner's backward returns only zeros. What does the check say?",

@@ -39,11 +39,10 @@ import numpy as np
 # $$
 #
 # Nothing changes. Softmax sees only how far the scores lie apart: one that is larger by 1 has $\exp(1) = 2.718$ times
-# the probability. To make the distances themselves smaller or larger, divide all scores by a number $\tau$, the
-# **temperature**. A large $\tau$ makes all classes nearly equal; a small one leaves nearly everything to the largest.
+# the probability. (To change the distances themselves, divide all scores by a number, the **temperature**. A large one
+# makes all classes nearly equal; a small one leaves nearly everything to the largest. The demo shows it.)
 #
-# The shift looks like a curiosity, but without it softmax does not work. Here is the formula as it stands, for the
-# scores 1000, 999 and 0:
+# Without the shift, softmax does not work. Here is the formula as it stands, for the scores 1000, 999 and 0:
 #
 #     >>> e = np.exp(np.array([1000.0, 999.0, 0.0]))
 #     >>> e
@@ -51,32 +50,28 @@ import numpy as np
 #     >>> e / e.sum()
 #     array([nan, nan,  0.])
 #
-# The largest float64 is about $1.8 \cdot 10^{308}$, which is $\exp(709.8)$. In float32 the end comes at $\exp(88.7)$.
-# Beyond it stands inf, and inf / inf is nan, *not a number*. So subtract something first. **Which number?** The largest
-# score of the row:
+# The largest float64 is about $\exp(709.8)$, the largest float32 about $\exp(88.7)$. Beyond stands inf, and inf / inf
+# is nan, *not a number*. So subtract something first. **Which number?** The largest score of the row:
 #
 #     x - max       0    -1    -1000
 #     exp           1     0.368    0
 #     p             0.731 0.269    0
 #
-# Now every exponent is 0 or less, so no exponential is above 1: nothing overflows. One of them is exactly 1, so the sum
-# is never 0: nothing is divided by 0. A very negative exponent gives 0, and no float is closer to the truth. The mean
-# of the row would promise neither: the scores 1000 and -1000 have the mean 0. And the maximum **of the whole array**
-# keeps the first promise only: in a row that lies a thousand below that maximum, every exponential is 0, and 0 / 0 is
-# nan.
+# Two promises are kept. Every exponent is 0 or less, so no exponential is above 1: nothing overflows. And one of them
+# is exactly 1, so the sum is never 0: nothing is divided by 0. The *mean* of the row breaks the first promise: the
+# scores 1000 and -1000 have the mean 0. The maximum *of the whole array* breaks the second: in a row that lies a
+# thousand below it, every exponential is rounded to 0, and 0 / 0 is nan.
 #
-# Rows need care with shapes. For x of shape (B, K) the maximum along the last axis has shape (B,). With `keepdims=True`
-# it has (B, 1), and NumPy stretches that over the row it came from. Without it, B maxima are laid along the K classes:
-# an error if B and K differ, and a wrong result without a word if they are equal.
+# Each row has its own maximum and its own sum, so both need `keepdims=True` (lesson 01). Without it, B maxima are laid
+# along the K classes: an error if B and K differ, and a wrong result without a word if they are equal.
 #
 # ## How the probabilities move
 #
-# Change one score $x_j$ a little. Every $p_i$ changes, because $x_j$ is part of the sum $S$ below all of them. What is
-# the slope of $p_i$ by $x_j$? By school's quotient rule, (slope of the top · bottom − top · slope of the bottom) /
-# bottom². The slope of the bottom is $\exp(x_j)$: one summand of $S$ contains $x_j$. For the top there are two cases.
-#
-# The own score, $i = j$: the slope of the top is $\exp(x_i)$. Another score, $i \ne j$: the top does not contain it, so
-# the slope of the top is 0.
+# Change one score $x_j$ a little. Every $p_i$ changes, because $x_j$ is part of the sum $S$ below all of them. How
+# strongly? By school's quotient rule, the slope of a fraction is (slope of the top · bottom − top · slope of the
+# bottom) / bottom². The exponential is its own slope, and only one summand of $S$ contains $x_j$: so the slope of the
+# bottom is $\exp(x_j)$. For the top there are two cases. Its own score, $i = j$: the slope is $\exp(x_i)$. Another
+# score, $i \ne j$: the top does not contain it, and the slope is 0.
 #
 # $$
 # \begin{aligned}
@@ -85,7 +80,7 @@ import numpy as np
 # \end{aligned}
 # $$
 #
-# All these slopes together are a table of K times K numbers, the **Jacobian**. For the example above, in 64ths:
+# All these slopes together are a table of K by K numbers, the **Jacobian**. For the example above, in 64ths:
 #
 #               by x1   by x2   by x3
 #     of p1       7      -2      -5
@@ -127,10 +122,8 @@ import numpy as np
 # $S$. In the example the diagonal alone gives 0.875, 0 and 0.9375. All three are too large: what the neighbours take
 # away is missing.
 #
-# Here is a second trap, and it is in the checking. Let dy be all ones. The weighted mean is then 1, and dx is
-# $p_j \cdot (1 - 1) = 0$: the loss is the sum of the probabilities, which is always 1 and never moves. So with a dy of
-# ones, a backward that forgets the factor $p_j$ passes the check, and so does one that returns nothing but zeros. This
-# is why the checker draws its dy at random, as your own did in lesson 03.
+# A second trap is in the checking, as in lesson 03. With a dy of ones the weighted mean is 1, and dx is
+# $p_j \cdot (1 - 1) = 0$. A backward that forgets the factor $p_j$ passes, and one that returns only zeros does, too.
 #
 # ## Your turn: softmax
 #
@@ -166,19 +159,15 @@ def softmax(x, axis=-1):
 # %% [markdown]
 # ## The loss is surprise
 #
-# The picture shows a 5, and the network gave the 5 a probability $p$. How badly did it do? Measure how **surprised** it
-# is by the truth:
+# The image is a 5, and the network gave the 5 a probability $p$. How badly did it do? Measure how **surprised** it is
+# by the truth:
 #
-# $$
-# \text{surprise} = -\ln p
-# $$
-#
-#     p           1      0.9     0.5     0.1     0.001
-#     surprise    0      0.11    0.69    2.30    6.91
+#     p                   1      0.9     0.5     0.1     0.001
+#     surprise, -ln p     0      0.11    0.69    2.30    6.91
 #
 # Who was sure and right is not surprised at all. Who gave the truth one chance in a thousand is, very much. Why the
 # logarithm? Because surprises should add: the probability that two independent things both happen is a product, and
-# $\ln$ turns it into a sum. The loss of a batch is the mean of the surprises of its B images.
+# $\ln$ turns it into a sum. The loss of a batch is the mean surprise over its B images.
 #
 # ## Targets
 #
@@ -196,8 +185,8 @@ def softmax(x, axis=-1):
 #     label     1 - s + s / K
 #     others    s / K                   in all 1
 #
-# With K = 10 and s = 0.1 this is 0.91 and 0.01. The best answer is then p = t, with the label's score ahead by
-# ln 91 = 4.5, and not by infinity. The next function makes these targets; it is given.
+# With K = 10 and s = 0.1 this is 0.91 and 0.01. The gradient below will be 0 where p = t, and there the label's score
+# is ahead by ln 91 = 4.5, and not by infinity. The next function makes these targets; it is given.
 
 # %%
 
@@ -212,9 +201,9 @@ def targets(labels, classes, label_smoothing, dtype):
 # %% [markdown]
 # ## The logarithm of softmax
 #
-# `np.log(softmax(x))` is a trap. For the scores 1000, 999 and 0 the third probability is so small that it is rounded to
-# 0, and its logarithm is -inf. Yet the right value is a plain number: about -1000. Take the logarithm on paper first.
-# With the row's maximum $m$:
+# To take the logarithm of your softmax's p is a trap. For the scores 1000, 999 and 0 the third p is so small that it is
+# rounded to 0, and its logarithm is -inf. Yet the right value is a plain number, about -1000. Take the logarithm on
+# paper first. With the row's maximum $m$:
 #
 # $$
 # \ln p_k = \ln \frac{\exp(x_k - m)}{\sum_{j} \exp(x_j - m)} = (x_k - m) - \ln \sum_{j} \exp(x_j - m)
@@ -224,25 +213,25 @@ def targets(labels, classes, label_smoothing, dtype):
 #
 # ## Two gradients that cancel
 #
-# How does $\ln p_k$ change with the score $x_j$? The shift changes nothing, so we may differentiate $x_k - \ln S$. The
-# slope of the first part is 1 if $k = j$, else 0. The slope of $\ln S$ is, by the chain rule, 1 / S times the slope of
-# $S$:
+# How does $\ln p_k$ change with the score $x_j$? The shift changes nothing, so we may differentiate $x_k - \ln S$.
+# The slope of the first part is 1 if $k = j$, else 0. For $\ln S$ the chain rule gives $1 / S$ times the slope of $S$:
 #
 # $$
 # \frac{\partial \ln S}{\partial x_j} = \frac{\exp(x_j)}{S} = p_j
 # $$
 #
-# So the loss of one image has the slope
+# Write $[k = j]$ for "1 if k = j, else 0". Then the loss of one image has the slope
 #
 # $$
 # \begin{aligned}
-# \frac{\partial L}{\partial x_j} &= -\sum_{k} t_k \cdot \left( (1 \text{ if } k = j, \text{ else } 0) - p_j \right) \\
+# \frac{\partial L}{\partial x_j} &= -\sum_{k} t_k \cdot \left( [k = j] - p_j \right) \\
 # &= -t_j + p_j \cdot \sum_{k} t_k \\
 # &= p_j - t_j
 # \end{aligned}
 # $$
 #
-# The last step is where it matters that the targets come to 1. What you said, minus what is true.
+# In the sum over $t_k \cdot [k = j]$ only $t_j$ is left. In the last step it matters that the targets come to 1. *What
+# you said, minus what is true.*
 #
 # The batch's loss is the mean over B images, so each of them counts 1 / B. And `dy`, the gradient that comes from
 # above, is one number here (usually 1). In all:
@@ -264,21 +253,15 @@ def targets(labels, classes, label_smoothing, dtype):
 #     t        0        1        0           loss = -ln 0.25 = 1.386
 #     p - t    0.125   -0.75     0.625       in all 0
 #
-# Gradient descent goes against the gradient: the label's score rises, both others fall, the more boldly claimed one
-# more.
+# Gradient descent goes against it: the label's score rises, both others fall, the one that claimed more falls further.
 #
-# Before any training, a network knows nothing. If all K scores are equal, every $p_k$ is 1 / K, and the loss is
+# Before any training, a network knows nothing. If all K scores are equal, every $p_k$ is $1 / K$, and the loss is
+# $-\ln (1 / K) = \ln K$, whatever the labels are. With ten classes: 2.3026. Remember that number. A first loss far from
+# it means that something is wrong before training has begun.
 #
-# $$
-# L = -\ln \frac{1}{K} = \ln K
-# $$
-#
-# whatever the labels are. With ten classes: 2.3026. Remember that number. A first loss far from it means that
-# something is wrong before training has begun.
-#
-# Three more mistakes, all common. *Softmax twice*: the function below takes scores, not probabilities. Given
-# probabilities it runs, and even learns, slowly: with ten classes no p can then exceed 0.232. *No 1 / B*: twice the
-# batch makes twice the gradient, and the learning rate no longer means anything. *t − p*: the net learns to be wrong.
+# Three more mistakes, all common. *Softmax twice*: the function below takes scores. Given probabilities it runs, and
+# even learns, slowly: they differ by at most 1, so with ten classes no p can exceed e / (e + 9) = 0.232. *No 1 / B*:
+# twice the batch makes twice the gradient, and so twice the step. *t − p*: the net learns to be wrong.
 #
 # ## Your turn: cross-entropy
 
@@ -316,12 +299,11 @@ def cross_entropy(logits, labels, label_smoothing=0.0):
 #
 # ## Look at it
 #
-# The picture is drawn by your two functions. The scores come from a very simple classifier: minus the squared distance
-# of the picture from the average picture of each digit. So they are all negative, and softmax does not mind. This 5 is
-# closest to the average 9. In the third panel the bars are $p$, and the outline is the target, with a smoothing of 0.1.
-# The last panel shows the push that one step of gradient descent gives each score, $t - p$. The 5 goes up. The 9 goes
-# down hardest, because it claimed most. Digits that claimed about as much as their target of 0.01 hardly move.
-# All pushes together come to 0.
+# The scores come from a very simple classifier: minus the squared distance of the image from the average image of each
+# digit. So they are all negative, and softmax does not mind. This 5 is closest to the average 9. In the third panel the
+# bars are $p$, and the outlines are the targets, with a smoothing of 0.1. The last panel shows the push that gradient
+# descent gives each score, $t - p$. The 5 goes up. The 9 goes down hardest, because it claimed most. Digits that
+# claimed about their target of 0.01 hardly move. All pushes together come to 0.
 #
 # ## Argue about it
 #
