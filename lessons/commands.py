@@ -31,9 +31,7 @@ def home():
     say(f"minivit: write a Vision Transformer yourself, {len(course.lessons())} lessons. {done} done.", "title")
     say(f"Next: {lesson.number} {lesson.title}, {lesson.about.MINUTES} minutes. {lesson.about.GOALS[0]}")
     if lesson.learner_file:
-        say(
-            f"Open {shown(lesson.learner_file)}, then: python -m lessons check {lesson.number}      (stuck? hint {lesson.number})"
-        )
+        say(f"Write in {shown(lesson.learner_file)}, then: python -m lessons check {lesson.number}")
     else:
         say(f"Begin with: python -m lessons start {lesson.number}")
 
@@ -70,11 +68,9 @@ def start(lesson, printed=True):
     missing = [n for n in lesson.about.NEEDS if course.progress().get(n, course.State()).status != "passed"]
     if missing:
         say(f"It builds on {' and '.join(missing)}, which you have not finished: you can go on all the same.")
-    say("It holds the lesson to read and the places to write. Open it in your editor; then")
-    say(
-        f"python -m lessons check {lesson.number}    or, to check at every save:    python -m lessons watch {lesson.number}",
-        indent=2,
-    )
+    say("It holds the lesson to read and the places to write. Open it in an editor; then")
+    say(f"python -m lessons check {lesson.number}   is it right?", indent=2)
+    say(f"python -m lessons watch {lesson.number}   the same, at every save", indent=2)
 
 
 _SHIM = '''"""Written by `python -m lessons start`: lets the files in this folder find {name} when you run them from here."""

@@ -46,7 +46,9 @@ def _has_display():
 
 
 def _named(path, suffix, what):
-    """The path with the suffix of what is written; a name without one gets it."""
+    """The path with the suffix of what is written; a name without one gets it, a folder a name."""
+    if path.is_dir():
+        path = path / "demo"
     if path.suffix.lower() not in ("", suffix):
         raise ValueError(f"this demo is {what}: save it as a {suffix[1:].upper()} file, --save {path.stem}{suffix}")
     return path.with_suffix(suffix)

@@ -125,6 +125,8 @@ def by_relation(wrong, truth, others):
             return f"These are the values of {name}: are the results in the right order?"
     if wrong.ndim >= 2 and wrong.shape[-1] == wrong.shape[-2] and same(wrong.swapaxes(-1, -2), truth):
         return "It is the transpose of the right one."
+    if largest(error(wrong, truth)) < SAME:
+        return "Right to about seven digits: is something float32 here, or something tiny added?"
     strong = np.abs(truth) > 1e-3 * np.abs(truth).max(initial=0.0)
     if strong.any():
         ratio = wrong[strong] / truth[strong]

@@ -64,10 +64,14 @@ def task_result(result):
         row(mark, text, note)
     if result["status"] == "not started":
         row("--", "not started: write it where your file says YOUR CODE")
-    for text in result["details"]:
-        detail(text)
     if result["status"] == "waiting":
         row("--", "not checked: the task before it comes first")
+    if result["step"] == "check":  # a check of the exercise's own says what is wrong, and may add figures
+        for text in (*result["looks"], *result["details"]):
+            detail(text)
+        return
+    for text in result["details"]:
+        detail(text)
     if result["looks"]:
         print()
         say("What this looks like", "title", indent=2)

@@ -67,6 +67,17 @@ def _sentence(error, frame):
         return "a list or tuple of different things stands where an array should: is it the pair (output, backward) of an op?"
     if isinstance(error, TypeError) and ("0-dimensional arrays" in text or "length-1 arrays" in text):
         return "a function of math takes one number, and this is an array: np has the same functions for arrays (np.exp, np.sqrt)"
+    if isinstance(error, TypeError) and "as a data type" in text:
+        return "the shape goes into brackets of its own: np.zeros((2, 3))"
+    if isinstance(error, TypeError) and "NoneType" in text:
+        return f"something is None here; was it made before this line? ({text})"
+    if isinstance(error, TypeError) and "unsupported operand" in text and "'tuple'" in text:
+        return f"a tuple stands where an array should: an op returns the pair (output, backward) ({text})"
+    if isinstance(error, ValueError) and "truth value of an array" in text:
+        return "if and while need one True or False, and this is an array of them: np.where chooses entry by entry"
+    if isinstance(error, AttributeError) and getattr(error, "name", None):
+        near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
+        return text + (f": did you mean {near[0]!r}?" if near else "")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -114,7 +125,7 @@ def shape_advice(got, want):
         if all(want[i] == 1 for i in kept):
             return f"sum over {_axes(kept)}, with keepdims=True"
         if all(got[i] == 1 for i in kept):
-            return f"{_axes(kept)} was summed or averaged, and should not have been"
+            return f"{_axes(kept)} {'was' if len(kept) == 1 else 'were'} summed or averaged, and should not have been"
     if tuple(reversed(got)) == want or sorted(got) == sorted(want):
         return "the same axes in another order: is a transpose missing, or one too many?"
     if tuple(n for n in want if n != 1) == got:
