@@ -36,7 +36,7 @@ def _arguments(rng, *shape):
 
 def _cases(rng):
     return {
-        "ordinary": _arguments(rng, 2, 3, 5),
+        "ordinary": _arguments(rng, 3, 4, 5),  # no axis of 2: a factor 2 is a slip in the calculus, and not a sum
         "batch of 1": _arguments(rng, 1, 3, 5),
         "an extra axis": _arguments(rng, 2, 2, 3, 5),
         "one axis fewer": _arguments(rng, 3, 5),
@@ -103,8 +103,7 @@ def _terms_dbias(x, weight, bias, dy):
 
 
 def _symbols(x, weight, bias):
-    sizes = {"D": x.shape[-1], "R": x.size // x.shape[-1]}
-    return sizes | ({"B": x.shape[0], "T": x.shape[1]} if x.ndim == 3 else {})
+    return {"D": x.shape[-1], "R": x.size // x.shape[-1], "B": x.shape[0]}
 
 
 # What people get wrong: pieces of the solution, and what stands there instead
@@ -163,7 +162,29 @@ MISTAKES = [
         old=DX,
         new="dx = (g - along_ones + xhat * along_xhat) / sigma",
     ),
+    Mistake(
+        "The road through the variance has a factor 2 too many: the 2 from the squares meets the 1/2 from the root, and they "
+        "cancel.",
+        old=DX,
+        new="dx = (g - along_ones - 2 * xhat * along_xhat) / sigma",
+    ),
+    Mistake(
+        "The road through the variance has a factor 1/2 too many: the 1/2 from the root meets the 2 from the squares, and they "
+        "cancel.",
+        old=DX,
+        new="dx = (g - along_ones - xhat * along_xhat / 2) / sigma",
+    ),
     # dx: γ
+    Mistake(
+        "Only the direct road was taken, and γ is missing on it. What reaches x̂ is γ·dy, and µ and σ were computed from x too.",
+        old=DX,
+        new="dx = dy / sigma",
+    ),
+    Mistake(
+        "γ is in dx twice: γ·dy has it already, and all three roads start there.",
+        old=DX,
+        new="dx = weight * (g - along_ones - xhat * along_xhat) / sigma",
+    ),
     Mistake(
         "γ is left out of dx. What reaches x̂ is not dy: y = γ·x̂ + β, so by the chain rule it is γ·dy, in all three terms.",
         old=G,
@@ -242,6 +263,12 @@ MISTAKES = [
         "an x far from µ changes σ much, and an x at µ not at all.",
         old=DX,
         new="dx = (g - along_ones - along_xhat) / sigma",
+    ),
+    Mistake(
+        "In the term through the variance, the factor in front of the mean is x where x̂ belongs: µ must be taken off, and "
+        "σ divided by.",
+        old=DX,
+        new="dx = (g - along_ones - x * along_xhat) / sigma",
     ),
     Mistake(
         "The term through the variance is written with x − µ where x̂ belongs, so two factors 1/σ are lost.",
@@ -354,6 +381,7 @@ MISTAKES = [
         old=SIGMA,
         new="sigma = np.sqrt(variance)",
     ),
+    Mistake("ε is not the eps that is passed in (1e-6 if nothing is).", old=SIGMA, new="sigma = np.sqrt(variance + 1e-5)"),
     # what a step of the checker says by itself
     Mistake("", old=MEAN, new="mean = x.mean(axis=-1)", step="run"),
     Mistake("", old=CENTRED, new="centred = x\n    centred -= mean", step="inputs"),

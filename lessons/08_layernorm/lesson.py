@@ -105,8 +105,9 @@ if __name__ == "__main__":
 #
 # In the code $\gamma$ is called `weight` and $\beta$ is called `bias`, as everywhere else. They start at 1 and 0.
 #
-# Why not average over the batch, as its older relative BatchNorm does? Because then the answer for your picture would
-# depend on which other pictures came along. A row that looks only at itself gives the same answer alone and in company.
+# Why not average over the batch, as its older relative BatchNorm does in training? Because then the answer for your
+# picture would depend on which other pictures came along. A row that looks only at itself gives the same answer alone
+# and in company.
 #
 # **By hand.** A row of four numbers, $x = (9, 1, 15, 7)$. They add up to 32, so $\mu = 8$. The distances from it are
 # $(1, -7, 7, -1)$, their squares 1, 49, 49, 1, so $v = 100 / 4 = 25$ and $\sigma = 5$ (we leave $\varepsilon$ out by
@@ -165,7 +166,7 @@ if __name__ == "__main__":
 #
 # $$
 # \text{road 2} = \sum_{i} g_i \cdot \left( -\frac{1}{\sigma} \right) \cdot \frac{1}{D}
-#     = -\frac{1}{\sigma} \cdot \frac{1}{D} \sum_{i} g_i = -\frac{\operatorname{mean}(g)}{\sigma}
+#     = -\frac{1}{\sigma} \cdot \frac{1}{D} \sum_{i} g_i = -\frac{\mathrm{mean}(g)}{\sigma}
 # $$
 #
 # **Road 3, through the variance.** It has three slopes to multiply. *First, of v by* $x_k$. $v$ is an average of
@@ -197,13 +198,13 @@ if __name__ == "__main__":
 # $$
 # \text{road 3} = \sum_{i} g_i \cdot \left( -\frac{\hat{x}_i}{\sigma} \right) \cdot \frac{\hat{x}_k}{D}
 #     = -\frac{\hat{x}_k}{\sigma} \cdot \frac{1}{D} \sum_{i} g_i \hat{x}_i
-#     = -\frac{\hat{x}_k \cdot \operatorname{mean}(g \cdot \hat{x})}{\sigma}
+#     = -\frac{\hat{x}_k \cdot \mathrm{mean}(g \cdot \hat{x})}{\sigma}
 # $$
 #
 # **Collected.** Three roads, three terms. Written for the whole row, with $g = \gamma \cdot dy$:
 #
 # $$
-# dx = \frac{1}{\sigma} \left( g - \operatorname{mean}(g) - \hat{x} \cdot \operatorname{mean}(g \cdot \hat{x}) \right)
+# dx = \frac{1}{\sigma} \left( g - \mathrm{mean}(g) - \hat{x} \cdot \mathrm{mean}(g \cdot \hat{x}) \right)
 # $$
 #
 # Both means run over the last axis, one number a row, like $\mu$ and $\sigma$. Nothing was neglected on the way, not
@@ -213,7 +214,7 @@ if __name__ == "__main__":
 # ## Check it by hand
 #
 # The row from above, with $dy = (2, -2, 1, 2)$. Then $g = \gamma \cdot dy = (4, -2, 1, 1)$, and
-# $\operatorname{mean}(g) = 4 / 4 = 1$. For the third road, $g \cdot \hat{x} = (0.8, 2.8, 1.4, -0.2)$, which adds up to
+# $\mathrm{mean}(g) = 4 / 4 = 1$. For the third road, $g \cdot \hat{x} = (0.8, 2.8, 1.4, -0.2)$, which adds up to
 # 4.8, and the mean is 1.2. With $\sigma = 5$:
 #
 #     road 1    g / 5                  0.800   −0.400    0.200    0.200
@@ -238,8 +239,8 @@ if __name__ == "__main__":
 #
 # That is what the two subtractions do. The part of a vector $a$ that lies along a direction $u$ is
 # $u \cdot \frac{\sum_{i} a_i u_i}{\sum_{i} u_i u_i}$. For $u = (1, \dots, 1)$ the lower sum is $D$, and the part is
-# $\operatorname{mean}(a)$, the same number everywhere. For $u = \hat{x}$ the lower sum is $D$ again, because $\hat{x}$
-# has variance 1 (nearly), and the part is $\hat{x} \cdot \operatorname{mean}(a \cdot \hat{x})$. **dx is γ·dy/σ, with
+# $\mathrm{mean}(a)$, the same number everywhere. For $u = \hat{x}$ the lower sum is $D$ again, because $\hat{x}$
+# has variance 1 (nearly), and the part is $\hat{x} \cdot \mathrm{mean}(a \cdot \hat{x})$. **dx is γ·dy/σ, with
 # its part along the ones and its part along x̂ taken away.**
 
 # %% [markdown]
@@ -247,7 +248,9 @@ if __name__ == "__main__":
 #
 # They stop after road 1. In the forward, `mean` and `sigma` look like two plain numbers, and y looks like a Linear: x
 # times something, plus something. But they were computed from x, and whatever was computed from x is a road. And
-# training may not tell you: with a wrong gradient that points roughly the right way, the loss still falls.
+# training may not tell you. Four layers, each with a LayerNorm before it, were trained on the digits for five epochs,
+# with four seeds. Right: 96 to 98 % of the test digits read. Only road 1: still 94 to 95 %. Only road 2 forgotten: 96
+# to 97 %. The loss falls in all of them, as a gradient that is roughly right leads down too.
 #
 # A second trap hides the first. If you test with dy all ones and γ all ones, then g is all ones, and the right dx is
 # *zero*: roads 1 and 2 cancel, and road 3 is empty because x̂ adds up to 0. A backward with no third road passes that
