@@ -45,8 +45,8 @@ def _package(name, major):
 
 def _folder():
     folder = course.work()
-    parent = folder if folder.exists() else folder.parent
-    good = os.access(parent, os.W_OK)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    good = there.is_dir() and os.access(there, os.W_OK)
     row("ok" if good else "NO", f"your files: {commands.shown(folder)}", "can be written" if good else "cannot be written")
     if not good:
         say("Choose another folder: set the environment variable MINIVIT_WORK to it.", indent=7)

@@ -67,7 +67,9 @@ def plain(tex):
             raised = inner.translate(_RAISED)
             if c == "^":
                 out += (
-                    raised if all(r in "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀⁱ′*" for r in raised) else f"^{inner if len(inner) == 1 else f'({inner})'}"
+                    raised
+                    if all(r in "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀⁱ′*" for r in raised)
+                    else f"^{inner if len(inner) == 1 or inner[0] == '(' else f'({inner})'}"
                 )
             else:
                 out += f"_{_unit(inner)}"
@@ -81,7 +83,7 @@ def plain(tex):
                 above, i = _group(tex, i)
                 below, i = _group(tex, i)
                 above, below = plain(above), plain(below)
-                several = re.search("[0-9][A-Za-zα-ω]", below)  # 1/(2B), not 1/2B
+                several = re.match("[0-9]+[A-Za-zα-ω]", below)  # 1/(2B), not 1/2B
                 fraction = f"{_unit(above, ' +-−=,')}/{f'({below})' if several else _unit(below)}"
                 out += f"({fraction})" if _FACTOR.match(tex, i) else fraction
             elif name == "sqrt":

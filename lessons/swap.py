@@ -26,7 +26,7 @@ def train(mine, epochs, out):
         _tell(functions)
     config = load_config("digits")
     dataset = load(config["data"])
-    settings = config["recipe"] | ({"epochs": epochs} if epochs else {})
+    settings = config["recipe"] | ({} if epochs is None else {"epochs": epochs})
     try:
         with ops.use(**{name: function for name, (_, function, _) in functions.items()}):
             train_run(dataset, model_config(config["model"], dataset), recipe(settings), Path(out))
@@ -34,7 +34,7 @@ def train(mine, epochs, out):
         theirs = next((names for names in namespaces if sentences.frames_of(error, names)), None)
         if theirs is None:
             raise
-        sentence, line = sentences.of_error(error, theirs)
+        sentence, line, _ = sentences.of_error(error, theirs)
         raise ValueError(f"{commands.shown(theirs['__file__'])}:{line}: {sentence}") from None
     if mine:
         print()

@@ -81,7 +81,7 @@ def _report(proofs, seconds):
     print()
     say(
         f"{total['solutions']} solutions, {total['stubs']} stubs, {total['correct']} correct answers written another way over "
-        f"{total['seeds']} seeds, {total['mistakes']} mistakes rejected, {total['named']} of them named, "
+        f"{proofs[0].counts['seeds']} seeds, {total['mistakes']} mistakes rejected, {total['named']} of them named, "
         f"{total['poisoned']} poisoned functions, {total['notebooks']} notebooks, {total['pictures']} pictures, "
         f"{total['demos']} demos; {seconds:.0f} s"
     )

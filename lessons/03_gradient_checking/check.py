@@ -294,6 +294,10 @@ BY_YOURS = (
     "You divide by the largest entry of backward's gradient. If that is the wrong one, it is no measure: "
     "divide by the numeric one."
 )
+NAN = (
+    "A backward that returned nan in one entry passed. Every comparison with nan is False, so some ways to find the largest "
+    "difference pass over it: a gradient that is not a number is wrong, and the error must not be below the limit."
+)
 NORMS = (
     "You compare lengths of whole arrays: one wrong entry among a million would hardly be seen. The "
     "docstring asks for largest entries."
@@ -340,6 +344,7 @@ def twins(rng):
         ("0.01 % too large", square, squared, lambda x, y, dy: 2.0002 * x * dy, x),
         ("dy ignored", sine, lambda x, y, dy: np.cos(x) * dy, lambda x, y, dy: np.cos(x), x),
         ("one wrong entry", large, lambda x, y, dy: 2e6 * x * dy, lambda x, y, dy: _changed(2e6 * x * dy, (-1, -1), 1.2), x),
+        ("one entry that is nan", square, squared, lambda x, y, dy: _changed(2 * x * dy, (1, 2), np.nan), x),
         ("one row too small", square, squared, lambda x, y, dy: _changed(2 * x * dy, 1, 0.5), x),
         ("a tiny gradient, halved", tiny, lambda x, y, dy: 2e-8 * x * dy, lambda x, y, dy: 1e-8 * x * dy, x),
         ("a bias with only the first row of the batch", plus, lambda x, y, dy: dy.sum(axis=0), lambda x, y, dy: dy[0], x[0]),
@@ -488,10 +493,12 @@ def check_check(learner, namespace, rng):
         ours = _error(learner, right, x, np.random.default_rng(seed))
         theirs = _error(learner, wrong, x, np.random.default_rng(seed))
         of_right.append(ours)
-        (caught if ours < LIMIT <= theirs else alarms if not ours < LIMIT else missed).append(bug)
+        (caught if ours < LIMIT and not theirs < LIMIT else alarms if not ours < LIMIT else missed).append(bug)
     reason = _reason(learner, rng)
     if reason is None and missed == ["a bias with an axis too many"]:
         reason = SHAPE
+    if reason is None and missed == ["one entry that is nan"]:
+        reason = NAN
     if reason is None and alarms and all("bias" in bug for bug in alarms):
         reason = DY_SHAPE
     if not (reason or missed or alarms):

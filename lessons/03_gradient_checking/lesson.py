@@ -260,6 +260,8 @@ def with_backward(function, formula):
 #   happens to be nearly zero would divide rounding noise by nearly nothing, and raise a false alarm.
 # - And compare the **shapes** first. NumPy subtracts shape (4,) from (1, 4) without complaint, by broadcasting
 #   (lesson 01). A backward that returns the wrong shape is wrong, however close its numbers are.
+# - A **nan** ("not a number", what 0/0 gives) is wrong too, and must not get lost. Comparing with it gives False, so
+#   Python's own `max` may pass over it. NumPy's keeps it, and an error of nan is not below the limit.
 #
 # ### Task 2
 

@@ -27,6 +27,8 @@ def cases(rng):
         "ordinary": given(2, 3, 5),
         "batch of 1": given(1, 3, 5),
         "one axis fewer": given(3, 5),
+        "a single row, (in,)": given(5),
+        "as many rows as outputs": given(4, 5, outputs=4),
         "an extra axis": given(2, 3, 2, 5, outputs=3),
         "a square": given(4, 4, 4, outputs=4),
     }

@@ -27,12 +27,15 @@ def _softmax_cases(rng):
     def draw(*shape):
         return 1.5 * rng.standard_normal(shape)
 
+    with_zeros = draw(2, 4)
+    with_zeros[0, 1] = with_zeros[1, 3] = 0.0
     return {
         "ordinary": (draw(2, 3, 5),),
         "batch of 1": (draw(1, 5),),
         "one axis": (draw(5),),
         "a square": (draw(4, 4),),
         "along axis 0": (draw(3, 5), 0),
+        "scores of exactly 0 among others": (with_zeros,),
     }
 
 

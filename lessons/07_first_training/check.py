@@ -190,6 +190,10 @@ NOT_CLEARED = (
     "The old gradients are still there: the step walks along the sum of all so far. backward adds to .grad, so somebody has to "
     "clear it before. The loss falls at first, even faster, and then explodes."
 )
+CLEARED_LATE = (
+    "The gradients are cleared after the step only. The parameters held some when it was called, as they do when somebody has "
+    "walked back from a loss before, and this batch's were added to those. They have to go before backward runs."
+)
 SUM_FOR_MEAN = "The step is B times too long. cross_entropy takes the mean over the batch already: do not multiply by B."
 MEAN_TWICE = "The step is B times too short. cross_entropy takes the mean over the batch already: do not divide by B again."
 NOTHING = "No parameter has changed: the new numbers were computed, but they have to become the parameter's own data."
@@ -238,7 +242,10 @@ def _data_after(parameters, before):
 
 
 def check_step(function, namespace, rng):
-    parameters, earlier = _network(namespace, rng, 4), None
+    parameters = _network(namespace, rng, 4)
+    for parameter in parameters:  # somebody has walked back from a loss before
+        parameter.grad = rng.standard_normal(parameter.data.shape).astype(np.float32)
+    earlier = [parameter.grad.astype(np.float64) for parameter in parameters]
     for number, (size, lr) in enumerate(((7, 0.3), (7, 0.07), (3, 0.2)), start=1):
         images, labels = _images(rng, size), rng.integers(4, size=size)
         labels.flags.writeable = False
@@ -248,7 +255,8 @@ def check_step(function, namespace, rng):
         after = _data_after(parameters, before)
         moves = [new - old for new, old in zip(after, before, strict=True)]
         if not _close(moves, [-lr * gradient for gradient in gradients]):
-            raise Wrong(_why_not(moves, [-lr * g for g in gradients], earlier, lr, size))
+            late = all(parameter.grad is None or not np.any(parameter.grad) for parameter in parameters)
+            raise Wrong(_why_not(moves, [-lr * g for g in gradients], earlier, lr, size, CLEARED_LATE if late else NOT_CLEARED))
         yield f"step {number}: every parameter moves by -{lr} times its gradient ({size} images)"
         if hasattr(returned, "requires_grad"):
             raise Wrong(LOSS_TENSOR)
@@ -256,20 +264,19 @@ def check_step(function, namespace, rng):
             raise Wrong(f"train_step should give the loss, a plain number; it gives {sentences.kind(returned)}.")
         if abs(float(returned) - loss) > 1e-4 * max(1, abs(loss)):
             raise Wrong(f"{LOSS_BEFORE}\nyours {float(returned):.5f}, wanted {loss:.5f}")
-        earlier = [old + g for old, g in zip(earlier or [0] * 4, gradients, strict=True)]
+        earlier = [old + g for old, g in zip(earlier, gradients, strict=True)]
     yield "and it gives the loss before the step, as a number"
 
 
-def _why_not(moves, right, earlier, lr, size):
+def _why_not(moves, right, earlier, lr, size, not_cleared):
     """The sentence for moves that are not the right ones."""
     still = [name for name, move in zip(NAMES, moves, strict=True) if not move.any()]
     if still:
         return NOTHING if len(still) == 4 else f"{SOME}\nunchanged: {', '.join(still)}"
-    if earlier:  # some of them, or all
-        pairs = [([m], [r], [r - lr * g]) for m, r, g in zip(moves, right, earlier, strict=True)]
-        if all(_close(m, r) or _close(m, summed) for m, r, summed in pairs):
-            names = [name for name, (m, r, _) in zip(NAMES, pairs, strict=True) if not _close(m, r)]
-            return f"{NOT_CLEARED}\nnot cleared: {', '.join(names)}"
+    pairs = [([m], [r], [r - lr * g]) for m, r, g in zip(moves, right, earlier, strict=True)]
+    if all(_close(m, r) or _close(m, summed) for m, r, summed in pairs):  # of some parameters, or of all
+        names = [name for name, (m, r, _) in zip(NAMES, pairs, strict=True) if not _close(m, r)]
+        return f"{not_cleared}\nnot cleared: {', '.join(names)}"
     for factor, sentence in ((-1, SIGN), (size, SUM_FOR_MEAN), (1 / size, MEAN_TWICE)):
         if _close(moves, [factor * move for move in right]):
             return sentence
@@ -314,8 +321,8 @@ PERCENT = "This is the accuracy in percent. A share is asked for, from 0 to 1."
 
 def check_accuracy(function, namespace, rng):
     _accuracies(function, namespace, rng, ((9, 12, 12), (7, 12, 12), (12, 12, 12)))  # squares, where a wrong axis is silent
-    _accuracies(function, namespace, rng, ((6, 7, 4),))
-    yield "the share of correct answers, also where there are as many images as classes"
+    _accuracies(function, namespace, rng, ((6, 7, 4), (41, 70, 4)))
+    yield "the share of correct answers, also where there are as many images as classes, and for many images"
 
 
 def _accuracies(function, namespace, rng, sizes):
@@ -325,9 +332,16 @@ def _accuracies(function, namespace, rng, sizes):
         parameters, images = _network(namespace, rng, classes), _images(rng, count)
         logits = np.asarray(namespace["forward"](parameters, images).data)
         first = np.argsort(-logits.max(axis=1))  # the largest logit of all in the first row: else FLAT is always 0
-        images, logits = images[first], logits[first]
-        labels = logits.argmax(axis=1)
-        labels[right:] = (labels[right:] + rng.integers(1, classes, count - right)) % classes
+        images, swap = images[first], [int(logits[first[0]].argmax()), 0]
+        for parameter in parameters[2:]:  # class 0 is the answer to the first image, which is read correctly
+            parameter.data[..., swap] = parameter.data[..., swap[::-1]]
+        logits = np.asarray(namespace["forward"](parameters, images).data)
+        ranked = logits.argsort(axis=1)  # (count, classes), the answer last
+        labels = ranked[:, -1].copy()
+        place = rng.integers(0, classes - 1, count - right)
+        place[::2] = classes - 2  # the second best answer, for half of those that are read wrongly
+        place[1:2] = 0  # and once the worst: else SMALLEST is always 0
+        labels[right:] = ranked[np.arange(right, count), place]
         images.flags.writeable = labels.flags.writeable = False
         found = function(parameters, images, labels)
         if hasattr(found, "requires_grad") or not isinstance(found, float | int | np.number | np.ndarray) or np.shape(found):
@@ -376,20 +390,33 @@ ONE_LOSS = "The losses should hold one number for each step, what train_step gav
 ONE_ACCURACY = "The accuracies should hold one number for each epoch, what accuracy gave, in order."
 RATE = "train_step is not given the learning rate that train was given. The loss is a mean: nothing depends on B."
 
+LAST_STEP = (
+    "After train the parameters are not what the last step made of them. If those with the best test accuracy are put back, "
+    "then test images have had a part in making the network, and its accuracy on them says less."
+)
+
 N, M, SIZE, EPOCHS, RATE_GIVEN = 13, 4, 5, 3, 0.125
 
 
 def _watch(function, namespace, seed):
-    """What train did, as a list of events: recorders stand in for train_step and accuracy, which are checked on their own."""
-    events, parameters = [], _network(namespace, np.random.default_rng(0), 100 + M)  # fits, if train does the steps itself
+    """What train did, as a list of events: recorders stand in for train_step and accuracy, which are checked on their own.
 
-    def recorder(kind, base):
+    The recorder of train_step moves the parameters, all by 1. The losses rise and the accuracies fall, so neither the best
+    nor the most modest is the last.
+    """
+    events, parameters = [], _network(namespace, np.random.default_rng(0), 100 + M)  # fits, if train does the steps itself
+    network = tuple(parameters)
+
+    def recorder(kind):
         def record(parameters, images, labels, lr=None):
             images, labels = np.asarray(images), np.asarray(labels)
             if labels.shape != images.shape[:1]:
                 raise Wrong(f"{NO_BATCH}\nimages of shape {images.shape}, labels of shape {labels.shape}")
             events.append((kind, [int(image.flat[0]) for image in images], labels.tolist(), lr, list(parameters)))
-            return base + len(events) / 64
+            if kind == "train_step":
+                for parameter in network:
+                    parameter.data = parameter.data + np.float32(1)
+            return _recorded(kind, len(events))
 
         record.__qualname__ = kind  # what Python says when the arguments do not fit
         return record
@@ -400,11 +427,16 @@ def _watch(function, namespace, seed):
         images.flags.writeable = labels.flags.writeable = False
         return images, labels
 
-    recorders = {"train_step": recorder("train_step", 2.0), "accuracy": recorder("accuracy", 0.0)}
+    recorders = {kind: recorder(kind) for kind in ("train_step", "accuracy")}
     with mock.patch.dict(namespace, recorders), mock.patch.dict(getattr(function, "__globals__", namespace), recorders):
         rng = np.random.default_rng(seed)
         returned = function(parameters, data(0, N), data(100, M), EPOCHS, RATE_GIVEN, SIZE, rng)
     return events, parameters, returned
+
+
+def _recorded(kind, number):
+    """What the recorder gives for the event of that number."""
+    return 2 + number / 64 if kind == "train_step" else 1 - number / 64
 
 
 def check_train(function, namespace, rng):
@@ -436,13 +468,15 @@ def check_train(function, namespace, rng):
 
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         raise Wrong("train should give two lists, the losses and the accuracies.")
-    for found, kind, base, sentence in zip(
-        returned, ("train_step", "accuracy"), (2.0, 0.0), (ONE_LOSS, ONE_ACCURACY), strict=True
-    ):
-        wanted = [base + i / 64 for i, event in enumerate(events, start=1) if event[0] == kind]
+    for found, kind, sentence in zip(returned, ("train_step", "accuracy"), (ONE_LOSS, ONE_ACCURACY), strict=True):
+        wanted = [_recorded(kind, i) for i, event in enumerate(events, start=1) if event[0] == kind]
         if len(found) != len(wanted) or not np.allclose([float(number) for number in found], wanted):
             raise Wrong(f"{sentence}\nyours has {len(found)} numbers, wanted {len(wanted)}")
     yield "gives the losses of all steps, and the test accuracy after each epoch"
+    begun = _network(namespace, np.random.default_rng(0), 100 + M)
+    if any(np.abs(now.data - then.data - len(steps)).max() > 1e-3 for now, then in zip(parameters, begun, strict=True)):
+        raise Wrong(LAST_STEP)
+    yield "leaves the parameters as the last step made them"
     yield _train_for_real(function, namespace, seed)
 
 

@@ -91,8 +91,11 @@ def in_place(parameters, images, labels, lr):
     return float(loss.data)
 
 
-def clearing_afterwards(parameters, images, labels, lr):
+def clearing_on_both_sides(parameters, images, labels, lr):
+    """Between the forward and the backward, and once more after the step, to keep nothing."""
     loss = loss_of(parameters, images, labels)
+    for parameter in parameters:
+        parameter.grad = None
     loss.backward()
     for parameter in parameters:
         parameter.data = parameter.data + (-lr) * parameter.grad
@@ -198,7 +201,7 @@ def splitting_the_order(parameters, train_data, test_data, epochs, lr, batch_siz
 CORRECT = {
     "normalise": [with_multiplication, by_the_definition, with_a_function_inside],
     "initial_parameters": [with_normal, with_uniform, layer_by_layer],
-    "train_step": [in_place, clearing_afterwards, with_fresh_tensors, zeroing],
+    "train_step": [in_place, clearing_on_both_sides, with_fresh_tensors, zeroing],
     "accuracy": [by_counting, by_sorting, by_the_largest, image_by_image],
     "train": [shuffled_copies, shuffling_a_list, with_the_library, splitting_the_order],
 }

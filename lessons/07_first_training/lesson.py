@@ -201,8 +201,8 @@ def initial_parameters(rng, inputs, hidden, classes):
 # batch, and nothing is left to be divided or multiplied by B.
 #
 # **The mistake that most people make** is to leave the old gradients in place. `backward` *adds* to `.grad`: in lesson
-# 02 we wanted that. If nobody clears it, each step walks along the sum of all gradients since the start. In the
-# example, with $\eta = 0.1$:
+# 02 we wanted that. So `.grad` has to be cleared before `backward` runs, whoever left something there. If nobody does
+# it, each step walks along the sum of all gradients since the start. In the example, with $\eta = 0.1$:
 #
 #     step                0     1     2     3       4       5       6
 #     cleared        w    0    0.6   1.08  1.464   1.771   2.017   2.214     slowly towards 3

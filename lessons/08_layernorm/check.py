@@ -24,38 +24,57 @@ PICTURE = (
 # The arguments: rows of known spreads, from 0.1 (where eps shows) to 2, each with a mean of its own
 
 
-def _arguments(rng, *shape):
+def _arguments(rng, *shape, spreads=(0.1, 2)):
     width = shape[-1]
     rows = rng.standard_normal((math.prod(shape[:-1]), width))
     rows = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True)
-    spread = rng.permutation(np.geomspace(0.1, 2, len(rows)))[:, None]
+    spread = rng.permutation(np.geomspace(*spreads, len(rows)))[:, None]
     x = rng.uniform(-1, 1, (len(rows), 1)) + spread * rows
     weight = rng.uniform(0.5, 2, width) * rng.choice((-1, 1), width)
     return x.reshape(shape), weight, rng.standard_normal(width)
 
 
 def _cases(rng):
+    zero, outlier = (_arguments(rng, *shape, spreads=(0.5, 2)) for shape in ((3, 5), (2, 16)))
+    zero[1][1] = 0.0
+    outlier[0][1, 6] += 20 * outlier[0][1].std()  # its x̂ is near 3.8, as far as a row of 16 can go
     return {
         "ordinary": _arguments(rng, 3, 4, 5),  # no axis of 2: a factor 2 is a slip in the calculus, and not a sum
         "batch of 1": _arguments(rng, 1, 3, 5),
         "an extra axis": _arguments(rng, 2, 2, 3, 5),
         "one axis fewer": _arguments(rng, 3, 5),
+        "a single row, (D,)": _arguments(rng, 5, spreads=(1, 1)),
         "a square": _arguments(rng, 4, 4, 4),
+        "eps = 0.001": (*_arguments(rng, 3, 5), 1e-3),
+        "a weight of 0": zero,
+        "a row with an outlier": outlier,
     }
+
+
+def _far(rng):
+    """Rows around 300,000. Their numbers are multiples of 2^-20 and four in a row, so that the mean is exact in whatever
+    order they are added, and so are the distances from it: only who squares the numbers themselves loses digits."""
+    x, weight, bias = _arguments(rng, 5, 4, spreads=(0.5, 1))
+    return 3e5 + np.round(x * 2**20) / 2**20, weight, bias
 
 
 def _extreme(rng):
     x, weight, bias = _arguments(rng, 2, 3, 5)
     constant = x.copy()
     constant[0, 1], constant[1, 2] = 3.0, 0.0
-    return {"a constant row": (constant, weight, bias), "numbers around 10,000": (1e4 * x, weight, bias)}
+    return {
+        "a constant row": (constant, weight, bias),
+        "numbers around 10,000": (1e4 * x, weight, bias),
+        "rows with a spread of 0.01": _arguments(rng, 3, 5, spreads=(0.01, 0.01)),  # too steep for measured slopes
+        "rows with a mean of 300,000 and a spread of 1": _far(rng),
+    }
 
 
 def _large(rng):
     return _arguments(rng, 16, 65, 64)
 
 
-def _spec(x, weight, bias):
+def _spec(x, weight, bias, eps=1e-6):
     width = x.shape[-1]
     y = np.empty_like(x)
     for row in np.ndindex(x.shape[:-1]):
@@ -63,7 +82,7 @@ def _spec(x, weight, bias):
         mean = sum(values) / width
         variance = sum((value - mean) ** 2 for value in values) / width
         for i in range(width):
-            y[(*row, i)] = (values[i] - mean) / math.sqrt(variance + 1e-6) * weight[i] + bias[i]
+            y[(*row, i)] = (values[i] - mean) / math.sqrt(variance + eps) * weight[i] + bias[i]
     return y
 
 
@@ -74,13 +93,14 @@ def _mean(array):
     return array.mean(axis=-1, keepdims=True)
 
 
-def _normalised(x):
-    sigma = np.sqrt(_mean((x - _mean(x)) ** 2) + 1e-6)
+def _normalised(x, eps):
+    sigma = np.sqrt(_mean((x - _mean(x)) ** 2) + eps)
     return (x - _mean(x)) / sigma, sigma
 
 
-def _terms_dx(x, weight, bias, dy):
-    xhat, sigma = _normalised(x)
+def _terms_dx(x, weight, bias, *eps_and_dy):
+    eps, dy = (1e-6, *eps_and_dy)[-2:]
+    xhat, sigma = _normalised(x, eps)
     g = weight * dy
     return [
         Term("γ·dy/σ", g / sigma, "The direct road: y follows its own x, with the factor γ/σ."),
@@ -93,16 +113,18 @@ def _over_rows(array):
     return array.reshape(-1, array.shape[-1]).sum(axis=0)
 
 
-def _terms_dweight(x, weight, bias, dy):
+def _terms_dweight(x, weight, bias, *eps_and_dy):
+    eps, dy = (1e-6, *eps_and_dy)[-2:]
     why = "One γ serves all rows, so what every row says about it adds up."
-    return [Term("Σ over rows of dy·x̂", _over_rows(dy * _normalised(x)[0]), why)]
+    return [Term("Σ over rows of dy·x̂", _over_rows(dy * _normalised(x, eps)[0]), why)]
 
 
-def _terms_dbias(x, weight, bias, dy):
+def _terms_dbias(x, weight, bias, *eps_and_dy):
+    dy = eps_and_dy[-1]
     return [Term("Σ over rows of dy", _over_rows(dy), "One β serves all rows, so what every row says about it adds up.")]
 
 
-def _symbols(x, weight, bias):
+def _symbols(x, weight, bias, eps=1e-6):
     return {"D": x.shape[-1], "R": x.size // x.shape[-1], "B": x.shape[0]}
 
 

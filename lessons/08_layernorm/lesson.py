@@ -85,6 +85,9 @@ if __name__ == "__main__":
 # The variance divides by $D$, not by $D - 1$ as in statistics books: they guess the variance of a large population from
 # a small sample. We guess nothing. We want these $D$ numbers, and no others, to come out with variance 1.
 #
+# Take off $\mu$ first, then square. On paper the mean of $x_j^2$ minus $\mu^2$ is the same number, and it saves a step.
+# In a computer it is the small difference of two large numbers where $\mu$ is large, and its digits are lost (lesson 03).
+#
 # Next $\sigma$, the standard deviation, with a tiny number $\varepsilon = 10^{-6}$ inside the root; then $\hat{x}$, the
 # normalised row:
 #
