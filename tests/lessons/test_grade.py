@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from lessons import build, course, grade, sandbox
+from lessons import build, course, sandbox
 from lessons.cli import main
 
 GELU = course.find("05")

@@ -1,0 +1,34 @@
+"""The checker rejects wrong answers that are in no list: it must not need to have seen a mistake before."""
+
+import pytest
+
+from lessons import course, verify
+
+from .unlisted import WRONG
+
+ANSWERS = [
+    pytest.param(number, name, function, id=f"{number}-{name}-{function.__name__}")
+    for number, exercises in WRONG.items()
+    for name, functions in exercises.items()
+    for function in functions
+]
+
+
+@pytest.fixture(autouse=True)
+def no_learner(tmp_path, monkeypatch):
+    """`mine` is the course's own."""
+    monkeypatch.setenv("MINIVIT_WORK", str(tmp_path))
+
+
+@pytest.mark.parametrize("number, name, function", ANSWERS)
+def test_a_wrong_answer_is_rejected(number, name, function):
+    lesson = course.find(number)
+    exercise = next(exercise for exercise in lesson.exercises if exercise.name == name)
+    for seed in range(3):
+        assert verify.first_wrong(lesson, exercise, {name: function}, seed) is not None, function.__doc__
+
+
+def test_there_are_many_and_each_says_what_is_wrong():
+    functions = [function for exercises in WRONG.values() for listed in exercises.values() for function in listed]
+    assert len(set(functions)) == len(functions) >= 100
+    assert all(function.__doc__ and "\n" not in function.__doc__ for function in functions)
