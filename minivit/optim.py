@@ -6,7 +6,10 @@ a few operations on two long arrays instead of a few hundred on short ones.
 
 import math
 
+import numpy as np
+
 from .backend import array_module
+from .ops import cuda
 
 
 class _Group:
@@ -26,7 +29,12 @@ class _Group:
 
     def flatten(self, gradients):
         """The gradients of this group's parameters, one after another as in `values`."""
-        return array_module(self.values).concatenate([gradients[id(p)].reshape(-1) for p in self.parameters])
+        flat, start = array_module(self.values).empty_like(self.values), 0
+        for parameter in self.parameters:
+            end = start + parameter.size
+            flat[start:end] = gradients[id(parameter)].reshape(-1)
+            start = end
+        return flat
 
 
 def decays(name, parameter):
@@ -54,22 +62,31 @@ class Optimizer:
         others = [p for name, p in named if not decays(name, p)]
         self.groups = [_Group(ps, decay, self.moments) for ps, decay in ((decayed, weight_decay), (others, 0.0)) if ps]
 
-    def step(self, grads=None):
+    def step(self, grads=None, unless=0):
         """One update, from `grads`, a list of arrays in the order of model.named_parameters(), or else from each parameter's
-        .grad. Returns the gradient's global norm before clipping; if that is not a finite number, nothing is updated.
+        .grad. Returns the gradient's global norm before clipping; if that is not a finite number, or `unless` is not 0, nothing
+        is updated. On a GPU the norm is a device scalar, `unless` may be one, and nothing here waits for the device.
         Raises ValueError, and changes nothing, if a gradient is missing or misshapen, or if the parameters were moved."""
         if grads is None:
             grads = [p.grad for _, p in self.named]
         flat = [group.flatten(self._by_parameter(grads)) for group in self.groups]
-        norm = math.sqrt(sum(float(g @ g) for g in flat))
-        if not math.isfinite(norm):
-            return norm
-        if self.clip_norm and norm > self.clip_norm:
+        norm = sum(g @ g for g in flat) ** 0.5
+        xp, factor = array_module(norm), None
+        if xp is np:
+            norm = float(norm)
+            if unless or not math.isfinite(norm):
+                return norm
+            if self.clip_norm and norm > self.clip_norm:
+                factor = self.clip_norm / norm
+        elif self.clip_norm:
+            factor = xp.minimum(1, self.clip_norm / norm)
+        if factor is not None:
             for g in flat:
-                g *= self.clip_norm / norm
+                g *= factor
         self.steps += 1
+        applies = True if xp is np else xp.isfinite(norm) & (unless == 0)
         for group, g in zip(self.groups, flat, strict=True):
-            self._update(group, g)
+            self._update(group, g, applies)
         return norm
 
     def _by_parameter(self, grads):
@@ -106,13 +123,12 @@ class SGD(Optimizer):
         super().__init__(model, lr, weight_decay, clip_norm)
         self.momentum = momentum
 
-    def _update(self, group, g):
-        (m,) = group.moments
+    def _update(self, group, g, applies):
+        (m,), xp = group.moments, array_module(g)
         if group.weight_decay:
             g += group.weight_decay * group.values
-        m *= self.momentum
-        m += g
-        group.values -= self.lr * m
+        m[...] = xp.where(applies, self.momentum * m + g, m)
+        group.values -= xp.where(applies, self.lr * m, 0)
 
 
 class AdamW(Optimizer):
@@ -129,9 +145,12 @@ class AdamW(Optimizer):
         super().__init__(model, lr, weight_decay, clip_norm)
         self.betas, self.eps = betas, eps
 
-    def _update(self, group, g):
-        xp = array_module(g)
+    def _update(self, group, g, applies):
         (m, v), (b1, b2) = group.moments, self.betas
+        corrections = 1 - b1**self.steps, 1 - b2**self.steps
+        if array_module(g) is not np:
+            cuda.adamw(g, applies, (self.lr, b1, b2, self.eps, group.weight_decay, *corrections), group.values, m, v)
+            return
         if group.weight_decay:
             group.values *= 1 - self.lr * group.weight_decay
         m *= b1
@@ -139,11 +158,11 @@ class AdamW(Optimizer):
         v *= b2
         g *= g
         v += (1 - b2) * g
-        denominator = xp.sqrt(v, out=g)
-        denominator /= math.sqrt(1 - b2**self.steps)
+        denominator = np.sqrt(v, out=g)
+        denominator /= math.sqrt(corrections[1])
         denominator += self.eps
-        xp.divide(m, denominator, out=denominator)
-        denominator *= self.lr / (1 - b1**self.steps)
+        np.divide(m, denominator, out=denominator)
+        denominator *= self.lr / corrections[0]
         group.values -= denominator
 
 

@@ -10,6 +10,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .backend import keep_freed_memory
@@ -47,11 +48,11 @@ def workers(threads=None):
 
 def sum_of_gradients(run, loss_of, items, parameters):
     """The gradients of a sum of losses, one term a piece: loss_of(item) returns (loss, anything else), and the result is
-    (sum of the gradients of each parameter, [loss as a float and the rest, for each item])."""
+    (sum of the gradients of each parameter, [loss in float64, on its device, and the rest, for each item])."""
 
     def piece(item):
         loss, *rest = loss_of(item)
-        value = float(loss.data)
+        value = loss.data.astype(np.float64)
         return gradients(loss, parameters), (value, *rest)
 
     results = run(piece, items)

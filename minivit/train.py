@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from . import ops
-from .backend import to_device, to_host
+from .backend import array_module, to_device, to_host
 from .data import batches, shift
+from .data.datasets import normalise
 from .engine import no_grad
 from .optim import AdamW, warmup_cosine
 from .parallel import pieces, sum_of_gradients, workers
@@ -89,39 +90,50 @@ def train(model, dataset, recipe, threads=None):
 
     Raises ValueError at the next log line after a loss or a gradient was not a number; from that step on nothing was updated.
     """
-    labels = dataset.train_labels
+    images_there, labels_there, mean, std = (
+        to_device(np.asarray(array), model.device)
+        for array in (dataset.train_images, dataset.train_labels, np.float32(dataset.mean), np.float32(dataset.std))
+    )
     parameters = model.parameters()
     optimizer = AdamW(model, recipe.lr, weight_decay=recipe.weight_decay, clip_norm=recipe.clip_norm)
-    total = recipe.epochs * math.ceil(len(labels) / recipe.batch_size)
+    count = len(labels_there)
+    total = recipe.epochs * math.ceil(count / recipe.batch_size)
     warmup = math.ceil(recipe.warmup * total)
-    step, first_bad_step = 0, None
+    step, first_bad_step = 0, array_module(images_there).zeros((), np.int64)
     model.train()
     with workers(threads if model.device == "cpu" else 1) as run:  # a GPU takes one piece after the other
         for epoch in range(1, recipe.epochs + 1):
             seen, correct, loss_sum, started = 0, 0, 0.0, time.perf_counter()
             order = np.random.default_rng((recipe.seed, 0, epoch))
-            for images, batch_labels in batches(dataset.train_images, labels, recipe.batch_size, order):
+            for images, labels in batches(images_there, labels_there, recipe.batch_size, order):
                 optimizer.lr = warmup_cosine(step, total, recipe.lr, warmup, recipe.final_lr)
                 images = shift(images, recipe.shift, np.random.default_rng((recipe.seed, 1, step)))
-                images = to_device(dataset.normalise(images), model.device)
+                images = normalise(images, mean, std)
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not a number is told below, once
-                    loss, hits, grads = _loss_and_gradients(model, parameters, images, batch_labels, recipe, step, run)
+                    loss, hits, grads = _loss_and_gradients(model, parameters, images, labels, recipe, step, run)
                     step += 1
-                    if first_bad_step is None and not (math.isfinite(loss) and math.isfinite(optimizer.step(grads))):
-                        first_bad_step = step
+                    first_bad_step = _first_bad(first_bad_step, loss, step)
+                    first_bad_step = _first_bad(first_bad_step, optimizer.step(grads, unless=first_bad_step), step)
                 seen, correct, loss_sum = seen + len(images), correct + hits, loss_sum + loss * len(images)
-                complete = seen == len(labels)
+                complete = seen == count
                 if not (complete or step % LOG_EVERY == 0):
                     continue
                 if not first_bad_step and not optimizer.finite():
                     first_bad_step = step
                 if first_bad_step:
                     raise ValueError(
-                        f"the loss stopped being a number at step {first_bad_step} (epoch {epoch} of {recipe.epochs}): "
+                        f"the loss stopped being a number at step {int(first_bad_step)} (epoch {epoch} of {recipe.epochs}): "
                         f"lower the learning rate, which is {recipe.lr:g}, or look for broken images"
                     )
                 speed = seen / (time.perf_counter() - started)
-                yield Progress(epoch, step, loss_sum / seen, correct / seen, optimizer.lr, speed, seen / len(labels), complete)
+                loss, right = float(loss_sum) / seen, int(correct) / seen
+                yield Progress(epoch, step, loss, right, optimizer.lr, speed, seen / count, complete)
+
+
+def _first_bad(first_bad_step, value, step):
+    """`step`, if the value is no finite number and all before were, on the value's device."""
+    xp = array_module(value)
+    return xp.where((first_bad_step == 0) & ~xp.isfinite(value), step, first_bad_step)
 
 
 def _loss_and_gradients(model, parameters, images, labels, recipe, step, run):
@@ -131,7 +143,7 @@ def _loss_and_gradients(model, parameters, images, labels, recipe, step, run):
         number, piece = numbered
         logits = model(images[piece], rng=np.random.default_rng((recipe.seed, 2, step, number)))
         loss = ops.cross_entropy(logits, labels[piece], label_smoothing=recipe.label_smoothing)
-        hits = int((to_host(logits.data).argmax(axis=-1) == labels[piece]).sum())
+        hits = (logits.data.argmax(axis=-1) == labels[piece]).sum()
         return loss * ((piece.stop - piece.start) / len(images)), hits
 
     size = piece_size(recipe.batch_size, model.config.tokens) if model.device == "cpu" else len(images)

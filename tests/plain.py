@@ -6,6 +6,9 @@ import math
 import numpy as np
 
 from minivit import ViT, ViTConfig
+from minivit.backend import array_module, gpu_status, to_device, to_host
+
+DEVICES = ("cpu", "gpu") if gpu_status()[0] else ("cpu",)  # what the tests with a `device` run on
 
 SMALL = dict(image_size=(6, 9), patch_size=(2, 3), channels=2, classes=5, dim=8, depth=2, heads=2, mlp_dim=12)
 
@@ -94,8 +97,15 @@ def as_tuple(value):
     return value if isinstance(value, tuple) else (value,)
 
 
+def on(device, value):
+    """The value, if it is an array, or a tuple that holds some, with them on that device."""
+    if isinstance(value, tuple):
+        return tuple(on(device, part) for part in value)
+    return to_device(value, device) if isinstance(value, np.ndarray) else value
+
+
 def is_float_array(value):
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    return hasattr(value, "dtype") and hasattr(value, "strides") and value.dtype.kind == "f"
 
 
 def cast(args, dtype):
@@ -105,20 +115,21 @@ def cast(args, dtype):
 
 def upstream_like(rng, outputs):
     """A random upstream gradient for each output, in its dtype."""
-    return tuple(np.asarray(rng.standard_normal(np.shape(y))).astype(y.dtype) for y in outputs)
+    return tuple(array_module(y).asarray(rng.standard_normal(np.shape(y))).astype(y.dtype) for y in outputs)
 
 
 def noncontiguous(x):
     """The same numbers with gaps between them in memory, and the axes stored in another order."""
     if not x.ndim:
         return x
-    spaced = np.asfortranarray(np.repeat(x, 2, axis=-1))[..., ::2]
+    xp = array_module(x)
+    spaced = xp.asfortranarray(xp.repeat(x, 2, axis=-1))[..., ::2]
     assert (spaced == x).all()
     return spaced
 
 
 def relative_error(found, truth):
     """The largest difference over the largest entry of the truth."""
-    found, truth = np.asarray(found, np.float64), np.asarray(truth, np.float64)
+    found, truth = np.asarray(to_host(found), np.float64), np.asarray(to_host(truth), np.float64)
     assert found.shape == truth.shape, (found.shape, truth.shape)
     return float(np.abs(found - truth).max(initial=0)) / (float(np.abs(truth).max(initial=0)) or 1.0)

@@ -1,7 +1,5 @@
 """Augmentation: small changes that leave the label as it is, drawn anew for every image of every batch."""
 
-import numpy as np
-
 from ..backend import array_module
 
 
@@ -13,7 +11,7 @@ def shift(images, pixels, rng):
     xp = array_module(images)
     batch, height, width, _ = images.shape
     padded = xp.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
-    starts = rng.integers(0, 2 * pixels + 1, (batch, 2))
-    rows = xp.asarray(starts[:, :1] + np.arange(height))  # (B, H), the row of `padded` that each row comes from
-    columns = xp.asarray(starts[:, 1:] + np.arange(width))  # (B, W)
+    starts = xp.asarray(rng.integers(0, 2 * pixels + 1, (batch, 2)))
+    rows = starts[:, :1] + xp.arange(height)  # (B, H), the row of `padded` that each row comes from
+    columns = starts[:, 1:] + xp.arange(width)  # (B, W)
     return padded[xp.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..backend import array_module
 from ..ops.softmax import check_labels
 
 HERE = Path(__file__).parent
@@ -47,7 +48,8 @@ class Dataset:
 
 def normalise(images, mean, std):
     """(images - mean) / std in float32, channel by channel."""
-    return (images - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
+    xp = array_module(images)
+    return (images - xp.asarray(mean, np.float32)) / xp.asarray(std, np.float32)
 
 
 def _digits():

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..backend import array_module
 from ..engine import op, unbroadcast
+from .cuda_attention import WIDEST, attention_tiles
 from .kernels import attention_blocks
 from .linear import matmul
 from .shapes import transpose
@@ -31,8 +32,11 @@ def attention(q, k, v, bias=None):
     """
     if q.ndim != 4:
         raise ValueError(f"attention takes (batch, heads, tokens, head_dim); q has shape {q.shape}: see split_heads")
-    if bias is None and array_module(q) is np and q.shape == k.shape == v.shape:
-        return attention_blocks(q, k, v)
+    if bias is None and q.shape == k.shape == v.shape and q.size:
+        if array_module(q) is np:
+            return attention_blocks(q, k, v)
+        if q.shape[-1] <= WIDEST:
+            return attention_tiles(q, k, v)
     return attention_plain(q, k, v, bias)
 
 
@@ -92,11 +96,14 @@ def _one_array(dq, dk, dv):
     """The array (B, T, 3, h, d) of which dq, dk and dv, each (B, h, T, d), are the three views, as attention's kernel makes
     them; None if they are not. It saves copying them together."""
     base = getattr(dq, "base", None)
-    if getattr(base, "ndim", 0) != 5 or array_module(base) is not np:
+    if getattr(base, "ndim", 0) != 5:
         return None
     views = base.transpose(2, 0, 3, 1, 4) if base.shape[2] == 3 else ()
-    places = [(g.shape, g.strides, g.ctypes.data) for g in (dq, dk, dv)]
-    return base if places == [(g.shape, g.strides, g.ctypes.data) for g in views] else None
+
+    def place(g):
+        return g.shape, g.strides, g.ctypes.data if array_module(g) is np else g.data.ptr
+
+    return base if [place(g) for g in (dq, dk, dv)] == [place(g) for g in views] else None
 
 
 @op
