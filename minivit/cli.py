@@ -73,22 +73,19 @@ def parser():
     p.add_argument("--seed", type=int, metavar="N", help="of everything random; the same seed gives the same numbers; default: 0")
     p.add_argument("--out", metavar="FOLDER", help="where the results go; default: runs/NAME. An earlier folder is renamed")
     p.add_argument("--threads", type=int, metavar="N", help="default: one a core; the same numbers for any N")
-    p.add_argument(
-        "--device",
-        choices=("auto", "cpu", "gpu"),
-        default="auto",
-        help="auto takes a GPU if one is usable; default: auto",
-    )
+    _add_device(p)
     p.set_defaults(command=_train)
 
     p = commands.add_parser("evaluate", help="test a trained model, class by class", description=_evaluate.__doc__)
     _add_model(p)
     p.add_argument("--threads", type=int, metavar="N", help="default: one a core")
+    _add_device(p)
     p.set_defaults(command=_evaluate)
 
     p = commands.add_parser("predict", help="what a trained model says to your pictures", description=_predict.__doc__)
     p.add_argument("images", nargs="+", metavar="IMAGE", help="image files: PNG, JPEG, ...")
     _add_model(p)
+    _add_device(p)
     p.set_defaults(command=_predict)
 
     p = commands.add_parser(
@@ -103,6 +100,15 @@ def _add_model(p):
     p.add_argument("--model", default="runs/digits", metavar="RUN", help="a run's folder or a model.npz; default: runs/digits")
 
 
+def _add_device(p):
+    p.add_argument(
+        "--device",
+        choices=("auto", "cpu", "gpu"),
+        default="auto",
+        help="auto takes a GPU if one is usable; default: auto",
+    )
+
+
 def _device(choice):
     usable, reason = gpu_status() if choice != "cpu" else (False, "")
     if choice == "gpu" and not usable:
@@ -110,9 +116,10 @@ def _device(choice):
     return "gpu" if usable else "cpu"
 
 
-def _model(path):
-    path = Path(path)
+def _model(arguments):
+    path = Path(arguments.model)
     model, about = load_model(path / "model.npz" if path.is_dir() or not path.suffix else path)
+    model.to(_device(arguments.device))
     missing = [name for name in ("data", "classes", "mean", "std") if name not in about]
     if missing or len(about["classes"]) != model.config.classes:
         what = ", ".join(missing) or "a name for every class"
@@ -142,7 +149,7 @@ def _train(arguments):
 
 def _evaluate(arguments):
     """Tests a trained model on the test images of the data that it was trained on."""
-    model, about = _model(arguments.model)
+    model, about = _model(arguments)
     dataset = load(about["data"])
     if about["classes"] != list(dataset.classes):
         raise ValueError(
@@ -168,7 +175,7 @@ def _predict(arguments):
     (the digits are light on dark), and resized."""
     from .pictures import read_image, sketch
 
-    model, about = _model(arguments.model)
+    model, about = _model(arguments)
     images = [read_image(path, model.config) for path in arguments.images]
     for path, (image, notes) in zip(arguments.images, images, strict=True):
         logits = predict(model, normalise(image[None], about["mean"], about["std"]))
