@@ -1,10 +1,12 @@
 """Peers side by side: each in a process of its own, taking turns, so that a slow minute of the machine slows them all."""
 
+import functools
 import json
 import os
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 
 REFERENCE = {
     "image": 28,
@@ -18,13 +20,34 @@ REFERENCE = {
     "batch": 128,
     "gelu": "tanh",
     "task": "train",
+    "device": "cpu",
 }
+MORE_STEPS_ON_A_GPU = 10  # times as many a turn: they are short there, and the first of them start an idle device
 
 
 def config_of(**changes):
     """The reference model with changes, and the number of tokens that follows."""
     config = REFERENCE | changes
     return config | {"tokens": (config["image"] // config["patch"]) ** 2 + 1}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every section is told. device: "cpu" or "gpu". quick: everything so small that it only shows whether it runs."""
+
+    threads: int
+    rounds: int
+    device: str = "cpu"
+    quick: bool = False
+
+    def config(self, **changes):
+        """The reference model with changes, on this device; if quick, with an eighth of the width and a quarter of the side."""
+        config = config_of(**changes, device=self.device)
+        if not self.quick:
+            return config
+        side, batch = max(1, config["image"] // config["patch"] // 4), min(2, config["batch"])
+        sizes = {"image": side * config["patch"], "dim": config["dim"] // 8, "mlp_dim": config["mlp_dim"] // 8}
+        return config_of(**config | sizes | {"depth": 1, "batch": batch})
 
 
 class Worker:
@@ -37,6 +60,10 @@ class Worker:
             limits["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
         if peer == "tinygrad":
             limits |= {"DEV": "CPU", "TRAINING": "1"}
+        if config["device"] == "gpu":
+            limits |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "CUPY_TF32": "0"}  # JAX would take most of the memory at once
+        else:
+            limits["JAX_PLATFORMS"] = "cpu"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", peer, json.dumps(config), str(threads)],
             stdin=subprocess.PIPE,
@@ -62,9 +89,14 @@ class Worker:
         self.process.wait()
 
 
-def side_by_side(peers, config, threads, rounds=7, steps=3, say=print):
+say_once = functools.cache(print)
+
+
+def side_by_side(peers, config, threads, rounds=7, steps=3, say=say_once):
     """{peer: {"seconds": median of a step, "rounds": the median step of each round, "memory": bytes}}, the peers taking turns
-    of `steps` steps for `rounds` rounds. A peer that cannot run is left out, with a line that says why."""
+    of `steps` steps (on a GPU ten times as many) for `rounds` rounds. A peer that cannot run is left out, with a line that says
+    why, once."""
+    steps *= MORE_STEPS_ON_A_GPU if config["device"] == "gpu" else 1
     workers = []
     for peer in peers:
         worker = Worker(peer, config, threads)

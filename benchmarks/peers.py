@@ -2,7 +2,8 @@
 that does one step. Each peer is imported only inside its own function, and runs in a process of its own (worker.py).
 
 A config is a dictionary: image, patch, channels, dim, depth, heads, mlp_dim, classes, batch, tokens, gelu ("tanh" or
-"exact"), and task, "train" (forward, backward, AdamW) or "infer" (forward alone).
+"exact"), task, "train" (forward, backward, AdamW) or "infer" (forward alone), and device, "cpu" or "gpu". On a GPU a step
+returns as soon as all is in the device's queue.
 """
 
 from contextlib import ExitStack
@@ -16,18 +17,21 @@ FOR_LIFE = ExitStack()  # closed when the process ends
 
 def minivit(config, threads):
     from minivit import ViT, ViTConfig, no_grad, ops
+    from minivit.backend import to_device
     from minivit.optim import AdamW
     from minivit.parallel import pieces, sum_of_gradients, workers
     from minivit.train import piece_size
 
+    device, on_cpu = config["device"], config["device"] == "cpu"
     sizes = {name: config[name] for name in ("channels", "classes", "dim", "depth", "heads", "mlp_dim")}
     activation = "gelu_tanh" if config["gelu"] == "tanh" else "gelu"
-    model = ViT(ViTConfig(config["image"], config["patch"], activation=activation, **sizes), np.random.default_rng(0))
+    model = ViT(ViTConfig(config["image"], config["patch"], activation=activation, **sizes), np.random.default_rng(0)).to(device)
     rng = np.random.default_rng(1)
     images = rng.standard_normal((config["batch"], config["image"], config["image"], config["channels"]), dtype=np.float32)
     labels = rng.integers(0, config["classes"], config["batch"])
-    run = FOR_LIFE.enter_context(workers(threads))
-    cut = pieces(config["batch"], piece_size(config["batch"], config["tokens"]))
+    images, labels = to_device(images, device), to_device(labels, device)
+    run = FOR_LIFE.enter_context(workers(threads if on_cpu else 1))
+    cut = pieces(config["batch"], piece_size(config["batch"], config["tokens"]) if on_cpu else config["batch"])
     if config["task"] == "infer":
         model.eval()
 
@@ -56,6 +60,7 @@ def torch(config, threads, compiled=False):
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
+    device = "cuda" if config["device"] == "gpu" else "cpu"
     D, heads, M, P, C = config["dim"], config["heads"], config["mlp_dim"], config["patch"], config["channels"]
 
     class Block(nn.Module):
@@ -90,10 +95,10 @@ def torch(config, threads, compiled=False):
                 x = block(x)
             return self.head(self.norm(x)[:, 0])
 
-    model = ViT()
+    model = ViT().to(device)
     run_model = torch.compile(model) if compiled else model
-    images = torch.randn(config["batch"], config["image"], config["image"], C)
-    labels = torch.randint(0, config["classes"], (config["batch"],))
+    images = torch.randn(config["batch"], config["image"], config["image"], C, device=device)
+    labels = torch.randint(0, config["classes"], (config["batch"],), device=device)
     if config["task"] == "infer":
         model.eval()
 
@@ -185,7 +190,8 @@ def jax(config, threads):
         nonlocal state, steps
         steps += 1
         state = update(*state, float(steps), patches, labels)
-        state[0]["head.b"].block_until_ready()
+        last = state[0]["head.b"]
+        return last.block_until_ready() if config["device"] == "cpu" else last
 
     return train
 

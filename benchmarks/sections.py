@@ -1,5 +1,7 @@
-"""What `python -m benchmarks` measures, a function a section. Each prints its table and returns its figures for the JSON."""
+"""What `python -m benchmarks` measures, a function a section, of a Setup (measure.py). Each prints its table and returns its
+figures for the JSON."""
 
+import functools
 import math
 import statistics
 import subprocess
@@ -8,7 +10,10 @@ import time
 
 import numpy as np
 
-from .measure import Worker, config_of, ratios, side_by_side
+from minivit.backend import to_device
+
+from .devices import GPUS, CuPyGPU
+from .measure import Worker, ratios, side_by_side
 from .peers import NO_EXACT_GELU, PEERS
 
 B16 = {"image": 224, "patch": 16, "channels": 3, "classes": 1000, "dim": 768, "depth": 12, "heads": 12, "mlp_dim": 3072}
@@ -20,38 +25,46 @@ def _table(result):
     for peer, (middle, low, high) in ratios(result).items():
         seconds, memory = result[peer]["seconds"], result[peer]["memory"]
         print(
-            f"  {peer:14} {1000 * seconds:9.1f} ms   ratio {middle:6.2f} ({low:.2f} to {high:.2f})   {memory / 1e6:7.0f} MB",
+            f"  {peer:14} {1000 * seconds:9.2f} ms   ratio {middle:6.2f} ({low:.2f} to {high:.2f})   {memory / 1e6:8.1f} MB",
             flush=True,
         )
         kept[peer] = {
-            "ms": round(1000 * seconds, 2),
+            "ms": round(1000 * seconds, 3),
             "ratio": [round(r, 3) for r in (middle, low, high)],
-            "mb": round(memory / 1e6, 1),
+            "mb": round(memory / 1e6, 3),
         }
     return kept
 
 
-def step(threads, rounds):
-    """the reference training step: forward, backward, AdamW; both forms of GELU; memory is the peak above the imports'"""
+def few_rounds(setup):
+    """For what takes long: half of them, but 3; one if quick."""
+    return 1 if setup.quick else max(3, setup.rounds // 2)
+
+
+def step(setup):
+    """the reference training step: forward, backward, AdamW; both forms of GELU; and the peak of memory"""
     found = {}
     for gelu in ("tanh", "exact"):
         print(f" GELU {gelu}")
-        peers = [peer for peer in PEERS if gelu == "tanh" or peer not in NO_EXACT_GELU]
-        fast = side_by_side([p for p in peers if p not in NO_EXACT_GELU], config_of(gelu=gelu), threads, rounds)
+        there = PEERS if setup.device == "cpu" else GPUS
+        peers = [peer for peer in there if gelu == "tanh" or peer not in NO_EXACT_GELU]
+        config = setup.config(gelu=gelu)
+        fast = side_by_side([p for p in peers if p not in NO_EXACT_GELU], config, setup.threads, setup.rounds)
         found[gelu] = _table(fast)
         slow = [p for p in peers if p in NO_EXACT_GELU]
         if slow:  # a second or more a step: fewer of them, beside minivit again, whose row above stays
-            found[gelu] = _table(side_by_side(["minivit", *slow], config_of(gelu=gelu), threads, rounds=3, steps=1)) | found[gelu]
+            beside = side_by_side(["minivit", *slow], config, setup.threads, min(3, setup.rounds), steps=1)
+            found[gelu] = _table(beside) | found[gelu]
     return found
 
 
-def ops(threads, rounds):
-    """each op of the reference step, forward and backward, 32 images, on one thread, beside PyTorch's"""
-    config = config_of(batch=32)
+def ops(setup):
+    """each op of the reference step, forward and backward, 32 images, beside PyTorch's; a CPU's on one thread"""
+    config = setup.config(batch=32)
     names = ("patch_embed", "layernorm", "qkv", "attention", "proj", "fc1", "gelu_tanh", "gelu_exact", "fc2", "cross_entropy")
     found = {}
     for name in names:
-        result = side_by_side(["minivit", "PyTorch"], config | {"task": f"op:{name}"}, 1, rounds, steps=20)
+        result = side_by_side(["minivit", "PyTorch"], config | {"task": f"op:{name}"}, 1, setup.rounds, steps=20)
         if len(result) == 2:
             middle, low, high = ratios(result)["PyTorch"]
             ours, theirs = (1000 * result[peer]["seconds"] for peer in ("minivit", "PyTorch"))
@@ -63,13 +76,12 @@ def ops(threads, rounds):
     return found
 
 
-def inference(threads, rounds):
+def inference(setup):
     """B/16 at 224 x 224, forward alone, at batch 1 and 8"""
     found = {}
     for batch in (1, 8):
-        result = side_by_side(
-            ["minivit", "PyTorch"], config_of(**B16, batch=batch, gelu="exact", task="infer"), threads, rounds, 1
-        )
+        config = setup.config(**B16, batch=batch, gelu="exact", task="infer")
+        result = side_by_side(["minivit", "PyTorch"], config, setup.threads, setup.rounds, steps=1)
         print(f" batch {batch}")
         found[str(batch)] = _table(result)
         for peer, figures in found[str(batch)].items():
@@ -78,7 +90,7 @@ def inference(threads, rounds):
     return found
 
 
-def growth(threads, rounds):
+def growth(setup):
     """training as tokens T and width D grow: time, peak memory, and the exponents p of T^p between the last two"""
     found = {}
     runs = {
@@ -88,62 +100,73 @@ def growth(threads, rounds):
     for what, changes in runs.items():
         found[what] = []
         for change in changes:
-            config = config_of(**change)
-            result = side_by_side(["minivit", "PyTorch"], config, threads, rounds=max(3, rounds // 2), steps=1)
+            config = setup.config(**change)
+            result = side_by_side(["minivit", "PyTorch"], config, setup.threads, few_rounds(setup), steps=1)
             size = config["tokens"] if what == "T" else config["dim"]
             row = {"size": size} | {
-                p: {"ms": round(1000 * f["seconds"], 2), "mb": round(f["memory"] / 1e6, 1)} for p, f in result.items()
+                p: {"ms": round(1000 * f["seconds"], 3), "mb": round(f["memory"] / 1e6, 3)} for p, f in result.items()
             }
             found[what].append(row)
             print(
                 f"  {what} {size:5}   "
-                + "   ".join(f"{p} {f['ms']:8.1f} ms {f['mb']:7.0f} MB" for p, f in row.items() if p != "size"),
+                + "   ".join(f"{p} {f['ms']:8.2f} ms {f['mb']:8.1f} MB" for p, f in row.items() if p != "size"),
                 flush=True,
             )
         before, last = found[what][-2:]
         larger = math.log(last["size"] / before["size"])
         for peer in [name for name in last if name != "size"]:
-            exponents = {f: math.log(last[peer][f] / before[peer][f]) / larger for f in ("ms", "mb")}
-            last[peer]["exponents"] = {f: round(p, 2) for f, p in exponents.items()}
-            print(f"  {peer}: at the end time ~ {what}^{exponents['ms']:.2f}, memory ~ {what}^{exponents['mb']:.2f}")
+            pairs = {f: (before[peer][f], last[peer][f]) for f in ("ms", "mb")}
+            exponents = {f: round(math.log(b / a) / larger, 2) for f, (a, b) in pairs.items() if a > 0 and b > 0}
+            last[peer]["exponents"] = exponents
+            names = {"ms": "time", "mb": "memory"}
+            print(f"  {peer}: at the end " + ", ".join(f"{names[f]} ~ {what}^{p:.2f}" for f, p in exponents.items()))
     return found
 
 
-def attention_memory(threads, rounds):
+def attention_memory(setup):
     """peak memory of attention, forward and backward, beyond q, k, v, the output and their gradients, as T doubles"""
     import tracemalloc
 
     from minivit import ops
 
-    found, before = {}, None
-    for tokens in (256, 512, 1024):
-        q, k, v, dy = np.random.default_rng(0).standard_normal((4, 1, 4, tokens, 16), dtype=np.float32)
-        tracemalloc.start()
+    def both_ways(q, k, v, dy):
         y, backward = ops.attention.forward(q, k, v)
-        gradients = backward(dy)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        extra = peak - 4 * y.nbytes  # y, dq, dk, dv
+        return y, backward(dy)
+
+    found, before = {}, None
+    for tokens in (32, 64, 128) if setup.quick else (256, 512, 1024):
+        drawn = np.random.default_rng(0).standard_normal((4, 1, 4, tokens, 16), dtype=np.float32)
+        arrays = [to_device(x, setup.device) for x in drawn]
+        if setup.device == "gpu":
+            gpu = CuPyGPU()
+            held = gpu.pool.used_bytes()
+            peak = gpu.peak(functools.partial(both_ways, *arrays)) - held
+        else:
+            tracemalloc.start()
+            both_ways(*arrays)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        extra = peak - 4 * arrays[0].nbytes  # y, dq, dk, dv
         growth = f"   {extra / before:.2f} times" if before else ""
         print(f"  T {tokens:5}   {extra / 1e6:6.2f} MB; all of q k^T would be {4 * tokens * tokens * 4 / 1e6:6.2f} MB{growth}")
         found[str(tokens)], before = extra, extra
-        del gradients
     return found
 
 
-def roofline(threads, rounds):
+def roofline(setup):
     """the step's own matrix products, run alone, over the step's time"""
-    worker = Worker("minivit", config_of(), threads)
-    alone = Worker("products", config_of(), threads)
+    config = setup.config()
+    worker = Worker("minivit", config, setup.threads)
+    alone = Worker("products", config, setup.threads)
     shares, products = [], []
-    for _ in range(rounds):
+    for _ in range(setup.rounds):
         whole, bare = statistics.median(worker.ask("run 3")), statistics.median(alone.ask("run 3"))
         shares.append(bare / whole)
         products.append(bare)
     worker.close()
     alone.close()
     share = statistics.median(shares)
-    flops = 2 * product_multiply_adds(config_of())
+    flops = 2 * product_multiply_adds(config)
     seconds = statistics.median(products)
     rate = flops / seconds / 1e9
     print(f"  the products alone take {1000 * seconds:.1f} ms, at {rate:.0f} GFLOP/s: {100 * share:.0f} % of the step's time")
@@ -158,7 +181,7 @@ def product_multiply_adds(config):
     return 3 * B * (config["depth"] * block + embed + D * config["classes"])
 
 
-def start(threads, rounds):
+def start(setup):
     """how long `import` takes, in a fresh process each time, and the first words of the command line"""
     found = {}
     commands = {
@@ -169,7 +192,7 @@ def start(threads, rounds):
     }
     for name, command in commands.items():
         seconds = []
-        for _ in range(max(3, rounds // 2)):
+        for _ in range(few_rounds(setup)):
             began = time.perf_counter()
             code = subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
             seconds.append(time.perf_counter() - began)
@@ -181,7 +204,7 @@ def start(threads, rounds):
     return found
 
 
-def digits(threads, rounds):
+def digits(setup):
     """the default training on digits: seconds until the test accuracy has reached 97 %, looked at after every epoch"""
     from minivit.configs import load_config, model_config, recipe
     from minivit.data import load
@@ -194,10 +217,10 @@ def digits(threads, rounds):
     model = ViT(model_config(settings["model"], dataset), np.random.default_rng(rules.seed))
     test = dataset.normalise(dataset.test_images)
     spent, reached, began = 0.0, None, time.perf_counter()
-    for progress in train(model, dataset, rules, threads):
+    for progress in train(model, dataset, rules, setup.threads):
         if progress.complete:
             spent += time.perf_counter() - began
-            result = accuracy(predict(model, test, threads=threads), dataset.test_labels)
+            result = accuracy(predict(model, test, threads=setup.threads), dataset.test_labels)
             if reached is None and result >= 0.97:
                 reached = (progress.epoch, spent)
             began = time.perf_counter()  # looking at the test images is not part of the time
@@ -217,3 +240,4 @@ SECTIONS = {
     "digits": digits,
     "start": start,
 }
+ON_A_GPU = ("step", "ops", "inference", "growth", "attention")

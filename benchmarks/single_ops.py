@@ -29,10 +29,12 @@ def _draw(name, config):
 
 def minivit(name, config):
     from minivit import ops
-    from minivit.backend import keep_freed_memory
+    from minivit.backend import keep_freed_memory, to_device
 
     keep_freed_memory()
     arrays, dy, labels = _draw(name, config)
+    arrays = [to_device(array, config["device"]) for array in arrays]
+    dy, labels = to_device(dy, config["device"]), to_device(labels, config["device"])
 
     def step():
         if name == "attention":  # from the fused q, k, v to the merged heads, as in the model
@@ -56,8 +58,9 @@ def torch(name, config):
 
     torch.set_num_threads(1)
     arrays, dy, labels = _draw(name, config)
-    inputs = [torch.from_numpy(array).requires_grad_() for array in arrays]
-    dy, labels = torch.from_numpy(np.asarray(dy)), torch.from_numpy(labels)
+    device = "cuda" if config["device"] == "gpu" else "cpu"
+    inputs = [torch.from_numpy(array).to(device).requires_grad_() for array in arrays]
+    dy, labels = torch.from_numpy(np.asarray(dy)).to(device), torch.from_numpy(labels).to(device)
     heads = config["heads"]
     if len(inputs) == 3 and name != "layernorm":
         inputs[1] = inputs[1].detach().T.contiguous().requires_grad_()  # PyTorch's weight is (out, in)

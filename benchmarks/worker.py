@@ -2,45 +2,16 @@
 
     python -m benchmarks.worker PEER CONFIG_AS_JSON THREADS
 
-Answers each line of its input with a line of JSON: "run N" does N steps and gives their seconds, "memory" the peak of the
-process in bytes above what its imports took. The first line it prints says that it is ready, or why not.
+Answers each line of its input with a line of JSON: "run N" does N steps and gives their seconds, "memory" the peak in bytes:
+devices.py says of what. The first line it prints says that it is ready, or why not.
 """
 
 import json
 import sys
-import time
 
 from . import single_ops
+from .devices import GPUS, Processor
 from .peers import PACKAGES, PEERS
-
-
-def _status(field):
-    """A field of Linux's /proc/self/status in bytes, or None elsewhere."""
-    try:
-        with open("/proc/self/status", encoding="ascii") as file:
-            return next((int(line.split()[1]) * 1024 for line in file if line.startswith(field)), None)
-    except OSError:
-        return None
-
-
-def memory_now():
-    """Resident bytes; and the peak starts anew from here. Where the system cannot tell, the peak so far."""
-    try:
-        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-            file.write("5")
-    except OSError:
-        pass
-    return _status("VmRSS") or memory_peak()
-
-
-def memory_peak():
-    """The largest resident memory, in bytes; 0 on Windows."""
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    factor = 1 if sys.platform == "darwin" else 1024
-    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * factor
 
 
 def main(peer, config, threads):
@@ -52,13 +23,14 @@ def main(peer, config, threads):
 
     try:
         __import__(PACKAGES.get(peer, "minivit"))
-        before = memory_now()
+        device = GPUS[peer]() if config["device"] == "gpu" else Processor()
         if config["task"].startswith("op:"):
             make = single_ops.minivit if peer == "minivit" else single_ops.torch
             step = make(config["task"].removeprefix("op:"), config)
         else:
             step = (PEERS | {"products": single_ops.products})[peer](config, int(threads))
-        step()
+        for _ in range(device.warm_up):
+            step()
     except Exception as error:
         first_line = (str(error).splitlines() or [""])[0]
         return answer({"failed": f"{type(error).__name__}: {first_line[:200]}"})
@@ -66,14 +38,9 @@ def main(peer, config, threads):
     for line in sys.stdin:
         command, _, count = line.strip().partition(" ")
         if command == "run":
-            seconds = []
-            for _ in range(int(count)):
-                started = time.perf_counter()
-                step()
-                seconds.append(time.perf_counter() - started)
-            answer(seconds)
+            answer(device.seconds(step, int(count)))
         elif command == "memory":
-            answer(memory_peak() - before)
+            answer(device.peak(step))
 
 
 if __name__ == "__main__":

@@ -1,24 +1,46 @@
 """The measurements run: a tiny model, one step."""
 
-from benchmarks import chart, single_ops
-from benchmarks.measure import config_of, ratios, side_by_side
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import chart, devices, sections, single_ops
+from benchmarks.measure import Setup, config_of, ratios, side_by_side
 from benchmarks.sections import product_multiply_adds
+
+from .plain import DEVICES
 
 TINY = config_of(image=8, patch=4, dim=8, depth=1, heads=2, mlp_dim=12, batch=4)
 
 
-def test_a_peer_runs_in_a_process_of_its_own_and_one_that_is_not_there_is_left_out_with_a_line():
-    said = []
-    result = side_by_side(["minivit", "no such peer"], TINY, threads=1, rounds=2, steps=1, say=said.append)
+def test_a_peer_runs_in_a_process_of_its_own_and_one_that_is_not_there_is_left_out_with_a_line(device):
+    said, config = [], TINY | {"device": device}
+    result = side_by_side(["minivit", "no such peer"], config, threads=1, rounds=2, steps=1, say=said.append)
     assert list(result) == ["minivit"]
-    assert len(result["minivit"]["rounds"]) == 2
+    assert len(result["minivit"]["rounds"]) == 2 and result["minivit"]["seconds"] > 0
+    assert result["minivit"]["memory"] > 0 or device == "cpu"  # of a process it may not have grown
     assert ratios(result) == {"minivit": (1.0, 1.0, 1.0)}
     assert len(said) == 1 and "no such peer" in said[0]
 
 
-def test_every_single_op_runs():
+def test_every_single_op_runs(device):
     for name in ("patch_embed", "layernorm", "attention", "gelu_tanh", "gelu_exact", "cross_entropy"):
-        assert single_ops.minivit(name, TINY)() is not None
+        assert single_ops.minivit(name, TINY | {"device": device})() is not None
+
+
+@pytest.mark.skipif("gpu" in DEVICES, reason="there is a GPU")
+def test_a_peer_whose_gpu_cannot_be_used_is_left_out_with_the_reason():
+    said = []
+    assert side_by_side(["minivit"], TINY | {"device": "gpu"}, threads=1, say=said.append) == {}
+    assert len(said) == 1 and "no GPU is used" in said[0]
+
+
+def test_attention_on_every_device_takes_memory_that_is_counted(device, capsys):
+    found = sections.attention_memory(Setup(threads=1, rounds=1, device=device, quick=True))
+    assert list(found) == ["32", "64", "128"] and found["128"] > found["64"] > found["32"] > 0
 
 
 def test_the_products_are_counted_as_the_model_counts_them():
@@ -32,3 +54,91 @@ def test_the_products_are_counted_as_the_model_counts_them():
 def test_the_chart_is_drawn_whatever_was_measured(tmp_path):
     chart.draw({}, tmp_path / "speed.png")
     assert (tmp_path / "speed.png").stat().st_size > 0
+    gpu = {"machine": {"gpu": "A GPU"}, "step": {"tanh": {"minivit": {"ms": 0.5}}}}
+    gpu["growth"] = {"T": [{"size": size, "minivit": {"ms": size / 100}} for size in (65, 257)]}
+    chart.draw(gpu, tmp_path / "speed-gpu.png")
+    assert (tmp_path / "speed-gpu.png").stat().st_size > 0
+
+
+def test_quick_sizes_are_small_and_still_make_a_model():
+    for changes in ({}, sections.B16, {"dim": 32, "mlp_dim": 128}):
+        config = Setup(threads=1, rounds=1, quick=True).config(**changes)
+        assert config["image"] % config["patch"] == 0 == config["dim"] % config["heads"]
+        assert config["tokens"] < 12 and config["dim"] < 100 and config["batch"] <= 2
+
+
+def test_without_a_gpu_the_command_ends_with_the_reason(monkeypatch, capsys):
+    monkeypatch.setattr(command, "gpu_status", lambda: (False, "no GPU is used: there is none"))
+    with pytest.raises(SystemExit) as end:
+        command.main(["step", "--device", "gpu"])
+    assert end.value.code == 2 and capsys.readouterr().err == "no GPU is used: there is none\n"
+    with pytest.raises(SystemExit) as end:
+        command.main(["roofline", "--device", "gpu"])
+    assert end.value.code == 2 and "roofline is measured on the CPU" in capsys.readouterr().err
+
+
+def test_a_gpus_results_go_to_files_of_their_own_and_quick_ones_nowhere(monkeypatch, tmp_path):
+    class AnyGPU:
+        def about(self):
+            return {"gpu": "A GPU", "cupy": "14", "cuda": "13.0"}
+
+    asked = []
+    monkeypatch.setattr(command, "gpu_status", lambda: (True, "GPU: A GPU"))
+    monkeypatch.setattr(command, "CuPyGPU", AnyGPU)
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    for name in sections.SECTIONS:
+
+        def section(setup, name=name):
+            """a section"""
+            asked.append((name, setup.device))
+            return {}
+
+        monkeypatch.setitem(sections.SECTIONS, name, section)
+    command.main(["--device", "gpu", "--quick"])
+    assert asked == [(name, "gpu") for name in sections.ON_A_GPU] and not list(tmp_path.iterdir())
+    command.main(["step", "--device", "gpu"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["speed-gpu.json", "speed-gpu.png"]
+    assert json.loads((tmp_path / "speed-gpu.json").read_text())["machine"]["gpu"] == "A GPU"
+    command.main(["step"])
+    assert "gpu" not in json.loads((tmp_path / "speed.json").read_text())["machine"]
+
+
+def fake_torch(available):
+    """As much of torch.cuda as is asked, on a device whose clock advances by 2 ms a step; `log` says what happened."""
+    log = []
+
+    class Event:
+        def __init__(self, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            self.time = 2.0 * log.count("step")
+            log.append("record")
+
+        def synchronize(self):
+            log.append("synchronize")
+
+        def elapsed_time(self, later):
+            return later.time - self.time
+
+    cuda = SimpleNamespace(is_available=lambda: available, Event=Event)
+    cuda.reset_peak_memory_stats, cuda.max_memory_allocated = (lambda: log.append("reset")), (lambda: 1000 * len(log))
+    tf32 = SimpleNamespace(cuda=SimpleNamespace(matmul=SimpleNamespace(allow_tf32=True)), cudnn=SimpleNamespace(allow_tf32=True))
+    return SimpleNamespace(__version__="2", cuda=cuda, backends=tf32, log=log)
+
+
+def test_pytorch_on_a_gpu_is_timed_by_events_with_one_wait_and_without_tf32(monkeypatch):
+    torch = fake_torch(available=True)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    gpu = devices.TorchGPU()
+    assert not torch.backends.cuda.matmul.allow_tf32 and not torch.backends.cudnn.allow_tf32
+    assert gpu.seconds(lambda: torch.log.append("step"), 3) == pytest.approx([0.002] * 3)
+    assert torch.log == ["step", "record"] * 4 + ["synchronize"]
+    torch.log.clear()
+    assert gpu.peak(lambda: torch.log.append("step")) == 2000 and torch.log == ["reset", "step"]
+
+
+def test_pytorch_without_a_gpu_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", fake_torch(available=False))
+    with pytest.raises(RuntimeError, match="PyTorch 2 finds no GPU"):
+        devices.TorchGPU()
