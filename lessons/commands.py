@@ -1,5 +1,6 @@
 """The plain commands of the course: where you are, start, hint, quiz, solution, reset, skip, progress, notebook."""
 
+import os
 import shutil
 import sys
 
@@ -13,11 +14,11 @@ PASSED, SKIPPED, STARTED, NEW = "done", "skipped", "begun", ""
 
 def shown(path):
     """A path as short as it can be said from here."""
-    from os.path import relpath
-    from pathlib import Path
-
-    short = relpath(path)
-    return short if not short.startswith("..") else str(Path(path))
+    try:
+        short = os.path.relpath(path)
+    except ValueError:  # on another drive of Windows
+        return str(path)
+    return short if not short.startswith("..") else str(path)
 
 
 def home():
