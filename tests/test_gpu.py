@@ -17,7 +17,7 @@ from minivit.backend import gpu_status, to_device, to_host
 from minivit.checkpoint import load_model, save_model
 from minivit.ops.cuda_attention import WIDEST
 
-from .plain import as_tuple, is_float_array, on, relative_error, small_vit, upstream_like
+from .plain import as_tuple, is_float_array, noncontiguous, on, relative_error, small_vit, upstream_like
 from .tiny import few_digits, tiny_recipe, tiny_vit
 
 usable, reason = gpu_status()
@@ -63,6 +63,27 @@ def test_a_kernel_is_its_plain_form(name, shapes, options, dtype, rng):
 def test_the_kernel_of_cross_entropy_is_its_plain_form(batch, classes, label_smoothing, dtype, rng):
     args = 3 * rng.standard_normal((batch, classes)), rng.integers(0, classes, batch)
     compare("cross_entropy", args, {"label_smoothing": label_smoothing}, dtype)
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("batch, classes", [(3, 5), (65, 10), (2, 300)])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_with_soft_labels_too_the_kernel_of_cross_entropy_is_its_plain_form(batch, classes, label_smoothing, dtype, rng):
+    targets = rng.dirichlet(np.ones(classes), batch)
+    compare("cross_entropy", (3 * rng.standard_normal((batch, classes)), targets), {"label_smoothing": label_smoothing}, dtype)
+
+
+def test_soft_labels_may_have_gaps_in_memory(rng):
+    logits, targets = rng.standard_normal((3, 5)), rng.dirichlet(np.ones(5), 3)
+    expected = ops.cross_entropy.forward(logits, targets)[0]
+    scattered = (noncontiguous(to_device(a, "gpu")) for a in (logits, targets))
+    assert float(ops.cross_entropy.forward(*scattered)[0]) == pytest.approx(float(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(2, int), np.zeros(3), np.zeros((3, 5), int), np.zeros((3, 4)), np.zeros((2, 5))])
+def test_labels_of_a_wrong_shape_are_refused_on_the_gpu_too(labels):
+    with pytest.raises(ValueError, match="labels must be 3 whole numbers"):
+        ops.cross_entropy.forward(to_device(np.zeros((3, 5)), "gpu"), to_device(labels, "gpu"))
 
 
 @pytest.mark.parametrize("name", ["softmax", "cross_entropy", "attention"])

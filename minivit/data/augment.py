@@ -1,11 +1,17 @@
-"""Augmentation: small changes that leave the label as it is, drawn anew for every image of every batch."""
+"""Augmentation: small changes, drawn anew for every image of every batch. `rng` is always a numpy Generator: its numbers are
+drawn on the host and travel once, so that a GPU sees the same images as a CPU."""
+
+import math
+
+import numpy as np
 
 from ..backend import array_module
+from ..ops.softmax import check_labels
 
 
 def shift(images, pixels, rng):
     """Moves each image of (B, H, W, C) by its own whole number of pixels, from -`pixels` to +`pixels`, down and across.
-    What moves in from outside is 0, black. `rng` is a numpy Generator."""
+    What moves in from outside is 0, black. This is the random crop of an image padded with so many zeros on every side."""
     if pixels == 0:
         return images
     xp = array_module(images)
@@ -15,3 +21,42 @@ def shift(images, pixels, rng):
     rows = starts[:, :1] + xp.arange(height)  # (B, H), the row of `padded` that each row comes from
     columns = starts[:, 1:] + xp.arange(width)  # (B, W)
     return padded[xp.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def flip(images, rng):
+    """Mirrors each image of (B, H, W, C) left to right with probability 1/2: for photographs. A mirrored 3 is no digit."""
+    xp = array_module(images)
+    mirrored = xp.asarray(rng.random(len(images)) < 0.5)
+    return xp.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+
+
+def mixup(images, labels, classes, alpha, rng):
+    """(images, targets): each image of (B, H, W, C) mixed with a partner from the same batch, and so their labels
+    (Zhang et al. 2018, arXiv 1710.09412). With l drawn from Beta(alpha, alpha) for each image, and e its label as a row of
+    zeros with a single one:
+
+        image = l image_i + (1 - l) image_j,    target = l e_i + (1 - l) e_j
+
+    labels (B,) of whole numbers; targets (B, classes) in float32, what cross_entropy takes for labels. The partners are a
+    permutation of the batch: each image is a partner once. A small alpha mixes most images hardly at all, 1 mixes in all
+    shares alike; 0 mixes nothing. Labels given as a host array are checked.
+    """
+    if not 0 <= alpha < math.inf:
+        raise ValueError(f"alpha of mixup is {alpha}; it must be a number that is not negative, often between 0.1 and 1")
+    if images.dtype.kind != "f":
+        raise ValueError(f"mixup needs images of floating-point numbers; got dtype {images.dtype}")
+    xp, batch = array_module(images), len(images)
+    if array_module(labels) is np:
+        check_labels(labels, batch, classes)
+        labels = xp.asarray(labels)
+    one_hot = (labels[:, None] == xp.arange(classes)).astype(np.float32)
+    if alpha == 0:
+        return images, one_hot
+    drawn = xp.asarray(np.stack([rng.beta(alpha, alpha, batch), rng.permutation(batch)]))  # together: one copy to a GPU
+    share, partner = drawn[0], drawn[1].astype(np.int64)
+
+    def mixed(x):
+        own = share.astype(x.dtype).reshape(batch, *[1] * (x.ndim - 1))
+        return own * x + (1 - own) * x[partner]
+
+    return mixed(images), mixed(one_hot)

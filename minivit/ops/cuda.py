@@ -93,28 +93,25 @@ extern "C" __global__ void softmax_dx(const real* dy, const real* p, const int w
 }
 
 extern "C" __global__ void cross_entropy(
-    const real* logits, const long long* labels, const double smoothing, const int width, real* losses, real* dlogits
-) {
+    const real* logits, const void* labels, const int soft, const double smoothing, const int width, real* losses, real* dlogits
+) {  // labels: a long long a row; or, if soft, a row of reals
     __shared__ real scratch[THREADS];
     const size_t start = (size_t)blockIdx.x * width;
     const real off = smoothing / width, batch = gridDim.x;
-    real largest = logits[start], sum = 0, sum_logits = 0;
+    const long long label = soft ? -1 : ((const long long*)labels)[blockIdx.x];
+    real largest = logits[start], sum = 0, dot = 0;
     for (int i = threadIdx.x; i < width; i += THREADS) largest = max(largest, logits[start + i]);
     largest = block_max(largest, scratch);
-    for (int i = threadIdx.x; i < width; i += THREADS) {
-        sum += exp(logits[start + i] - largest);
-        sum_logits += logits[start + i] - largest;
-    }
+    for (int i = threadIdx.x; i < width; i += THREADS) sum += exp(logits[start + i] - largest);
     sum = block_sum(sum, scratch);
-    sum_logits = block_sum(sum_logits, scratch);
-    const int label = labels[blockIdx.x];
     for (int i = threadIdx.x; i < width; i += THREADS) {
-        const real target = off + (i == label ? 1 - (real)smoothing : (real)0);
+        const real target = off + (1 - (real)smoothing) * (soft ? ((const real*)labels)[start + i] : (real)(i == label));
         dlogits[start + i] = (exp(logits[start + i] - largest) / sum - target) / batch;
+        dot += target * (logits[start + i] - largest);
     }
+    dot = block_sum(dot, scratch);
     if (threadIdx.x == 0)  // -sum_k t_k ln p_k, with ln p_k = logit_k - largest - ln sum
-        losses[blockIdx.x] =
-            (log(sum) - (1 - (real)smoothing) * (logits[start + label] - largest) - off * sum_logits) / batch;
+        losses[blockIdx.x] = (log(sum) - dot) / batch;
 }
 """
 
@@ -204,13 +201,21 @@ def softmax(x):
 
 
 def cross_entropy(logits, labels, label_smoothing):
-    """(loss, backward) of the op cross_entropy: 2 launches, and 1 backwards. The labels are not checked: that would wait."""
+    """(loss, backward) of the op cross_entropy: 2 launches, and 1 backwards. What the labels
+    are is not checked: that would wait."""
     import cupy
 
-    logits, labels = cupy.ascontiguousarray(logits), labels.astype(np.int64, copy=False)
     batch, classes = logits.shape
+    soft = labels.dtype.kind == "f"
+    if labels.shape != (logits.shape if soft else (batch,)):
+        raise ValueError(
+            f"labels must be {batch} whole numbers, one an image, or floating-point targets of shape {logits.shape}; "
+            f"got shape {labels.shape} and dtype {labels.dtype}"
+        )
+    logits = cupy.ascontiguousarray(logits)
+    labels = cupy.ascontiguousarray(labels.astype(logits.dtype if soft else np.int64, copy=False))
     losses, dlogits = cupy.empty(batch, logits.dtype), cupy.empty_like(logits)
-    arguments = (logits, labels, float(label_smoothing), np.int32(classes), losses, dlogits)
+    arguments = (logits, labels, np.int32(soft), float(label_smoothing), np.int32(classes), losses, dlogits)
     _launch_rows("cross_entropy", batch, classes, logits.dtype, *arguments)
 
     def backward(dy):

@@ -59,6 +59,20 @@ def check_labels(labels, batch, classes):
         raise ValueError(f"labels[{wrong[0]}] is {labels[wrong[0]]}, but with {classes} classes a label is 0 to {classes - 1}")
 
 
+def check_targets(targets, batch, classes):
+    """Targets (batch, classes) are probabilities, a row an image; otherwise a ValueError names the first row that is not."""
+    if targets.shape != (batch, classes):
+        raise ValueError(f"targets must be {batch} rows of {classes} probabilities, one row an image; got shape {targets.shape}")
+    sums = targets.sum(axis=-1, dtype=np.float64)
+    wrong = np.flatnonzero(~(np.abs(sums - 1) <= 1e-4) | (targets < 0).any(axis=-1))  # written so that NaN is wrong
+    if len(wrong):
+        row = wrong[0]
+        raise ValueError(
+            f"targets[{row}] sums to {sums[row]:g} and its smallest entry is {targets[row].min():g}; a row of targets is "
+            "probabilities: none is negative, and their sum is 1"
+        )
+
+
 @op
 def cross_entropy(logits, labels, label_smoothing=0.0):
     """The mean over the batch of -sum_k t_k ln p_k, with p = softmax(logits): logits (B, K), labels (B,) of whole numbers.
@@ -68,26 +82,36 @@ def cross_entropy(logits, labels, label_smoothing=0.0):
 
         d loss / d logits = (p - t) / B
 
-    Labels given as a host array are checked: a ValueError names the first that is no class.
+    Labels may also be soft: floating-point targets (B, K), a row of probabilities an image, as mixup makes them. Then t is
+    (1 - s) target + s/K. They are no weights: they get no gradient.
+
+    Labels given as a host array are checked: a ValueError names the first that is no class, or the first row whose sum is
+    not 1.
     """
     batch, classes = logits.shape
-    xp = array_module(logits)
-    if array_module(labels) is np:
-        check_labels(labels, batch, classes)
-        labels = xp.asarray(labels)
+    xp, on_host = array_module(logits), array_module(labels) is np
+    labels = np.asarray(labels) if on_host else labels
+    soft = labels.ndim == 2 and labels.dtype.kind == "f"
+    if on_host:
+        (check_targets if soft else check_labels)(labels, batch, classes)
+    labels = xp.asarray(labels, logits.dtype if soft else None)
     if xp is not np:
         return cuda.cross_entropy(logits, labels, label_smoothing)
     rows = xp.arange(batch)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     log_p = shifted - xp.log(xp.exp(shifted).sum(axis=-1, keepdims=True))  # (B, K)
-    loss = -(1 - label_smoothing) * log_p[rows, labels].mean()
+    log_p_of_label = (labels * log_p).sum(axis=-1) if soft else log_p[rows, labels]
+    loss = -(1 - label_smoothing) * log_p_of_label.mean()
     if label_smoothing:
         loss = loss - label_smoothing * log_p.mean()
 
     def backward(dy):
         p = xp.exp(log_p)
         p -= label_smoothing / classes
-        p[rows, labels] -= 1 - label_smoothing
+        if soft:
+            p -= (1 - label_smoothing) * labels
+        else:
+            p[rows, labels] -= 1 - label_smoothing
         return p * (dy / batch), None
 
     return loss, backward

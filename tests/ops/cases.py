@@ -52,6 +52,16 @@ def distinct(rng, *shape):
     return 0.1 * rng.permutation(math.prod(shape)).reshape(shape) - 1.0
 
 
+def probabilities(rng, *shape):
+    """Random numbers above 0 whose sum along the last axis is 1."""
+    x = positive(rng, *shape)
+    return x / x.sum(axis=-1, keepdims=True)
+
+
+def rows_of(array):
+    return tuple(map(tuple, array.tolist()))
+
+
 # Arithmetic, broadcast both ways
 BINARY = {
     "add": lambda torch, a, b: a + b,
@@ -159,6 +169,14 @@ case(
     lambda rng: ((rng.standard_normal((3, 5)), LABELS), dict(label_smoothing=0.2)),
     lambda torch, x, y: torch.nn.functional.cross_entropy(x, y, label_smoothing=0.2),
 )
+# Soft labels stand here as a tuple of rows: as a floating-point array they would be taken for something with a gradient
+for smoothing in (0.0, 0.2):
+    case(
+        "cross_entropy",
+        f"soft labels, smoothing {smoothing}",
+        lambda rng, s=smoothing: ((rng.standard_normal((3, 5)), rows_of(probabilities(rng, 3, 5))), dict(label_smoothing=s)),
+        lambda torch, x, y, s=smoothing: torch.nn.functional.cross_entropy(x, torch.tensor(y, dtype=x.dtype), label_smoothing=s),
+    )
 
 # LayerNorm
 case(
