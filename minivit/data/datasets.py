@@ -1,14 +1,11 @@
 """Data sets: images as float32 arrays (N, H, W, C), labels as whole numbers, and a test set that stays apart."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ..backend import array_module
 from ..ops.softmax import check_labels
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -52,22 +49,27 @@ def normalise(images, mean, std):
     return (images - xp.asarray(mean, np.float32)) / xp.asarray(std, np.float32)
 
 
-def _digits():
-    """1,797 handwritten digits of 8 x 8 pixels (Alpaydin and Kaynak 1998, CC BY 4.0), split into 1,437 and 360."""
-    with np.load(HERE / "digits.npz", allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    for part in ("train", "test"):
-        arrays[f"{part}_images"] = (arrays[f"{part}_images"].astype(np.float32) / 16)[..., None]  # (N, 8, 8, 1)
-        arrays[f"{part}_labels"] = arrays[f"{part}_labels"].astype(np.int64)
-    pixels = arrays["train_images"]
-    return Dataset("digits", tuple("0123456789"), **arrays, mean=(float(pixels.mean()),), std=(float(pixels.std()),))
+def moments(images):
+    """(mean, std) of the channels of (N, H, W, C), two tuples of floats, summed in float64. A channel that never changes has
+    nothing to be divided by: its std is given as 1."""
+    total, squares = np.zeros(images.shape[-1]), np.zeros(images.shape[-1])
+    for start in range(0, len(images), 1000):  # in pieces: a float64 copy of everything would double the memory
+        pixels = images[start : start + 1000].reshape(-1, images.shape[-1]).astype(np.float64)
+        total += pixels.sum(axis=0)
+        squares += (pixels**2).sum(axis=0)
+    count = images.size / images.shape[-1]
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    return tuple(mean.tolist()), tuple(np.where(std > 1e-6, std, 1).tolist())
 
 
-LOADERS = {"digits": _digits}
-
-
-def load(name):
-    """The data set of that name; a ValueError lists the names."""
-    if not isinstance(name, str) or name not in LOADERS:
-        raise ValueError(f"there is no data set {name!r}; there is {', '.join(LOADERS)}")
-    return LOADERS[name]()
+def from_pixels(name, classes, train_images, train_labels, test_images, test_labels):
+    """A Dataset of images (N, H, W) or (N, H, W, C), whole numbers from 0 to 255 (uint8) or float32 from 0 to 1, and labels of
+    any whole numbers; mean and std are those of the training images. Raises ValueError as Dataset does."""
+    parts = []
+    for images, labels in ((train_images, train_labels), (test_images, test_labels)):
+        if images.dtype == np.uint8:
+            images = np.divide(images, np.float32(255), dtype=np.float32)
+        parts += [images[..., None] if images.ndim == 3 else images, labels.astype(np.int64)]
+    mean, std = moments(parts[0]) if parts[0].size else ((0.0,), (1.0,))  # Dataset refuses an empty part by name
+    return Dataset(name, tuple(classes), *parts, mean=mean, std=std)

@@ -1,0 +1,95 @@
+"""Every data set by its name."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from . import copies
+from .datasets import Dataset, from_pixels
+from .sources import SOURCES
+
+HERE = Path(__file__).parent
+
+
+def load(name, data_dir=None):
+    """The Dataset of that name: one of SOURCES, or the path of a folder of class folders or of an .npz file (see folder.py and
+    npz.py), which may start in `data_dir`.
+
+    What does not come with minivit is looked for in data_dir, in the cache and among the system's data sets, and otherwise
+    downloaded into the cache; nothing else is written. Raises ValueError if there is no such data set, a file is damaged, or
+    it cannot be had; it says what to do."""
+    if isinstance(name, str) and name in SOURCES:
+        if name == "digits":
+            return _digits()
+        if name == "fashion-mini":
+            return _fashion_mini()
+        return _cifar(name, data_dir) if name.startswith("cifar") else _idx(name, data_dir)
+    path = Path(data_dir or "", name) if name and isinstance(name, str | Path) else None
+    if path is not None and path.is_dir():
+        from . import folder
+
+        return folder.read(path)
+    if path is not None and path.suffix == ".npz":
+        from . import npz
+
+        return npz.read(path)
+    raise ValueError(
+        f"there is no data set {str(name)!r}; there is {', '.join(SOURCES)}, or give a folder of class folders, or an .npz file"
+    )
+
+
+def obtain(name, data_dir=None):
+    """The paths of the files of a data set, in the order of its Source; those that are not on this machine are downloaded."""
+    found = copies.find(name, data_dir)
+    missing = [file for file, path in found.items() if path is None]
+    if missing:
+        from .download import download
+
+        folder = copies.cache_folder() / name
+        print(f"minivit: downloading {name} into {folder}", file=sys.stderr)
+        try:
+            for file in missing:
+                found[file] = download(file, SOURCES[name].addresses, folder)
+        except OSError as error:
+            names = ", ".join(file.remote_name for file in missing if found[file] is None)
+            raise ValueError(
+                f"{name} is not on this machine and could not be downloaded ({error}). Put {names} into {folder}, or name the "
+                "folder where they are with --data-dir; digits and fashion-mini need no network"
+            ) from None
+    return list(found.values())
+
+
+def _digits():
+    """1,797 handwritten digits of 8 x 8 pixels (Alpaydin and Kaynak 1998, CC BY 4.0), split into 1,437 and 360."""
+    with np.load(HERE / "digits.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    for part in ("train", "test"):
+        arrays[f"{part}_images"] = (arrays[f"{part}_images"].astype(np.float32) / 16)[..., None]  # (N, 8, 8, 1)
+        arrays[f"{part}_labels"] = arrays[f"{part}_labels"].astype(np.int64)
+    pixels = arrays["train_images"]
+    return Dataset("digits", SOURCES["digits"].classes, **arrays, mean=(float(pixels.mean()),), std=(float(pixels.std()),))
+
+
+def _fashion_mini():
+    """5,000 images of clothes of 28 x 28 pixels from Fashion-MNIST (Zalando 2017, MIT), 400 and 100 of each class."""
+    with np.load(HERE / "fashion-mini.npz", allow_pickle=False) as file:
+        return from_pixels("fashion-mini", SOURCES["fashion-mini"].classes, **{name: file[name] for name in file.files})
+
+
+def _idx(name, data_dir):
+    from . import idx
+
+    parts = []
+    for file, path in zip(SOURCES[name].files, obtain(name, data_dir), strict=True):
+        parts.append(idx.parse(copies.read(path, file), path, axes=3 if "images" in file.name else 1))
+    return from_pixels(name, SOURCES[name].classes, *parts)
+
+
+def _cifar(name, data_dir):
+    from . import cifar
+
+    source = SOURCES[name]
+    (path,) = obtain(name, data_dir)
+    copies.verify(path, source.files[0])
+    return from_pixels(name, source.classes, *cifar.read(path, name, source.train + source.test))

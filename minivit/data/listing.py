@@ -1,0 +1,40 @@
+"""Data sets in words: the lines of `python -m minivit data`."""
+
+import numpy as np
+
+from . import copies
+from .sources import SOURCES
+
+
+def where(name, data_dir=None):
+    """Where the files of a data set are, in words."""
+    if not SOURCES[name].files:
+        return "comes with minivit"
+    found = copies.find(name, data_dir)
+    if None not in found.values():
+        return str(next(iter(found.values())).parent)
+    return f"downloaded on request into {copies.cache_folder() / name}"
+
+
+def table(data_dir=None):
+    """A line for every data set that has a name."""
+    yield "name             training    test  size         classes  licence       where"
+    for name, source in SOURCES.items():
+        size = " x ".join(map(str, source.shape))
+        yield (
+            f"{name:15}  {source.train:8,}  {source.test:6,}  {size:11}  {len(source.classes):7}  {source.licence:12}  "
+            f"{where(name, data_dir)}"
+        )
+
+
+def summary(dataset):
+    """How many images of each class, and the moments of the training pixels."""
+    height, width, channels = dataset.train_images.shape[1:]
+    yield f"{dataset.name}: images of {height} x {width}, {channels} {'channel' if channels == 1 else 'channels'}\n"
+    counts = [np.bincount(labels, minlength=len(dataset.classes)) for labels in (dataset.train_labels, dataset.test_labels)]
+    width = max(5, *map(len, dataset.classes))
+    yield f"{'class':{width}}  training    test"
+    for name, train, test in zip(dataset.classes, *counts, strict=True):
+        yield f"{name:{width}}  {train:8,}  {test:6,}"
+    yield f"{'all':{width}}  {counts[0].sum():8,}  {counts[1].sum():6,}"
+    yield f"\nmean {', '.join(f'{x:.4f}' for x in dataset.mean)}; standard deviation {', '.join(f'{x:.4f}' for x in dataset.std)}"
