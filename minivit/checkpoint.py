@@ -1,4 +1,5 @@
-"""Saving and loading a model: one .npz file with the weights and, as JSON text, everything needed to use them. No pickle."""
+"""Saving and loading, without pickle: a model, one .npz file with the weights and, as JSON text, everything needed to use
+them; and a checkpoint, from which a training run goes on."""
 
 import json
 from dataclasses import asdict
@@ -12,12 +13,34 @@ from .vit import ViT, ViTConfig
 ABOUT = "about.json"
 
 
-def save_model(path, model, about=None):
-    """Writes the weights of `model`, its configuration, and `about`, a dictionary of JSON values (the classes' names, the
-    mean of the pixels, ...)."""
-    text = json.dumps({"config": asdict(model.config), **(about or {})})
+def save_model(path, model, about=None, state=None):
+    """Writes the weights of `model`, or `state` in their place, its configuration, and `about`, a dictionary of JSON values
+    (the classes' names, the mean of the pixels, ...)."""
+    save_arrays(path, state or model.state_dict(), {"config": asdict(model.config), **(about or {})})
+
+
+def save_arrays(path, arrays, about):
+    """Writes arrays by name and a dictionary of JSON values in one file: the new one or the old one, never half of either."""
     with replacing(path) as temporary:
-        np.savez(temporary, **model.state_dict(), **{ABOUT: np.array(text)})
+        np.savez(temporary, **arrays, **{ABOUT: np.array(json.dumps(about))})
+
+
+def load_arrays(path):
+    """(arrays, about) of such a file. Raises whatever numpy, zipfile and json raise for a damaged one."""
+    with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:  # np.load alone leaves a bad file open
+        arrays = {name: file[name] for name in file.files}
+    return arrays, json.loads(str(arrays.pop(ABOUT)))
+
+
+def load_checkpoint(path):
+    """(arrays, about) of a run's checkpoint. Raises ValueError, with what to do, if it is missing or damaged."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no checkpoint at {path}: this run completed no epoch, or is no run; start it anew")
+    try:
+        return load_arrays(path)
+    except Exception:  # zipfile, numpy and json raise a different class for each kind of damage
+        raise ValueError(f"{path} is no checkpoint that minivit saved, or it is damaged: start the run anew") from None
 
 
 def load_model(path):
@@ -28,9 +51,7 @@ def load_model(path):
         raise ValueError(f"there is no model at {path}: train one with `python -m minivit train`, or name its model.npz")
     refusal = f"{path} is no model that minivit saved, or it is damaged: train again, or use another copy"
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:  # np.load alone leaves a bad file open
-            state = {name: file[name] for name in file.files}
-        about = json.loads(str(state.pop(ABOUT)))
+        state, about = load_arrays(path)
         config = ViTConfig(**about.pop("config"))
     except Exception:  # zipfile, numpy and json raise a different class for each kind of damage
         raise ValueError(refusal) from None

@@ -1,7 +1,7 @@
-"""Files that are either the old one or the new one, never half of either."""
+"""Files that are either the old one or the new one, never half of either; and a lock that ends with its process."""
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -16,3 +16,42 @@ def replacing(path):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+class Lock:
+    """A file that one process at a time can hold. The system lets go of it when the process ends, however it ends.
+
+    lock = Lock(path)
+    lock.take()        False if another process holds it
+    lock.free()
+    """
+
+    def __init__(self, path):
+        self.path, self.file = Path(path), None
+
+    def take(self):
+        self.file = open(self.path, "a")  # noqa: SIM115  it stays open as long as it is held
+        try:
+            _lock(self.file)
+        except OSError:
+            self.file.close()
+            self.file = None
+        return self.file is not None
+
+    def free(self):
+        if self.file:
+            self.file.close()
+            self.file = None
+            with suppress(OSError):
+                self.path.unlink()
+
+
+def _lock(file):
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,30 +13,49 @@ from tqdm import tqdm
 
 from . import __version__
 from .backend import to_device, to_host
-from .checkpoint import save_model
+from .checkpoint import load_checkpoint, save_arrays, save_model
 from .engine import no_grad
-from .files import replacing
+from .files import Lock, replacing
 from .ops import softmax
-from .train import accuracy, predict, train
+from .report import write_report
+from .train import Training, accuracy, predict
 from .vit import ViT
+
+CHECKPOINT = "checkpoint.npz"
 
 
 class RunFolder:
     """runs/NAME. An earlier folder of that name is renamed to NAME-1, NAME-2, ...; this happens at the first write, so that
-    a run that never completes an epoch leaves everything as it was."""
+    a run that never completes an epoch leaves everything as it was. resume=True goes on in the folder that is there.
+    Raises ValueError while another process writes there."""
 
-    def __init__(self, path):
+    def __init__(self, path, resume=False):
         self.path = Path(path)
         self.ready = False
         if self.path.name in ("", ".."):
             raise ValueError(
                 f"{str(path)!r} cannot be the folder of a run, since an earlier one is renamed: name a new one, like runs/digits"
             )
+        self.lock = Lock(self.path.with_name(f".{self.path.name}.lock"))
+        if resume or self.lock.path.exists():
+            self._take_lock()
+            self.ready = resume
+
+    def _take_lock(self):
+        if self.lock.file is None and not self.lock.take():
+            raise ValueError(f"another process is training in {self.path}: wait for it, or choose another folder with --out")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.lock.free()
 
     def file(self, name):
         """The path of a file in the folder, which is made, and the earlier one renamed, when this is called first."""
         if not self.ready:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
             if os.path.lexists(self.path):
                 number = 1
                 while os.path.lexists(older := self.path.with_name(f"{self.path.name}-{number}")):
@@ -58,38 +77,47 @@ class RunFolder:
             writer.writerows(rows)
 
 
-def train_run(dataset, config, recipe, path, threads=None, device="cpu"):
-    """Trains a ViT, leaves its folder, prints the summary, and returns the test accuracy.
+def train_run(dataset, config, recipe, path, threads=None, device="cpu", resume=False):
+    """Trains a ViT, leaves its folder, prints the summary, and returns the test accuracy. resume=True goes on from the folder's
+    checkpoint, to the same numbers as if it had never been interrupted.
 
     Ctrl-C ends the training and keeps the last complete epoch. Raises ValueError if the loss stops being a number, after
-    saving the last complete epoch."""
+    saving the last complete epoch, or if another process is training in the same folder."""
+    with RunFolder(path, resume) as folder:
+        return _train_in(folder, dataset, config, recipe, threads, device, resume)
+
+
+def _train_in(folder, dataset, config, recipe, threads, device, resume):
     model = ViT(config, np.random.default_rng(recipe.seed)).to(device)
-    folder = RunFolder(path)
+    training = Training(model, dataset, recipe)
     about = {"data": dataset.name, "classes": dataset.classes, "mean": dataset.mean, "std": dataset.std}
-    count = len(dataset.train_images)
-    size = " x ".join(map(str, config.image_size))
-    print(f"{dataset.name}: {count:,} training and {len(dataset.test_images):,} test images, {size}, {config.classes} classes")
-    print(
-        f"ViT: {config.tokens} tokens of width {config.dim}, {config.depth} blocks, {config.heads} heads, "
-        f"{model.num_parameters():,} parameters, on the {device.upper()}"
-    )
+    count = len(training.labels)
+    _announce(dataset, model, len(training.held[1]), device)
+    rows, good, before = [], None, 0.0
+    if resume:
+        state, kept = load_checkpoint(folder.path / CHECKPOINT)
+        training.load_state_dict(state)
+        rows, good, before = kept["rows"], training.result(), kept["seconds"]
+        print(f"going on after epoch {len(rows)} of {recipe.epochs}")
+    started = time.perf_counter() - before
 
     def write():
         if not folder.file("config.json").exists():
             folder.write_json("config.json", _description(about, config, recipe))
-        save_model(folder.file("model.npz"), model, about)
+        save_model(folder.file("model.npz"), model, about, good)
         folder.write_csv("metrics.csv", rows)
 
-    rows, good, started = [], None, time.perf_counter()
     bar = tqdm(total=recipe.epochs * count, unit=" images", unit_scale=True, disable=None, dynamic_ncols=True, leave=False)
     stopped = None
     try:
         with bar:
-            for progress in train(model, dataset, recipe, threads):
+            for progress in training.run(threads):
                 _show(bar, progress, recipe.epochs, count)
                 if progress.complete:
-                    good, rows = model.state_dict(), [*rows, _row(progress, time.perf_counter() - started)]
+                    seconds = time.perf_counter() - started
+                    good, rows = training.result(), [*rows, _row(progress, seconds)]
                     write()
+                    save_arrays(folder.file(CHECKPOINT), training.state_dict(), {"rows": rows, "seconds": seconds})
     except KeyboardInterrupt:
         stopped = f"stopped by Ctrl-C: the model is that of epoch {len(rows)} of {recipe.epochs}"
     except ValueError as error:
@@ -98,14 +126,32 @@ def train_run(dataset, config, recipe, path, threads=None, device="cpu"):
     seconds = time.perf_counter() - started
     if stopped:
         print(stopped if rows else "stopped by Ctrl-C before the first epoch was complete: nothing was written")
+        if rows:
+            print(f"go on with: python -m minivit train --resume {folder.path}")
     if not rows:
         return None
+    if not stopped and len(rows) < recipe.epochs:
+        print(f"stopped after epoch {len(rows)}: for {recipe.patience} epochs the validation accuracy did not rise")
     model.load_state_dict(good)
-    if stopped:
-        write()  # Ctrl-C may have come between two files
-    result = _report(model.eval(), dataset, rows, folder)
+    write()  # Ctrl-C, or the end of the process, may have come between two files
+    result, predicted = _report(model.eval(), dataset, rows, folder)
+    results = {"test_accuracy": result, "labels": dataset.test_labels, "predicted": predicted, "classes": dataset.classes}
+    results |= {"seconds": seconds, "images_per_second": len(rows) * count / seconds}
+    write_report(folder.path, results)
     _summary(result, folder, rows, seconds, count)
     return result
+
+
+def _announce(dataset, model, aside, device):
+    config, count = model.config, len(dataset.train_images)
+    size = " x ".join(map(str, config.image_size))
+    print(f"{dataset.name}: {count:,} training and {len(dataset.test_images):,} test images, {size}, {config.classes} classes")
+    if aside:
+        print(f"{aside:,} of the training images are set aside for validation")
+    print(
+        f"ViT: {config.tokens} tokens of width {config.dim}, {config.depth} blocks, {config.heads} heads, "
+        f"{model.num_parameters():,} parameters, on the {device.upper()}"
+    )
 
 
 def _show(bar, progress, epochs, count):
@@ -123,12 +169,14 @@ def _show(bar, progress, epochs, count):
 
 
 def _row(progress, seconds):
+    aside = {} if progress.validation is None else {"validation": round(progress.validation, 6)}
     return {
         "epoch": progress.epoch,
         "step": progress.step,
         "lr": f"{progress.lr:.6g}",
         "loss": round(progress.loss, 6),
         "accuracy": round(progress.accuracy, 6),
+        **aside,
         "images_per_second": round(progress.images_per_second, 1),
         "seconds": round(seconds, 3),
     }
@@ -140,7 +188,7 @@ def _description(about, config, recipe):
 
 
 def _report(model, dataset, rows, folder):
-    """The test accuracy, and the figures in the folder."""
+    """(the test accuracy, the predicted classes); and the figures in the folder."""
     from . import plots  # matplotlib takes half a second to import: only when it is needed
 
     images, labels = dataset.normalise(dataset.test_images), dataset.test_labels
@@ -158,7 +206,7 @@ def _report(model, dataset, rows, folder):
         titles = [f"said {dataset.classes[predicted[i]]}" for i in some]
         figure = plots.class_token_attention(dataset.test_images[some], to_host(attention[-1]), model.config.grid, titles)
         plots.save(figure, folder.file("attention.png"))
-    return result
+    return result, predicted
 
 
 def _summary(result, folder, rows, seconds, count):
@@ -166,12 +214,15 @@ def _summary(result, folder, rows, seconds, count):
     print(f"test accuracy {100 * result:.1f} %")
     print(f"\n{folder.path}/ has")
     for name, what in (
+        ("report.html", "all of it on one page"),
+        ("results.json", "the result, class by class"),
         ("learning_curves.png", "loss and accuracy by epoch"),
         ("confusion_matrix.png", "what was taken for what"),
         ("predictions.png", "test images, the mistakes first"),
         ("attention.png", "where the class token looks"),
         ("model.npz", "the weights, for evaluate and predict"),
         ("metrics.csv", "the figures of every epoch"),
+        (CHECKPOINT, "from which an interrupted run goes on"),
         ("config.json", "everything needed to train it again"),
     ):
         if folder.file(name).exists():

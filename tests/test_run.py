@@ -12,6 +12,7 @@ import pytest
 import minivit.run
 import minivit.train
 from minivit.checkpoint import load_model
+from minivit.data import augment
 from minivit.run import RunFolder, train_run
 from minivit.train import accuracy, predict
 
@@ -25,6 +26,9 @@ FILES = {
     "confusion_matrix.png",
     "predictions.png",
     "attention.png",
+    "checkpoint.npz",
+    "report.html",
+    "results.json",
 }
 
 
@@ -45,7 +49,7 @@ def finished(digits, tmp_path_factory):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Figures take half a second a run, and most tests here do not look at them."""
-    monkeypatch.setattr(minivit.run, "_report", lambda model, dataset, rows, folder: 0.5)
+    monkeypatch.setattr(minivit.run, "_report", lambda model, dataset, rows, folder: (0.5, dataset.test_labels))
 
 
 def rows_of(folder):
@@ -169,17 +173,17 @@ def test_a_folder_that_cannot_be_renamed_is_refused_before_any_training(path):
 
 def interrupted_at(monkeypatch, epoch, complete):
     """Ctrl-C arrives in that epoch: at its end, after the log line, or at its beginning, before anything of it is done."""
-    real = minivit.train.train
+    real = minivit.train.Training.run
 
-    def train(*arguments):
-        for progress in real(*arguments):
+    def run(self, threads=None):
+        for progress in real(self, threads):
             if progress.epoch == epoch and not complete:
                 raise KeyboardInterrupt
             yield progress
             if progress.epoch == epoch:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(minivit.run, "train", train)
+    monkeypatch.setattr(minivit.train.Training, "run", run)
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -233,13 +237,13 @@ def broken_from_step(monkeypatch):
     """broken_from_step(5): from step 5 on, the images are not numbers."""
 
     def plant(step):
-        real, calls = minivit.train.shift, []
+        real, calls = augment.shift, []
 
         def shift(images, pixels, rng):
             calls.append(None)
             return real(images, pixels, rng) * (np.nan if len(calls) >= step else 1)
 
-        monkeypatch.setattr(minivit.train, "shift", shift)
+        monkeypatch.setattr(augment, "shift", shift)
 
     return plant
 

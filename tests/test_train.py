@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minivit.train
-from minivit.train import LOG_EVERY, Recipe, accuracy, piece_size, predict, train
+from minivit.train import LOG_EVERY, Recipe, Training, accuracy, piece_size, predict, train
 
 from .tiny import few_digits, same_state, tiny_recipe, tiny_vit
 
@@ -241,3 +241,62 @@ def test_a_recipe_that_makes_no_sense_is_refused_by_name_and_value(setting, valu
 def test_no_threads_are_refused(digits):
     with pytest.raises(ValueError, match="threads is 0"):
         next(train(tiny_vit(), digits, tiny_recipe(), threads=0))
+
+
+# parts of a batch, average weights, images set aside
+
+
+def test_a_batch_in_more_parts_is_the_same_update(digits):
+    whole, parts = (trained(digits, tiny_recipe(epochs=1, accumulate=k))[0].state_dict() for k in (1, 5))
+    assert max(np.abs(whole[name] - parts[name]).max() for name in whole) < 1e-5
+
+
+def test_the_average_is_that_of_a_plain_loop(digits):
+    training = Training(tiny_vit(), digits, tiny_recipe(epochs=2, ema=0.9))
+    expected, t = training.model.state_dict(), 0
+    original = training.optimizer.step
+
+    def step(*arguments, **options):
+        nonlocal t
+        norm = original(*arguments, **options)
+        t += 1
+        decay = min(0.9, (1 + t) / (10 + t))
+        for name, value in training.model.state_dict().items():
+            expected[name] = decay * expected[name] + (1 - decay) * value
+        return norm
+
+    training.optimizer.step = step
+    for _ in training.run(1):
+        pass
+    found = training.result()
+    assert max(np.abs(found[name] - expected[name]).max() for name in found) < 1e-5
+    assert not same_state(found, training.model.state_dict())
+
+
+def test_the_images_set_aside_are_never_trained_on_and_the_test_images_never_read(digits):
+    data = replace(digits, test_images=np.full_like(digits.test_images, np.nan))
+    training = Training(tiny_vit(), data, tiny_recipe(validation=0.25))
+    held, kept = training.held[0], data.normalise(np.asarray(training.images))
+    assert len(held) == 10 and len(kept) == 30
+    assert not {image.tobytes() for image in held} & {image.tobytes() for image in kept}
+    figures = [p.validation for p in training.run(1) if p.complete]
+    assert all(0 <= figure <= 1 for figure in figures)
+
+
+def test_patience_ends_the_training_and_keeps_the_best(digits, monkeypatch):
+    figures = iter([0.5, 0.7, 0.7, 0.6, 0.9])
+    monkeypatch.setattr("minivit.train.accuracy", lambda logits, labels: next(figures))
+    training = Training(tiny_vit(), digits, tiny_recipe(epochs=9, validation=0.25, patience=2))
+    states = [training.model.state_dict() for p in training.run(1) if p.complete]
+    assert len(states) == 4  # two epochs after the second nothing was better
+    assert same_state(training.result(), states[1])
+
+
+def test_patience_without_images_set_aside_is_refused():
+    with pytest.raises(ValueError, match="set validation too"):
+        tiny_recipe(patience=3)
+
+
+def test_so_few_images_cannot_be_set_aside(digits):
+    with pytest.raises(ValueError, match="sets 0 aside"):
+        Training(tiny_vit(), digits, tiny_recipe(validation=0.001))

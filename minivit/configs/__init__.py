@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
-from ..train import Recipe
+from ..recipe import Recipe
 from ..vit import ViTConfig
 
 HERE = Path(__file__).parent
