@@ -1,6 +1,7 @@
-"""python -m minivit train | evaluate | predict | info"""
+"""python -m minivit train | evaluate | predict | compare | info"""
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -63,16 +64,18 @@ def parser():
     )
     p.add_argument(
         "--config",
-        default="digits",
         metavar="NAME",
-        help=f"a preset ({', '.join(names())}) or a TOML file; default: digits",
+        help=f"a preset ({', '.join(names())}) or a TOML file; default: that of the data, or digits",
     )
+    p.add_argument("--data", metavar="NAME", help="a data set (python -m minivit data), a folder or .npz; default: the preset's")
+    _add_data_dir(p)
     p.add_argument("--epochs", type=int, metavar="N", help="passes over the training images; default: the preset's")
     p.add_argument("--lr", type=float, metavar="X", help="peak learning rate; default: the preset's")
     p.add_argument("--batch-size", type=int, metavar="N", help="images a step; default: the preset's")
     p.add_argument("--seed", type=int, metavar="N", help="of everything random; the same seed gives the same numbers; default: 0")
     p.add_argument("--out", metavar="FOLDER", help="where the results go; default: runs/NAME. An earlier folder is renamed")
     p.add_argument("--threads", type=int, metavar="N", help="default: one a core; the same numbers for any N")
+    p.add_argument("--resume", metavar="RUN", help="go on with an interrupted run, to the numbers that it would have had")
     _add_device(p)
     p.set_defaults(command=_train)
 
@@ -80,6 +83,7 @@ def parser():
     _add_model(p)
     p.add_argument("--threads", type=int, metavar="N", help="default: one a core")
     _add_device(p)
+    _add_data_dir(p)
     p.set_defaults(command=_evaluate)
 
     p = commands.add_parser("predict", help="what a trained model says to your pictures", description=_predict.__doc__)
@@ -87,6 +91,17 @@ def parser():
     _add_model(p)
     _add_device(p)
     p.set_defaults(command=_predict)
+
+    p = commands.add_parser("compare", help="training runs side by side, in a table and a chart", description=_compare.__doc__)
+    p.add_argument("runs", nargs="+", metavar="RUN", help="folders of runs, like runs/digits")
+    p.add_argument("--out", default="compare.png", metavar="FILE.png", help="where the chart goes; default: compare.png")
+    p.set_defaults(command=_compare)
+
+    p = commands.add_parser("data", help="the data sets: which there are, what is in one of them", description=_data.__doc__)
+    p.add_argument("name", nargs="?", metavar="NAME", help="a data set, a folder or .npz; without it: the table of all")
+    _add_data_dir(p)
+    p.add_argument("--figure", nargs="?", const="", metavar="FILE", help="draw samples as training sees them; default: NAME.png")
+    p.set_defaults(command=_data)
 
     p = commands.add_parser(
         "info", help="the paper's models: sizes, cost, and the shape after every stage", description=_info.__doc__
@@ -98,6 +113,10 @@ def parser():
 
 def _add_model(p):
     p.add_argument("--model", default="runs/digits", metavar="RUN", help="a run's folder or a model.npz; default: runs/digits")
+
+
+def _add_data_dir(p):
+    p.add_argument("--data-dir", metavar="DIR", help="a folder with data on this machine, looked in before the cache")
 
 
 def _add_device(p):
@@ -134,23 +153,39 @@ def _train(arguments):
 
     if arguments.threads is not None and arguments.threads < 1:
         raise ValueError(f"threads is {arguments.threads}; it must be at least 1")
-    config = load_config(arguments.config)
     given = {name: getattr(arguments, name) for name in ("epochs", "lr", "batch_size", "seed")}
-    dataset = load(config["data"])
-    train_run(
-        dataset,
-        model_config(config["model"], dataset),
-        recipe(config["recipe"] | {name: value for name, value in given.items() if value is not None}),
-        Path(arguments.out or f"runs/{Path(arguments.config).stem}"),
-        threads=arguments.threads,
-        device=_device(arguments.device),
-    )
+    given = {name: value for name, value in given.items() if value is not None}
+    if arguments.resume:
+        if given or any((arguments.out, arguments.config, arguments.data)):
+            raise ValueError("--resume goes on as the run began: beside it only --threads, --device and --data-dir make sense")
+        path = Path(arguments.resume)
+        dataset, model, how = _begun(path, arguments.data_dir)
+    else:
+        name = arguments.config
+        if name is None:
+            name = arguments.data if arguments.data in names() else "digits"
+        config = load_config(name)
+        dataset = load(arguments.data or config["data"], arguments.data_dir)
+        model, how = model_config(config["model"], dataset), recipe(config["recipe"] | given)
+        path = Path(arguments.out or f"runs/{Path(name).stem}")
+    device, resume = _device(arguments.device), bool(arguments.resume)
+    train_run(dataset, model, how, path, threads=arguments.threads, device=device, resume=resume)
+
+
+def _begun(path, data_dir):
+    """(data set, ViTConfig, Recipe) of the run in a folder."""
+    try:
+        begun = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        data, model, how = begun["data"], ViTConfig(**begun["model"]), recipe(begun["recipe"])
+    except (OSError, KeyError, TypeError, json.JSONDecodeError):
+        raise ValueError(f"{path} holds no run that can go on: its config.json is missing or damaged") from None
+    return load(data, data_dir), model, how
 
 
 def _evaluate(arguments):
     """Tests a trained model on the test images of the data that it was trained on."""
     model, about = _model(arguments)
-    dataset = load(about["data"])
+    dataset = load(about["data"], arguments.data_dir)
     if about["classes"] != list(dataset.classes):
         raise ValueError(
             f"{arguments.model} knows the classes {', '.join(about['classes'][:12])}, which are not those of {dataset.name}: "
@@ -185,6 +220,43 @@ def _predict(arguments):
             print(f"    {line}")
         for i in np.argsort(-probabilities)[:5]:
             print(f"  {about['classes'][i]:>10}  {100 * probabilities[i]:5.1f} %  {'#' * round(40 * probabilities[i])}".rstrip())
+
+
+def _compare(arguments):
+    """Training runs side by side: results, what differs in their configurations, and a chart of loss and accuracy by epoch."""
+    from .report import compare
+
+    lines, rows = compare(arguments.runs)
+    out = Path(arguments.out)
+    if out.suffix.lower() != ".png" or not out.absolute().parent.is_dir():
+        raise ValueError(f"the chart cannot go to {str(out)!r}: name a .png file in a folder that exists")
+    from . import plots
+
+    plots.save(plots.comparison(rows), out)
+    print("\n".join([*lines, "", f"the curves are in {out}"]))
+
+
+def _data(arguments):
+    """Lists the data sets; of one, shows how many images of each class there are, and the moments of its training pixels."""
+    from .data import listing
+
+    if arguments.name is None:
+        if arguments.figure is not None:
+            raise ValueError("--figure draws one data set: name it, before --figure")
+        print("\n".join(listing.table(arguments.data_dir)))
+        print("\none of them: python -m minivit data digits; training on it: python -m minivit train --data NAME")
+        return
+    path = Path(arguments.figure or f"{Path(arguments.name).stem}.png")
+    if arguments.figure is not None and (path.suffix.lower() != ".png" or not path.absolute().parent.is_dir()):
+        raise ValueError(f"the figure cannot go to {str(path)!r}: name a .png file in a folder that exists")
+    dataset = load(arguments.name, arguments.data_dir)
+    print("\n".join(listing.summary(dataset)))
+    if arguments.figure is not None:
+        from . import plots
+
+        preset = next((name for name in names() if load_config(name)["data"] == dataset.name), "digits")
+        plots.save(plots.augmented_samples(dataset, recipe(load_config(preset)["recipe"])), path)
+        print(f"\nsamples, augmented as preset {preset} does: {path}")
 
 
 def _info(arguments):

@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from .data.augment import flip, mixup, shift
 from .files import replacing
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe and Ito's colours
@@ -33,11 +34,13 @@ def _short(name, length):
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
-def _show(axis, image):
-    """An image (H, W, C) of any number range: grey for one channel."""
+def _show(axis, image, limits=None):
+    """An image (H, W, C), grey for one channel. limits: the numbers of black and of white; without them, the image's own
+    smallest and largest."""
     image = np.asarray(image, dtype=np.float64)
-    image = (image - image.min()) / max(image.max() - image.min(), 1e-12)
-    axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
+    black, white = limits or (image.min(), image.max())
+    image = np.clip((image - black) / max(white - black, 1e-12), 0, 1)
+    axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
     axis.set_axis_off()
 
 
@@ -127,4 +130,64 @@ def class_token_attention(images, attention, grid, titles):
             axis.set_title(f"head {head + 1}", fontsize=9)
     figure.colorbar(maps, ax=axes, shrink=0.6, label="share of the attention")
     figure.suptitle("where the class token looks (last block)", fontsize=11)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def comparison(runs):
+    """Training loss and accuracy by epoch of several runs: {name: the rows of its metrics.csv}. Every run has a colour and a
+    line style; 28 are different."""
+    colours = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+    names = [name if len(name) <= 70 else f"…{name[-69:]}" for name in runs]
+    columns = max(1, min(len(names), 1100 // (100 + 14 * max(map(len, names)))))  # pixels of a line and of the widest letters
+    figure, ((left, right),) = _subplots(1, 2, (9, 3.4 + 0.22 * -(-len(names) // columns)))
+    for i, rows in enumerate(runs.values()):
+        epochs = [row["epoch"] for row in rows]
+        style = dict(color=colours[i % 7], linestyle=("-", "--", "-.", ":")[i % 4], marker="o" if len(rows) == 1 else None)
+        left.plot(epochs, [row["loss"] for row in rows], **style)
+        right.plot(epochs, [100 * row["accuracy"] for row in rows], **style)
+    for axis in (left, right):
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    left.set(title="training loss", xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
+    right.set(title="accuracy on the training images, while learning", xlabel="epoch", ylabel="%", ylim=(0, 102))
+    legend = figure.legend(
+        left.lines,
+        [f" {name}" for name in names],  # with the space, since matplotlib leaves out names that begin with _
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        handlelength=3.5,  # long enough to tell the styles apart
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a $ in a name is a $
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def augmented_samples(dataset, recipe, seed=0):
+    """What the model sees of a few training images: a row an image, first as it is, then seven versions that the recipe's
+    shift, flip and mixup make of it, each mixed with another image of a batch."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(len(dataset.train_images))[: recipe.batch_size]
+    images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
+    alpha, mirrors = getattr(recipe, "mixup", 0), getattr(recipe, "flip", False)
+    versions = []
+    for _ in range(7):
+        version = shift(images, recipe.shift, rng)
+        version = flip(version, rng) if mirrors else version
+        versions.append(mixup(version, labels, len(dataset.classes), alpha, rng))
+    names = [_short(name, 9) for name in dataset.classes]
+    rows, columns = min(5, len(chosen)), 1 + len(versions)
+    figure, axes = _subplots(rows, columns, (1.25 * columns, (1.62 if alpha else 1.45) * rows + 0.6))
+    limits = images.min(), images.max()
+    for i, row in enumerate(axes):
+        _show(row[0], images[i], limits)
+        row[0].set_title("as it is:\n" + names[labels[i]], fontsize=8, color=BLUE)
+        for axis, (version, targets) in zip(row[1:], versions, strict=True):
+            _show(axis, version[i], limits)
+            shares = [f"{names[k]}: {100 * targets[i, k]:.0f} %" for k in np.argsort(-targets[i])[:2] if targets[i, k] >= 0.005]
+            axis.set_title("\n".join(shares) if alpha else names[labels[i]], fontsize=8)
+    made = [f"shift up to {recipe.shift}"] * bool(recipe.shift) + ["flip"] * bool(mirrors) + [f"mixup {alpha:g}"] * bool(alpha)
+    figure.suptitle(f"training images, augmented: {', '.join(made) or 'not at all'}", fontsize=11)
     return figure

@@ -1,8 +1,10 @@
 """Every figure draws, whatever the results are; and nothing but drawing imports matplotlib."""
 
 import itertools
+import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image
 
 from minivit import plots
+from minivit.data import Dataset
 
 from .tiny import ENVIRONMENT
 
@@ -36,6 +39,14 @@ LABELS = np.arange(30) % 10
 IMAGES = rng.random((30, 8, 8, 1)).astype(np.float32)
 COLOUR = rng.random((30, 8, 6, 3)).astype(np.float32)
 
+
+def augmented(images, classes, **recipe):
+    """recipe: of shift, flip and mixup; what is not given is missing, but for shift."""
+    labels = np.arange(len(images)) % len(classes)
+    dataset = Dataset("random", classes, images, labels, images, labels, (0.5,), (0.3,))
+    return plots.augmented_samples(dataset, SimpleNamespace(**dict(shift=0, batch_size=16) | recipe))
+
+
 FIGURES = {
     "curves of one epoch": lambda: plots.learning_curves([row(1)], 0.5),
     "curves of many epochs": lambda: plots.learning_curves([row(i, 2.3 / i, 1 - 1 / i) for i in range(1, 161)], 0.972),
@@ -58,6 +69,12 @@ FIGURES = {
     "attention, one image and head": lambda: plots.class_token_attention(IMAGES[:1], attention(1, 1, 5), (2, 2), ["said 3"]),
     "attention, colour, oblong": lambda: plots.class_token_attention(COLOUR[:2], attention(2, 3, 13), (4, 3), ["said 3"] * 2),
     "attention, one patch": lambda: plots.class_token_attention(IMAGES[:2], attention(2, 2, 2), (1, 1), LONG[:2]),
+    "augmented, not at all": lambda: augmented(IMAGES, DIGITS),
+    "augmented": lambda: augmented(IMAGES, DIGITS, shift=2),
+    "augmented, one image": lambda: augmented(IMAGES[:1], DIGITS, shift=1, flip=True, mixup=0.4),
+    "augmented, colour": lambda: augmented(COLOUR, DIGITS, flip=True),
+    "augmented, blank images": lambda: augmented(0 * IMAGES, DIGITS, shift=1),
+    "augmented, long names": lambda: augmented(IMAGES, LONG, shift=1, mixup=1.0),
 }
 
 
@@ -76,6 +93,7 @@ def test_every_figure_is_drawn_and_saved_as_a_png(name, tmp_path):
 
 
 CROWDED = ["confusion, long names", "predictions, long names", "predictions of one image", "attention, one patch"]
+CROWDED += ["augmented", "augmented, one image", "augmented, long names"]
 
 
 @pytest.mark.parametrize("name", CROWDED)
@@ -93,8 +111,9 @@ def test_nothing_that_is_written_sticks_out_of_the_figure(name):
     assert not [text for text, box in boxes if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1]
 
 
-def test_long_names_do_not_run_into_one_another():
-    figure = FIGURES["predictions, long names"]()
+@pytest.mark.parametrize("name", ["predictions, long names", "augmented, long names"])
+def test_long_names_do_not_run_into_one_another(name):
+    figure = FIGURES[name]()
     figure.draw_without_rendering()
     boxes = [axis.title.get_window_extent() for axis in figure.axes if axis.get_title()]
     assert not [1 for box, right in itertools.pairwise(boxes[:8]) if box.x1 > right.x0]
@@ -150,6 +169,37 @@ def test_images_of_any_range_are_shown_from_their_darkest_to_their_brightest():
     figure = plots.predictions(IMAGES[:1] * 300 - 150, LABELS[:1], sure_of(LABELS[:1], 10), DIGITS)
     shown = figure.axes[0].images[0].get_array()
     assert shown.min() == 0 and shown.max() == 1
+
+
+def shown(figure):
+    """The pictures of a figure of augmented images, row by row."""
+    pictures = [np.asarray(axis.images[0].get_array()) for axis in figure.axes]
+    return [pictures[i : i + 8] for i in range(0, len(pictures), 8)]
+
+
+def test_each_row_of_augmented_images_starts_with_the_image_as_it_is():
+    originals = [image[..., 0] - IMAGES.min() for image in IMAGES]
+    for first, *versions in shown(augmented(IMAGES, DIGITS, shift=2)):
+        assert min(np.abs(first * np.ptp(IMAGES) - image).max() for image in originals) < 0.01
+        assert len({version.tobytes() for version in versions}) > 3, "the versions differ"
+
+
+def test_without_augmentation_all_versions_are_the_image():
+    for first, *versions in shown(augmented(IMAGES, DIGITS)):
+        assert all(np.array_equal(first, version) for version in versions)
+
+
+def test_flipped_images_are_the_image_or_its_mirror_image():
+    for first, *versions in shown(augmented(IMAGES, DIGITS, flip=True)):
+        mirrored = [np.array_equal(first[:, ::-1], version) for version in versions]
+        assert all(other or np.array_equal(first, version) for other, version in zip(mirrored, versions, strict=True))
+
+
+def test_mixed_images_say_whose_shares_they_have():
+    figure = augmented(IMAGES, DIGITS, mixup=1.0)
+    written = [re.findall(r"(\d): (\d+) %", title) for title in titles(figure) if "as it is" not in title]
+    assert len(written) == 35 and {len(shares) for shares in written} <= {1, 2}
+    assert all(abs(sum(int(share) for _, share in shares) - 100) <= 1 for shares in written)
 
 
 @pytest.mark.parametrize("module", ["minivit", "minivit.cli", "minivit.train", "minivit.run"])
