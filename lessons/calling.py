@@ -36,31 +36,31 @@ def cast(arguments, dtype):
     return tuple(made)
 
 
-def strided(arguments):
-    """The same numbers with gaps between them in memory."""
-    made = []
-    for value in arguments:
-        if isinstance(value, np.ndarray) and value.ndim:
-            roomy = np.zeros((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
-            roomy[..., ::2] = value
-            value = roomy[..., ::2]
-            value.flags.writeable = False
-        made.append(value)
-    return tuple(made)
+def _relaid(lay):
+    """A function on arguments that lays the same numbers into memory in another way."""
+
+    def relaid(arguments):
+        made = [lay(value) if isinstance(value, np.ndarray) else value for value in arguments]
+        for value in made:
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+        return tuple(made)
+
+    return relaid
 
 
-def turned(arguments):
-    """The same numbers, the first axis running fastest in memory, as after a transpose."""
-    made = []
-    for value in arguments:
-        if isinstance(value, np.ndarray):
-            value = np.array(value, order="F")
-            value.flags.writeable = False
-        made.append(value)
-    return tuple(made)
+def _spread(value):
+    if not value.ndim:
+        return value.copy()
+    roomy = np.zeros((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
+    roomy[..., ::2] = value
+    return roomy[..., ::2]
 
 
-LAYOUTS = {"arrays with gaps in memory": strided, "transposed arrays": turned}
+LAYOUTS = {
+    "arrays with gaps in memory": _relaid(_spread),
+    "transposed arrays": _relaid(lambda value: np.array(value, order="F")),  # the first axis runs fastest
+}
 
 
 def as_tuple(value):
