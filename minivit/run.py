@@ -115,7 +115,7 @@ def _train_in(folder, dataset, config, recipe, threads, device, resume):
                 _show(bar, progress, recipe.epochs, count)
                 if progress.complete:
                     seconds = time.perf_counter() - started
-                    good, rows = training.result(), [*rows, _row(progress, seconds)]
+                    good, rows = training.result(), [*rows, metrics_row(progress, seconds)]
                     write()
                     save_arrays(folder.file(CHECKPOINT), training.state_dict(), {"rows": rows, "seconds": seconds})
     except KeyboardInterrupt:
@@ -168,7 +168,8 @@ def _show(bar, progress, epochs, count):
         )
 
 
-def _row(progress, seconds):
+def metrics_row(progress, seconds):
+    """A row of metrics.csv: the figures of an epoch, so many seconds after the beginning."""
     aside = {} if progress.validation is None else {"validation": round(progress.validation, 6)}
     return {
         "epoch": progress.epoch,
