@@ -1,10 +1,12 @@
 """How well a preset does: python -m benchmarks.accuracy --config digits
 
 Trains once for each seed and tests on the test images; --folds instead cross-validates on the training images alone, which
-is how a preset's settings are chosen. Prints a table and writes benchmarks/results/accuracy-NAME.json.
+is how a preset's settings are chosen. Prints a table and writes benchmarks/results/accuracy-NAME.json, and the figures of every
+epoch of seed 0 as metrics-NAME.csv.
 """
 
 import argparse
+import csv
 import json
 import statistics
 import time
@@ -12,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from minivit.configs import load_config, model_config, recipe
 from minivit.data import load
 from minivit.files import replacing
-from minivit.train import accuracy, predict, train
+from minivit.run import metrics_row
+from minivit.train import Training, accuracy, predict
 from minivit.vit import ViT
 
 RESULTS = Path(__file__).parent / "results"
@@ -42,15 +46,17 @@ def folds(dataset, count):
 
 
 def one_run(dataset, settings, seed):
-    """{"seed", "accuracy", "seconds"} of one training from scratch."""
+    """({"seed", "accuracy", "seconds"}, the rows of metrics.csv) of one training from scratch."""
     rules = recipe(settings["recipe"] | {"seed": seed})
     model = ViT(model_config(settings["model"], dataset), np.random.default_rng(seed))
-    started = time.perf_counter()
-    for _ in train(model, dataset, rules):
-        pass
+    training, rows, started = Training(model, dataset, rules), [], time.perf_counter()
+    for progress in tqdm(training.run(), leave=False, disable=None):
+        if progress.complete:
+            rows.append(metrics_row(progress, time.perf_counter() - started))
     seconds = time.perf_counter() - started
+    model.load_state_dict(training.result())
     result = accuracy(predict(model, dataset.normalise(dataset.test_images)), dataset.test_labels)
-    return {"seed": seed, "accuracy": round(100 * result, 2), "seconds": round(seconds, 1)}
+    return {"seed": seed, "accuracy": round(100 * result, 2), "seconds": round(seconds, 1)}, rows
 
 
 def main():
@@ -59,6 +65,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many seeds, from 0; default: 5")
     parser.add_argument("--folds", type=int, metavar="N", help="cross-validate on the training images in N folds instead")
     arguments = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
     settings = load_config(arguments.config)
     dataset = load(settings["data"])
     jobs = enumerate(folds(dataset, arguments.folds)) if arguments.folds else ((seed, dataset) for seed in range(arguments.seeds))
@@ -67,11 +74,16 @@ def main():
     print(f"{name}: {what}, accuracy, time")
     runs = []
     for seed, data in jobs:
-        runs.append(one_run(data, settings, seed))
+        run, rows = one_run(data, settings, seed)
+        runs.append(run)
+        if seed == 0 and not arguments.folds:
+            with replacing(RESULTS / f"metrics-{name}.csv") as temporary, open(temporary, "w", newline="") as file:
+                writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
         print(f"  {what} {seed}   {runs[-1]['accuracy']:.2f} %   {runs[-1]['seconds']:.1f} s", flush=True)
     found = [run["accuracy"] for run in runs]
     print(f"  mean {statistics.mean(found):.2f} %, standard deviation {statistics.pstdev(found):.2f}")
-    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"accuracy-{name}{'-folds' if arguments.folds else ''}.json"
     with replacing(path) as temporary:
         temporary.write_text(json.dumps({"config": settings, "runs": runs, "mean": statistics.mean(found)}, indent=1) + "\n")
