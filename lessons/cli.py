@@ -65,6 +65,7 @@ def parser():
     p.add_argument("--seeds", type=int, default=20, metavar="N", help="for the correct answers; default: 20")
     p.add_argument("--write", action="store_true", help="make expected.png and the pages anew")
     command("doctor", _doctor, "is this machine ready?", lesson=None)
+    top.set_defaults(commands=sorted(sub.choices))
     return top
 
 
@@ -186,7 +187,8 @@ def _verify(arguments):
     it should be."""
     from .verify import verify
 
-    return verify([course.find(arguments.lesson)] if arguments.lesson else course.lessons(), arguments.seeds, arguments.write)
+    lessons = [course.find(arguments.lesson)] if arguments.lesson else course.lessons()
+    return verify(lessons, arguments.seeds, arguments.commands, arguments.write)
 
 
 def _doctor(arguments):

@@ -33,7 +33,7 @@ class _Mine:
 
     def _namespace(self, lesson, theirs):
         """What the learner's file, or the solution, defines; loaded again when the file was saved."""
-        from . import diagnose, worker
+        from . import diagnose, loading
 
         if not theirs:
             return diagnose.solution_names(lesson)
@@ -41,8 +41,8 @@ class _Mine:
         saved = path.stat().st_mtime_ns
         if self._names.get(path, (None,))[0] != saved:
             try:
-                self._names[path] = saved, worker.load(path, worker.read(path))
-            except worker.Problem as problem:
+                self._names[path] = saved, loading.load(path, loading.read(path))
+            except loading.Problem as problem:
                 raise ValueError(f"{path}: {problem.lines[0]}") from None
         return self._names[path][1]
 

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from . import worker
+from . import loading
 
 SECONDS = 10
 KEPT = 20_000  # bytes of what the worker prints
@@ -79,7 +79,7 @@ def _ended(code, where, path, seconds):
         line = _line_in(where, path)
         lines = [f"your code did not finish within {seconds:g} seconds: a loop without end, or much too slow?"]
         if line:
-            text = worker.read(path).splitlines()
+            text = loading.read(path).splitlines()
             lines.append(f"it was at line {line}:  {text[line - 1].strip() if line <= len(text) else ''}")
         return {"problem": lines, "line": line}
     if code == 0:

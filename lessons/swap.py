@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import commands, course, sandbox, sentences, worker
+from . import commands, course, loading, sandbox, sentences
 from .calling import cast
 from .checker import forward_and_backward
 from .screen import say, table
@@ -53,7 +53,7 @@ def _passing():
         passed = {result["task"] for result in results if result["status"] == "passed"}
         good = [e for e in exercises if all(task.key in passed for task in lesson.tasks if task.exercise is e)]
         if good:
-            names = worker.load(lesson.learner_file, worker.read(lesson.learner_file))
+            names = loading.load(lesson.learner_file, loading.read(lesson.learner_file))
             namespaces.append(names)
             functions |= {e.library: (lesson, names[e.name], e.large) for e in good}
     return functions, namespaces

@@ -12,7 +12,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from . import build, checker, course, diagnose, worker
+from . import build, checker, course, diagnose, loading
 from .calling import as_tuple, cast
 from .screen import row, say, table
 
@@ -24,7 +24,8 @@ COUNTS = "solutions stubs correct mistakes named poisoned seeds notebooks pictur
 class _Proof:
     """What was counted, and what failed, for one lesson."""
 
-    def __init__(self, lesson):
+    def __init__(self, lesson, commands):
+        self.commands = commands
         self.lesson, self.counts, self.failures, self.unnamed = lesson, dict.fromkeys(COUNTS, 0), [], []
 
     def expect(self, truth, sentence, count=""):
@@ -35,13 +36,14 @@ class _Proof:
         return truth
 
 
-def verify(lessons, seeds, write=False):
-    """Proves these lessons; returns the exit code. write: makes expected.png and README.md anew first."""
+def verify(lessons, seeds, commands, write=False):
+    """Proves these lessons; returns the exit code. commands: the names of those that texts may tell of. write: makes
+    expected.png and README.md anew first."""
     started = time.perf_counter()
     proofs = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty, _working_in(empty):
         for lesson in tqdm(lessons, unit=" lessons", leave=False, disable=None):
-            proof = _Proof(lesson)
+            proof = _Proof(lesson, commands)
             for prove in (
                 _written if write else _texts,
                 _solution,
@@ -95,7 +97,7 @@ def _report(proofs, seconds):
 
 def solution_names(lesson):
     """The solution as a learner's file: its names, freshly made."""
-    return worker.load(f"<solution {lesson.number}>", build.solution(lesson.source, lesson.name))
+    return loading.load(f"<solution {lesson.number}>", build.solution(lesson.source, lesson.name))
 
 
 def _quietly(function, *arguments):
@@ -143,8 +145,8 @@ def _equal_to_library(exercise, function, op):
 def _stub(proof):
     text = build.stub(proof.lesson.source, proof.lesson.name)
     try:
-        results = _quietly(checker.check_lesson, proof.lesson, worker.load(f"<stub {proof.lesson.number}>", text))
-    except worker.Problem as problem:
+        results = _quietly(checker.check_lesson, proof.lesson, loading.load(f"<stub {proof.lesson.number}>", text))
+    except loading.Problem as problem:
         proof.expect(False, f"the stub does not run: {problem.lines}")
         return
     begun = "# INSTEAD" in proof.lesson.source
@@ -273,14 +275,12 @@ def _readme(proof, write):
         text = text.replace(found[0], found[1] + current + found[3])
         path.write_text(text, encoding="utf-8", newline="\n")
     proof.expect(write or found[2] == current, "the syllabus in lessons/README.md is not up to date: verify --write")
-    proof.expect(not _unknown_commands(text), f"lessons/README.md names commands that do not exist: {_unknown_commands(text)}")
+    unknown = _unknown_commands(proof, text)
+    proof.expect(not unknown, f"lessons/README.md names commands that do not exist: {unknown}")
 
 
-def _unknown_commands(text):
-    from .cli import parser
-
-    known = set(parser()._subparsers._group_actions[0].choices)
-    return sorted(set(COMMAND.findall(text)) - known)
+def _unknown_commands(proof, text):
+    return sorted(set(COMMAND.findall(text)) - set(proof.commands))
 
 
 COMMAND = re.compile(r"python -m lessons ([a-z]+)")
@@ -295,7 +295,7 @@ def _texts(proof):
         page.exists() and page.read_text(encoding="utf-8") == current, "README.md is not made from lesson.py: verify --write"
     )
     teacher = (lesson.folder / "teacher.md").read_text(encoding="utf-8")
-    unknown = _unknown_commands(lesson.source + teacher)
+    unknown = _unknown_commands(proof, lesson.source + teacher)
     proof.expect(not unknown, f"its text names commands that do not exist: {', '.join(unknown)}")
     secret = [line for line in build.solution_lines(lesson.source) if len(line) > 8]
     headings = re.findall(r"(?m)^# ##+ (.*)$", lesson.source)
