@@ -10,7 +10,7 @@ from . import commands, course, report, sandbox
 from .screen import say
 
 
-def check(lesson, plot=False, quiet=False):
+def check(lesson, plot=False):
     """Checks the learner's file, prints what it finds, remembers how far they are; returns the exit code."""
     path = lesson.learner_file
     if path is None:
@@ -25,7 +25,7 @@ def check(lesson, plot=False, quiet=False):
     results = outcome.get("results", [])
     if results:
         course.record_check(lesson, results)
-    if code == 0 and not quiet:
+    if code == 0:
         _after(lesson)
     return code
 

@@ -2,8 +2,6 @@
 
 from .screen import ends, row, say, writable
 
-_OPEN = ("wrong", "not started")
-
 
 def lesson(lesson, outcome, where):
     """Prints the outcome of a check; returns the exit code: 0 right, 1 wrong, 3 not started, 4 an error of the course."""

@@ -28,7 +28,7 @@ def train(mine, epochs, out):
     dataset = load(config["data"])
     settings = config["recipe"] | ({} if epochs is None else {"epochs": epochs})
     try:
-        with ops.use(**{name: function for name, (_, function, _) in functions.items()}):
+        with ops.use(**{name: function for name, (function, _) in functions.items()}):
             train_run(dataset, model_config(config["model"], dataset), recipe(settings), Path(out))
     except Exception as error:
         theirs = next((names for names in namespaces if sentences.frames_of(error, names)), None)
@@ -43,7 +43,7 @@ def train(mine, epochs, out):
 
 
 def _passing():
-    """({op: (lesson, function, arguments for timing)}, the namespaces they come from), each checked a moment ago."""
+    """({op: (function, arguments for timing)}, the namespaces they come from), each checked a moment ago."""
     functions, namespaces = {}, []
     for lesson in course.lessons():
         exercises = [exercise for exercise in lesson.exercises if exercise.library]
@@ -55,7 +55,7 @@ def _passing():
         if good:
             names = loading.load(lesson.learner_file, loading.read(lesson.learner_file))
             namespaces.append(names)
-            functions |= {e.library: (lesson, names[e.name], e.large) for e in good}
+            functions |= {e.library: (names[e.name], e.large) for e in good}
     return functions, namespaces
 
 
@@ -70,7 +70,7 @@ def _tell(functions):
             lesson = taught.get(name)
             rows.append((name, "the library's", f"lesson {lesson.number}: {lesson.title}" if lesson else ""))
             continue
-        lesson, function, large = functions[name]
+        function, large = functions[name]
         rows.append((name, "yours", _speed(function, ops.registry[name].forward, large) if large else ""))
     say(f"The parts of this Vision Transformer: {len(functions)} of {len(ops.swappable)} are yours.", "title")
     table(rows)
@@ -90,10 +90,8 @@ def _speed(theirs, library, large):
         return statistics.median(taken)
 
     ratio = seconds(theirs) / seconds(library)
-    return (
-        f"{ratio:.1f} times slower than the library's"
-        if ratio > SLOWER
-        else "as fast as the library's"
-        if ratio > 1 / SLOWER
-        else (f"{1 / ratio:.1f} times faster than the library's")
-    )
+    if ratio > SLOWER:
+        return f"{ratio:.1f} times slower than the library's"
+    if ratio < 1 / SLOWER:
+        return f"{1 / ratio:.1f} times faster than the library's"
+    return "as fast as the library's"

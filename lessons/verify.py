@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 import time
+from unittest import mock
 
 import numpy as np
 from tqdm import tqdm
@@ -24,8 +25,8 @@ COUNTS = "solutions stubs correct mistakes named poisoned seeds notebooks pictur
 class _Proof:
     """What was counted, and what failed, for one lesson."""
 
-    def __init__(self, lesson, commands):
-        self.commands = commands
+    def __init__(self, lesson, seeds, commands):
+        self.seeds, self.commands = seeds, commands
         self.lesson, self.counts, self.failures, self.unnamed = lesson, dict.fromkeys(COUNTS, 0), [], []
 
     def expect(self, truth, sentence, count=""):
@@ -43,7 +44,7 @@ def verify(lessons, seeds, commands, write=False):
     proofs = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty, _working_in(empty):
         for lesson in tqdm(lessons, unit=" lessons", leave=False, disable=None):
-            proof = _Proof(lesson, commands)
+            proof = _Proof(lesson, seeds, commands)
             for prove in (
                 _written if write else _texts,
                 _solution,
@@ -55,7 +56,7 @@ def verify(lessons, seeds, commands, write=False):
                 _picture,
                 _demo,
             ):
-                prove(proof, seeds) if prove is _correct else prove(proof)
+                prove(proof)
             proofs.append(proof)
             if lesson is lessons[-1]:
                 _readme(proof, write)
@@ -63,18 +64,9 @@ def verify(lessons, seeds, commands, write=False):
     return 1 if any(proof.failures for proof in proofs) else 0
 
 
-@contextlib.contextmanager
 def _working_in(folder):
     """No learner's files: `mine` is the course's own, and the checks are the same on every machine."""
-    before = os.environ.get("MINIVIT_WORK")
-    os.environ["MINIVIT_WORK"] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["MINIVIT_WORK"]
-        else:
-            os.environ["MINIVIT_WORK"] = before
+    return mock.patch.dict(os.environ, {"MINIVIT_WORK": folder})
 
 
 def _report(proofs, seconds):
@@ -154,7 +146,7 @@ def _stub(proof):
     proof.expect(first is not None and (begun or first.status == "not started"), f"the stub is {first and first.status}", "stubs")
 
 
-def _correct(proof, seeds):
+def _correct(proof):
     """Correct answers written another way pass with every seed."""
     path = proof.lesson.folder / "correct.py"
     written = course.import_file(path, f"lessons.correct_{proof.lesson.name}").CORRECT
@@ -162,11 +154,11 @@ def _correct(proof, seeds):
         versions = written.get(exercise.name, [])
         proof.expect(len(versions) >= 3, f"{exercise.name} has {len(versions)} correct answers written another way, and needs 3")
         for function in versions:
-            wrong = (first_wrong(proof.lesson, exercise, {exercise.name: function}, seed) for seed in range(seeds))
+            wrong = (first_wrong(proof.lesson, exercise, {exercise.name: function}, seed) for seed in range(proof.seeds))
             failed = next(filter(None, wrong), None)
             why = failed and (failed.rows[-1:], failed.details, failed.looks)
             proof.expect(failed is None, f"{function.__name__}, a correct {exercise.name}, is rejected: {why}", "correct")
-    proof.counts["seeds"] = seeds
+    proof.counts["seeds"] = proof.seeds
 
 
 def _mistakes(proof):

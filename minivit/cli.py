@@ -13,7 +13,7 @@ import numpy as np
 from . import __version__
 from .backend import gpu_status
 from .checkpoint import load_model
-from .configs import load_config, model_config, names, recipe
+from .configs import fitting_patch, load_config, model_config, names, recipe
 from .data import load
 from .data.datasets import normalise
 from .engine import no_grad
@@ -166,6 +166,8 @@ def _train(arguments):
             name = arguments.data if arguments.data in names() else "digits"
         config = load_config(name)
         dataset = load(arguments.data or config["data"], arguments.data_dir)
+        if arguments.config is None and config["data"] != dataset.name:
+            config["model"]["patch_size"] = fitting_patch(*dataset.train_images.shape[1:3])
         model, how = model_config(config["model"], dataset), recipe(config["recipe"] | given)
         path = Path(arguments.out or f"runs/{Path(name).stem}")
     device, resume = _device(arguments.device), bool(arguments.resume)

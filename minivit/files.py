@@ -36,14 +36,23 @@ class Lock:
         except OSError:
             self.file.close()
             self.file = None
-        return self.file is not None
+            return False
+        if not self._is_at_path():  # whoever held it before has just removed it, and others may be making it anew
+            self.file.close()
+            return self.take()
+        return True
+
+    def _is_at_path(self):
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.stat(self.path), os.fstat(self.file.fileno()))
+        return False
 
     def free(self):
         if self.file:
+            with suppress(OSError):  # Windows removes no open file: there it stays, empty and free
+                self.path.unlink()
             self.file.close()
             self.file = None
-            with suppress(OSError):
-                self.path.unlink()
 
 
 def _lock(file):

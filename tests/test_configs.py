@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minivit import ViT
-from minivit.configs import load_config, model_config, names, recipe
+from minivit.configs import fitting_patch, load_config, model_config, names, recipe
 from minivit.data import Dataset, load
 from minivit.data.sources import SOURCES
 from minivit.train import Recipe
@@ -198,3 +198,16 @@ def test_patches_that_do_not_divide_the_images_are_refused_with_both_sizes(toml)
 def test_the_sizes_that_the_data_decides_are_taken_from_it():
     config = model_config(dict(patch_size=4, dim=8, depth=1, heads=2, mlp_dim=8), few_digits())
     assert (config.image_size, config.channels, config.classes) == ((8, 8), 1, 10)
+
+
+# data without a preset
+
+
+@pytest.mark.parametrize("size, patch", [((8, 8), 1), ((28, 28), 4), ((224, 224), 28), ((30, 45), 5), ((96, 64), 8)])
+def test_a_patch_that_makes_about_8_by_8(size, patch):
+    assert fitting_patch(*size) == patch
+
+
+def test_images_that_no_patch_fits_are_refused():
+    with pytest.raises(ValueError, match="resize the images"):
+        fitting_patch(101, 97)

@@ -7,6 +7,7 @@ The table of all ops runs on every usable device in tests/ops/test_registry.py.
 
 import ctypes
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -226,6 +227,8 @@ def test_with_augmentation_the_places_travel_too_and_nothing_else(monkeypatch, c
 
 
 def test_a_training_step_is_few_launches(monkeypatch, counters):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     launches = cost_of_a_step(monkeypatch, counters, shift=0)["launches"]
     products = 3 * (4 * REFERENCE.depth + 2) + (4 * REFERENCE.depth + 2) + 2  # y, dx, dweight and dbias of each linear; the norm
     assert launches + products <= 250, launches
+    assert f"is {launches} launches and {products} matrix products" in " ".join(readme.split())

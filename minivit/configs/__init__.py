@@ -1,6 +1,7 @@
 """Training presets: one TOML file each, with a data set, the sizes of a model ([model], fields of ViTConfig) and how to
 train it ([recipe], fields of Recipe). The sizes that the data decides (image_size, channels, classes) are left to it."""
 
+import math
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -50,6 +51,16 @@ def model_config(settings, dataset):
             f"{height} x {width}, {channels} and {len(dataset.classes)})"
         )
     return config
+
+
+def fitting_patch(height, width):
+    """The patch size, one number that divides both, that comes nearest to 8 patches down and across: for data without a
+    preset. Raises ValueError where every one of them makes more than 1,024 patches."""
+    sizes = [p for p in range(1, min(height, width) + 1) if height % p == 0 and width % p == 0]
+    best = min(sizes, key=lambda p: abs(math.log(height * width / (64 * p * p))))
+    if height * width > 1024 * best * best:
+        raise ValueError(f"no patch size divides images of {height} x {width} into 1,024 patches or fewer: resize the images")
+    return best
 
 
 def recipe(settings):
