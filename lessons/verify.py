@@ -124,14 +124,22 @@ def _solution(proof):
 
 
 def _equal_to_library(exercise, function, op):
+    """On every case that the library's op takes: a lesson's function may take more, such as fewer axes."""
+    compared = 0
     for given in exercise.cases(np.random.default_rng(1)).values():
         given = cast(given, np.float64)
-        (y, backward), (y0, backward0) = function(*given), op.forward(*given)
+        try:
+            y0, backward0 = op.forward(*given)
+        except ValueError:
+            continue
+        y, backward = function(*given)
         dy = [np.ones_like(out) * 0.7 for out in as_tuple(y)]
-        pairs = zip((y, *as_tuple(backward(*dy))), (y0, *as_tuple(backward0(*dy))), strict=True)
-        if not all(b is None or np.abs(np.asarray(a) - b).max() < 1e-10 for a, b in pairs):
+        both = (*as_tuple(y), *as_tuple(backward(*dy))), (*as_tuple(y0), *as_tuple(backward0(*dy)))
+        found, wanted = ([np.asarray(array) for array in arrays if array is not None] for arrays in both)
+        if len(found) != len(wanted) or any(np.abs(a - b).max() > 1e-10 for a, b in zip(found, wanted, strict=True)):
             return False
-    return True
+        compared += 1
+    return compared > 0
 
 
 def _stub(proof):

@@ -1,0 +1,1 @@
+"""The paper's questions, answered again in miniature: python -m lessons.miniatures"""

@@ -1,0 +1,132 @@
+"""The five miniatures: what is asked, and which trainings answer it. Settings were fixed before the test images were read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .runs import step_seconds, train_once
+
+STEPS = 360  # of a training on digits: 30 epochs of all 1,437
+
+
+@dataclass(frozen=True)
+class Study:
+    """One question. groups: the lines of the figure; xs: the places on its axis; run(group, x, seed) gives one result."""
+
+    name: str
+    question: str
+    paper: str
+    groups: tuple
+    xs: tuple
+    seeds: int
+    run: Callable
+    axis: str
+    log: bool = False
+    title: str = ""
+
+    def jobs(self):
+        return [(group, x, seed) for seed in range(self.seeds) for x in self.xs for group in self.groups]
+
+
+def patch_size(group, x, seed):
+    """The width of the model stays; the number of tokens is (28 / x)^2."""
+    if group == "one step":
+        return {"step_seconds": round(step_seconds("fashion-mini", {"patch_size": x}), 4), "tokens": (28 // x) ** 2 + 1}
+    if x < 4:
+        return {}  # too slow for a miniature: its step time must do
+    return train_once("fashion-mini", seed, 384, {"patch_size": x})
+
+
+def positions(group, x, seed):
+    kinds = {
+        "none": {"pos_embed": "none"},
+        "learned, small start (0.02)": {"pos_embed": "learned", "pos_embed_std": 0.02},
+        "learned, large start (0.7)": {"pos_embed": "learned", "pos_embed_std": 0.7},
+        "sin-cos": {"pos_embed": "sincos2d"},
+    }
+    return train_once("digits", seed, x, kinds[group])
+
+
+def pooling(group, x, seed):
+    return train_once("digits", seed, STEPS, {"pool": {"class token": "cls", "mean of the tokens": "mean"}[group]}, {"lr": x})
+
+
+def data_size(group, x, seed):
+    if group == "small CNN":
+        return train_once("digits", seed, STEPS, changes={"lr": 2e-3}, images=x, kind="cnn")
+    config = {"ViT": "digits", "ViT with convolutional stem": "digits-conv"}[group]
+    return train_once(config, seed, STEPS, images=x)
+
+
+WIDTHS = {1: 112, 2: 80, 3: 64, 6: 44, 12: 32}
+
+
+def depth_width(group, x, seed):
+    dim = WIDTHS[x]
+    return train_once("digits", seed, STEPS, {"depth": x, "dim": dim, "mlp_dim": 2 * dim})
+
+
+STUDIES = {
+    study.name: study
+    for study in (
+        Study(
+            "patch_size",
+            "What does a smaller patch cost, and what does it bring?",
+            "section 3.1",
+            ("one step", "accuracy"),
+            (28, 14, 7, 4, 2),
+            3,
+            patch_size,
+            "patch size in pixels",
+            True,
+            "4,000 pictures of clothes, 28 × 28, 384 steps",
+        ),
+        Study(
+            "positions",
+            "Does the model need to be told where a patch was?",
+            "appendix D.4, table 8",
+            ("none", "learned, small start (0.02)", "learned, large start (0.7)", "sin-cos"),
+            (120, 360),
+            5,
+            positions,
+            "training steps",
+            False,
+            "1,437 digits, 16 patches of 2 × 2",
+        ),
+        Study(
+            "pooling",
+            "Class token, or the mean of all tokens?",
+            "appendix D.3, figure 9",
+            ("class token", "mean of the tokens"),
+            (5e-4, 1e-3, 2e-3, 4e-3, 8e-3),
+            3,
+            pooling,
+            "learning rate",
+            True,
+            f"1,437 digits, {STEPS} steps",
+        ),
+        Study(
+            "data_size",
+            "Who needs more images: the ViT, the hybrid, or the CNN?",
+            "section 4.3, figures 3 and 4",
+            ("ViT", "ViT with convolutional stem", "small CNN"),
+            (50, 100, 200, 400, 800, 1437),
+            3,
+            data_size,
+            "training images",
+            True,
+            f"digits, {STEPS} steps for every point",
+        ),
+        Study(
+            "depth_width",
+            "Few wide blocks or many narrow ones, at the same cost?",
+            "appendix D.2",
+            ("ViT",),
+            tuple(WIDTHS),
+            3,
+            depth_width,
+            "blocks",
+            True,
+            f"digits, {STEPS} steps, depth × width² about the same",
+        ),
+    )
+}
