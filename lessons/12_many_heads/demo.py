@@ -1,0 +1,83 @@
+"""Where each head of a trained ViT looks: choose a patch of a digit, and see its weights in every head of every block.
+
+Click a patch of the digit, or move with the arrow keys; 0 is the class token. Space: the next digit.
+"""
+
+import numpy as np
+
+from lessons.figures import ORANGE
+
+
+def trained(epochs):
+    """(model, data): a small ViT that has seen the digits for a few epochs."""
+    from tqdm import tqdm
+
+    from minivit.configs import load_config, model_config, recipe
+    from minivit.data import load
+    from minivit.train import Training
+    from minivit.vit import ViT
+
+    settings = load_config("digits")
+    data = load("digits")
+    model = ViT(model_config(settings["model"], data), np.random.default_rng(0))
+    training = Training(model, data, recipe(settings["recipe"] | {"epochs": epochs}))
+    for _ in tqdm(training.run(), total=epochs, desc="training", leave=False, disable=None):
+        pass
+    return model.eval(), data
+
+
+def demo(quick=False):
+    import matplotlib.pyplot as plt
+
+    from minivit import no_grad
+
+    model, data = trained(1 if quick else 14)
+    blocks, heads = model.config.depth, model.config.heads
+    figure = plt.figure(figsize=(12, 6.4))
+    left, right = figure.subfigures(1, 2, width_ratios=(2, 3))
+    digit = left.subplots()
+    maps = right.subplots(blocks, heads)
+    state = {"image": 3, "token": 11}
+
+    def draw():
+        image = data.test_images[state["image"]][None]
+        with no_grad():
+            logits, attention = model(data.normalise(image), return_attention=True)
+        token = state["token"]
+        digit.clear()
+        digit.imshow(image[0, ..., 0], cmap="gray_r")
+        if token:
+            row, column = divmod(token - 1, 4)
+            digit.add_patch(plt.Rectangle((2 * column - 0.5, 2 * row - 0.5), 2, 2, fill=False, edgecolor=ORANGE, linewidth=4))
+        who = f"patch {token}" if token else "the class token"
+        digit.set(title=f"the model says {logits.data.argmax()}; looking: {who}", xticks=(), yticks=())
+        for block in range(blocks):
+            for head in range(heads):
+                weights = attention[block][0, head, token]  # (T,)
+                axes = maps[block, head]
+                axes.clear()
+                axes.imshow(weights[1:].reshape(4, 4), cmap="viridis", vmin=0, vmax=max(0.3, weights.max()))
+                axes.set(title=f"block {block + 1}, head {head + 1}; class token {weights[0]:.2f}", xticks=(), yticks=())
+                axes.title.set_fontsize("small")
+        figure.canvas.draw_idle()
+
+    def press(event):
+        step = {"up": -4, "down": 4, "left": -1, "right": 1}.get(event.key, 0)
+        if event.key == "0":
+            state["token"] = 0
+        elif event.key == " ":
+            state["image"] = (state["image"] + 1) % len(data.test_images)
+        elif step:
+            state["token"] = min(16, max(1, state["token"] + step)) if state["token"] else 1
+        draw()
+
+    def click(event):
+        if event.inaxes is digit:
+            column, row = (int(np.clip((place + 0.5) // 2, 0, 3)) for place in (event.xdata, event.ydata))
+            state["token"] = 1 + 4 * row + column
+            draw()
+
+    figure.canvas.mpl_connect("key_press_event", press)
+    figure.canvas.mpl_connect("button_press_event", click)
+    draw()
+    return figure
