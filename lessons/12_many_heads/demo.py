@@ -57,7 +57,7 @@ def demo(quick=False):
                 axes = maps[block, head]
                 axes.clear()
                 axes.imshow(weights[1:].reshape(4, 4), cmap="viridis", vmin=0, vmax=max(0.3, weights.max()))
-                axes.set(title=f"block {block + 1}, head {head + 1}; class token {weights[0]:.2f}", xticks=(), yticks=())
+                axes.set(title=f"block {block + 1}, head {head + 1}", xticks=(), yticks=())
                 axes.title.set_fontsize("small")
         figure.canvas.draw_idle()
 

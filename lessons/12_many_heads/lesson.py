@@ -204,7 +204,9 @@ def picture():
     axes = top.subplots()
     axes.imshow(colour[0], cmap="cividis", aspect="auto")
     for column in range(3 * heads * width):
-        axes.text(column, 1.5, f"{int(colour[0, 0, column])}", ha="center", va="center", color="white", fontweight="bold")
+        head = int(colour[0, 0, column])
+        ink = "black" if head == heads - 1 else "white"
+        axes.text(column, 1.5, f"{head}", ha="center", va="center", color=ink, fontweight="bold")
     for edge in (5.5, 11.5):
         axes.axvline(edge, color=ORANGE, linewidth=3)
     axes.set(title="qkv: 4 tokens (rows), 18 columns; the number is the head", yticks=(), xticks=(2.5, 8.5, 14.5))
@@ -229,8 +231,8 @@ def picture():
     )
     panels = looks.subplots(2, 2)
     panels[0, 0].imshow(image[0, ..., 0], cmap="gray_r")
-    panels[0, 0].set_title("a 7, and a token that asks")
-    names = ("is there a bar above?", "anything to my left?", "what is around me?")
+    panels[0, 0].set_title("a 7: one token asks")
+    names = ("a bar above?", "what is to my left?", "what is around?")
     for axes, score, name in zip(panels.flat[1:], scores, names, strict=True):
         weights, _ = ops.softmax.forward(score[None])
         axes.imshow(weights.reshape(8, 8), cmap="viridis")
