@@ -154,7 +154,8 @@ class _Check:
 
     def dtypes(self, given):
         if any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in given):
-            y, y64 = (as_tuple(self.learner.forward(cast(given, dtype))[0]) for dtype in (np.float32, np.float64))
+            y, y64 = (self.learner.forward(cast(given, dtype))[0] for dtype in (np.float32, np.float64))
+            y, y64 = (as_tuple(tuple(found) if isinstance(found, list) else found) for found in (y, y64))
             for found, found64 in zip(y, y64, strict=True):
                 keeps_float32(found, found64, "the result")
 
