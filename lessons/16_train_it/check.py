@@ -1,0 +1,469 @@
+"""Lesson 16: random shifts, the training loop, an honest test."""
+
+import math
+from unittest import mock
+
+import numpy as np
+
+from lessons import mine
+from lessons.exercise import Exercise, Mistake, Question, Wrong
+
+TITLE = "Train it"
+MINUTES = 45
+NEEDS = ["14", "15"]
+GOALS = [
+    "You can train a Vision Transformer that is yours down to the last gradient, on digits and on clothes.",
+    "You can make more of few images by random shifts, each image its own.",
+    "You can test honestly: no augmentation, and the training images' mean and deviation.",
+    "You can say what a ViT has to learn that a convolutional network knows from the start.",
+]
+PICTURE = (
+    "Left, the loss of a short training, from 2.3 down to below 1, and the learning rate with warm-up and "
+    "cosine. Middle, three "
+    "digits, each as it is and twice shifted by a pixel. Right, sixteen test digits, the misread ones first."
+)
+
+# ---------------------------------------------------------------- random_shift
+
+SHIFT = {
+    "shape": "The result should have the shape and the dtype of the images.",
+    "place": "An image is not a shifted copy of itself, with zeros where nothing was.",
+    "roll": "What leaves on one side comes back on the other. Zeros should move in.",
+    "far": "An image is moved further than allowed, or not in all directions: from −pixels to +pixels, both included.",
+    "same": "All images of the batch are moved alike. Each should have its own two numbers.",
+    "diagonal": "Down and across are always the same. Draw a number for each.",
+    "rng": "The moves are not drawn from the rng that is passed in: the same seed must give the same moves, another seed others.",
+    "changed": "The images that came in were changed: make a new array.",
+}
+
+
+def check_shift(function, namespace, rng):
+    images = rng.uniform(0.1, 1, (200, 4, 6, 2)).astype(np.float32)
+    images.flags.writeable = False
+    for pixels in (2, 1):
+        shifted = np.asarray(function(images, pixels, np.random.default_rng(1)))
+        if shifted.shape != images.shape or shifted.dtype != images.dtype:
+            raise Wrong(f"{SHIFT['shape']}\nyours {shifted.shape}, {shifted.dtype}")
+        wide = 3 * pixels
+        padded = np.pad(images, ((0, 0), (wide, wide), (wide, wide), (0, 0)))
+        moves = [_move(image, padded[i], wide) for i, image in enumerate(shifted)]
+        if None in moves:
+            i = moves.index(None)
+            rolled = any(
+                np.array_equal(shifted[i], np.roll(images[i], (y, x), (0, 1))) for y in range(-2, 3) for x in range(-2, 3)
+            )
+            raise Wrong(SHIFT["roll" if rolled else "place"])
+        if len(set(moves)) == 1:
+            raise Wrong(SHIFT["same"])
+        if all(y == x for y, x in moves):
+            raise Wrong(SHIFT["diagonal"])
+        for axis in range(2):
+            found = {move[axis] for move in moves}
+            if found != set(range(-pixels, pixels + 1)):
+                raise Wrong(f"{SHIFT['far']}\nwith pixels = {pixels} yours moves by {sorted(found)}")
+        yield f"up to {pixels} pixels, in all directions, each image its own"
+    again, other = (function(images, 1, np.random.default_rng(seed)) for seed in (1, 2))
+    if not np.array_equal(again, shifted) or np.array_equal(again, other):
+        raise Wrong(SHIFT["rng"])
+    if not np.array_equal(function(images, 0, np.random.default_rng(0)), images):
+        raise Wrong(SHIFT["place"] + "\nwith pixels = 0 the images stay as they are")
+    yield "random numbers from rng; 0 pixels change nothing"
+
+
+def _move(image, padded, wide):
+    height, width, _ = image.shape
+    for y in range(-wide, wide + 1):
+        for x in range(-wide, wide + 1):
+            if np.array_equal(image, padded[wide - y : wide - y + height, wide - x : wide - x + width]):
+                return y, x
+    return None
+
+
+WINDOWS = "windows = [padded[i, y : y + height, x : x + width] for i, (y, x) in enumerate(places)]"
+PLACES = "places = rng.integers(0, 2 * pixels + 1, (batch, 2))  # (B, 2)"
+SHIFT_MISTAKES = [
+    Mistake(SHIFT["same"], PLACES, "places = np.tile(rng.integers(0, 2 * pixels + 1, 2), (batch, 1))"),
+    Mistake(SHIFT["far"], PLACES, "places = rng.integers(0, 2 * pixels, (batch, 2))"),
+    Mistake(SHIFT["far"], PLACES, "places = rng.integers(pixels, 2 * pixels + 1, (batch, 2))"),
+    Mistake(SHIFT["diagonal"], PLACES, "places = np.repeat(rng.integers(0, 2 * pixels + 1, (batch, 1)), 2, axis=1)"),
+    Mistake(SHIFT["rng"], PLACES, "places = np.random.default_rng(0).integers(0, 2 * pixels + 1, (batch, 2))"),
+    Mistake(
+        SHIFT["roll"],
+        WINDOWS,
+        "windows = [np.roll(images[i], (y - pixels, x - pixels), (0, 1)) for i, (y, x) in enumerate(places)]",
+    ),
+    Mistake(SHIFT["place"], "(pixels, pixels), (0, 0)))  # (B, H+2s, W+2s, C)", '(pixels, pixels), (0, 0)), mode="edge")'),
+]
+
+# ---------------------------------------------------------------- train_vit
+
+TRAIN = {
+    "cleared": "Old gradients are still there when the loss is computed: backward adds to .grad, so clear it for every batch.",
+    "statistics": "The images that go into the ViT are not (shifted image − µ) / σ with µ and σ of all training pixels.",
+    "before": "The images are normalised before they are shifted. What moves in is 0, and that is black only before.",
+    "rates": "The learning rates are not those of the schedule: one for each step, counted over the whole training.",
+    "epoch": "An epoch should visit every image once, in batches of batch_size, the last one smaller.",
+    "order": "Every epoch needs a new random order of the images, from rng.",
+    "labels": "Images and labels are not in step: use the same numbers for both.",
+    "losses": "The losses should hold one plain number for every step, what the loss was.",
+    "figures": "train_vit should give (losses, mean, std), the mean and the deviation of the training pixels.",
+    "decay": "AdamW is not made with the weight decay that train_vit was given, or not just once.",
+    "smoothing": "The loss is not computed with the label smoothing that train_vit was given.",
+    "shift": "The images are not shifted by up to `shift` pixels, each batch anew.",
+}
+COUNT, BATCH, EPOCHS = 10, 4, 3
+REAL = mine  # where a stand-in has taken its name
+
+
+class _Recorder:
+    """Stands in for `mine` while the loop runs: a ViT of one Linear, an optimizer that only takes notes."""
+
+    def __init__(self, parameters):
+        self.parameters, self.batches, self.rates, self.cleared, self.decays = parameters, [], [], [], []
+
+    def __getattr__(self, name):
+        return getattr(REAL, name)
+
+    def vit(self, parameters, images, sizes):
+        self.batches.append(np.array(images))
+        return mine.op(mine.linear)(np.asarray(images).reshape(len(images), -1), *self.parameters.values())
+
+    def AdamW(self, parameters, weight_decay=0.05, max_norm=1.0):
+        self.decays.append(weight_decay)
+        return self
+
+    def step(self, lr):
+        self.rates.append(lr)
+
+
+def _run(function, namespace, seed, shift=0):
+    """(recorder, what train_vit gave, images) on ten tiny images whose pixels tell which they are."""
+    images = np.linspace(0.1, 1, COUNT, dtype=np.float32)[:, None, None, None] * np.ones((1, 3, 3, 1), np.float32)
+    labels = np.arange(COUNT) % 5
+    images.flags.writeable = labels.flags.writeable = False
+    rng = np.random.default_rng(3)
+    parameters = {
+        "weight": mine.Tensor(rng.standard_normal((9, 5)).astype(np.float32), requires_grad=True),
+        "bias": mine.Tensor(np.zeros(5, np.float32), requires_grad=True),
+    }
+    recorder, seen = _Recorder(parameters), []
+    shifts, losses = [], namespace["smoothed_loss"]
+
+    def spy(batch, pixels, rng):
+        shifts.append((np.array(batch), pixels))
+        return namespace["random_shift"](batch, pixels, rng) if pixels else batch
+
+    def smoothed(label_smoothing):
+        cross_entropy = losses(label_smoothing)
+
+        def with_notes(logits, labels):
+            seen.append((label_smoothing, np.array(labels)))
+            loss = cross_entropy(logits, labels)
+            walk = loss.backward
+
+            def backward():
+                recorder.cleared.append(all(p.grad is None or not np.any(p.grad) for p in parameters.values()))
+                walk()
+
+            loss.backward = backward
+            return loss
+
+        return with_notes
+
+    stand_ins = {"mine": recorder, "smoothed_loss": smoothed}
+    if shift:
+        real = namespace["random_shift"]
+        stand_ins["random_shift"] = lambda batch, pixels, rng: (
+            shifts.append((np.array(batch), pixels)),
+            real(batch, pixels, rng),
+        )[1]
+    with mock.patch.dict(function.__globals__, stand_ins), mock.patch.dict(namespace, stand_ins):
+        given = function(
+            parameters, namespace_sizes(), images, labels, np.random.default_rng(seed), EPOCHS, BATCH, 0.5, 0.07, 0.2, shift
+        )
+    return recorder, seen, shifts, given, images
+
+
+def namespace_sizes():
+    return mine.Sizes(3, 3, 1, 5, 4, 1, 1, 4)
+
+
+def check_train(function, namespace, rng):
+    seed = int(rng.integers(1000))
+    recorder, seen, _, given, images = _run(function, namespace, seed)
+    if not isinstance(given, tuple | list) or len(given) != 3:
+        raise Wrong(TRAIN["figures"])
+    losses, mean, std = given
+    if not all(recorder.cleared):
+        raise Wrong(TRAIN["cleared"])
+    steps = EPOCHS * math.ceil(COUNT / BATCH)
+    ids = [_which(batch, images) for batch in recorder.batches]
+    if any(number is None for batch in ids for number in batch):
+        raise Wrong(TRAIN["statistics"])
+    if [len(batch) for batch in ids] != EPOCHS * [4, 4, 2]:
+        raise Wrong(f"{TRAIN['epoch']}\nwith {COUNT} images and batches of {BATCH} yours are {[len(b) for b in ids]}")
+    epochs = [[i for batch in ids[3 * e : 3 * e + 3] for i in batch] for e in range(EPOCHS)]
+    if any(sorted(epoch) != list(range(COUNT)) for epoch in epochs):
+        raise Wrong(TRAIN["epoch"])
+    if any(list(labels) != [i % 5 for i in batch] for (_, labels), batch in zip(seen, ids, strict=True)):
+        raise Wrong(TRAIN["labels"])
+    yield "every image once an epoch, each with its own label, normalised; gradients cleared"
+    other = _run(function, namespace, seed + 1)[0]
+    if epochs[0] == epochs[1] or epochs[0] == sorted(epochs[0]) or [_which(b, images) for b in other.batches] == ids:
+        raise Wrong(TRAIN["order"])
+    yield "a new random order each time, from rng"
+    wanted = [mine.warmup_cosine(s, steps, 0.5, math.ceil(0.05 * steps), 1e-5) for s in range(steps)]
+    if len(recorder.rates) != steps or not np.allclose(recorder.rates, wanted, atol=1e-9):
+        raise Wrong(f"{TRAIN['rates']}\nyours begin {', '.join(f'{rate:.4g}' for rate in recorder.rates[:4])}; "
+                    f"wanted {', '.join(f'{rate:.4g}' for rate in wanted[:4])}")  # fmt: skip
+    if recorder.decays != [0.07]:
+        raise Wrong(TRAIN["decay"])
+    if any(smoothing != 0.2 for smoothing, _ in seen):
+        raise Wrong(TRAIN["smoothing"])
+    yield "learning rates, weight decay, label smoothing"
+    if len(losses) != steps or not all(isinstance(x, float | np.floating) and 0 < x < 100 for x in losses):
+        raise Wrong(TRAIN["losses"])
+    if abs(float(mean) - images.mean()) > 1e-6 or abs(float(std) - images.std()) > 1e-6:
+        raise Wrong(TRAIN["figures"])
+    recorder, _, shifts, _, _ = _run(function, namespace, seed, shift=1)
+    if len(shifts) != steps or any(pixels != 1 for _, pixels in shifts):
+        raise Wrong(TRAIN["shift"])
+    if any(batch.min() < 0 for batch, _ in shifts):
+        raise Wrong(TRAIN["before"])
+    yield "shifts, losses, mean and deviation"
+    yield _for_real(function, namespace, seed)
+
+
+def _which(batch, images):
+    """The numbers of the images in a normalised batch; None for one that is none of them."""
+    values = (images[:, 0, 0, 0] - images.mean()) / images.std()
+    return [next((i for i, v in enumerate(values) if np.allclose(image, v, atol=1e-4)), None) for image in np.asarray(batch)]
+
+
+def _for_real(function, namespace, seed):
+    from minivit.data import load
+
+    data, sizes = load("digits"), mine.Sizes(8, 2, 1, 10, 32, 1, 4, 64)
+    parameters = mine.vit_parameters(sizes, np.random.default_rng(seed), 0.7)
+    rng = np.random.default_rng((seed, 1))
+    losses, mean, std = function(
+        parameters, sizes, data.train_images[:640], data.train_labels[:640], rng, epochs=8, batch_size=64
+    )
+    if abs(losses[0] - math.log(10)) > 1e-3:
+        raise Wrong(f"The first loss is {losses[0]:.4f}; with a head of zeros it must be ln 10 = 2.3026.")
+    images = ((data.test_images - mean) / std).astype(np.float32)
+    share = (mine.vit(parameters, images, sizes).data.argmax(axis=-1) == data.test_labels).mean()
+    if share < 0.3:
+        raise Wrong(
+            f"After 8 epochs on 640 digits a tiny ViT reads only {100 * share:.0f} % of the test digits; 30 % is the least."
+        )
+    return f"a tiny ViT after 8 epochs on 640 digits: {100 * share:.0f} % of the test digits"
+
+
+BATCH_LINE = "batch = (random_shift(images[chosen], shift, rng) - mean) / std  # (B, H, W, C)"
+STEP_LINE = "optimizer.step(mine.warmup_cosine(len(losses), total, lr, warmup, 1e-5))"
+TRAIN_MISTAKES = [
+    Mistake(TRAIN["cleared"], "parameter.grad = None", "pass"),
+    Mistake(TRAIN["statistics"], BATCH_LINE, "batch = random_shift(images[chosen], shift, rng)"),
+    Mistake(
+        TRAIN["statistics"],
+        BATCH_LINE,
+        "batch = random_shift(images[chosen], shift, rng)\n            batch = (batch - batch.mean()) / batch.std()",
+    ),
+    Mistake(TRAIN["before"], BATCH_LINE, "batch = random_shift((images[chosen] - mean) / std, shift, rng)"),
+    Mistake(TRAIN["shift"], BATCH_LINE, "batch = (images[chosen] - mean) / std"),
+    Mistake(TRAIN["rates"], STEP_LINE, "optimizer.step(lr)"),
+    Mistake(TRAIN["rates"], STEP_LINE, STEP_LINE.replace("len(losses)", "start // batch_size")),
+    Mistake(TRAIN["rates"], STEP_LINE, STEP_LINE.replace("len(losses)", "len(losses) + 1")),
+    Mistake(TRAIN["rates"], "warmup = math.ceil(0.05 * total)", "warmup = total // 2"),
+    Mistake(TRAIN["order"], "order = rng.permutation(len(images))  # (N,)", "order = np.arange(len(images))"),
+    Mistake(
+        TRAIN["order"],
+        "order = rng.permutation(len(images))  # (N,)",
+        "order = np.random.default_rng(0).permutation(len(images))",
+    ),
+    Mistake(TRAIN["labels"], "labels[chosen])\n", "labels[start : start + batch_size])\n"),
+    Mistake(
+        TRAIN["epoch"],
+        "for start in range(0, len(images), batch_size):\n            chosen",
+        "for start in range(0, len(images) - batch_size + 1, batch_size):\n            chosen",
+    ),
+    Mistake(TRAIN["losses"], "losses.append(float(loss.data))", "losses.append(loss)"),
+    Mistake(TRAIN["decay"], "optimizer = mine.AdamW(parameters, weight_decay)", "optimizer = mine.AdamW(parameters)"),
+    Mistake(TRAIN["smoothing"], "cross_entropy(mine.vit(parameters", "smoothed_loss(0.0)(mine.vit(parameters"),
+]
+
+# ---------------------------------------------------------------- evaluate_vit
+
+EVALUATE = {
+    "statistics": "The test images are not normalised with the mean and std that are passed in, those of the training.",
+    "own": "The test images are normalised with their own mean and deviation. Use those of the training, which are passed in.",
+    "count": "This is a number of images and not a share: divide by how many there are.",
+    "percent": "This is per cent: a share lies between 0 and 1.",
+    "wrong": "This is the share of misread images.",
+    "last": "The last, smaller part of the images is not counted.",
+    "other": "The share is not that of the right answers.",
+    "axis": "The answer is the largest logit of each row: along the last axis.",
+    "large": "More than 256 images went through the model at once: take them in parts.",
+    "training": "The test images were shifted: in a test the image stays as it is.",
+}
+
+
+def check_evaluate(function, namespace, rng):
+    answers = {}
+    sizes = namespace_sizes()
+    images = rng.uniform(0, 1, (600, 3, 3, 1)).astype(np.float32)
+    labels = rng.integers(0, 5, 600)
+    images.flags.writeable = False
+    weight = rng.standard_normal((9, 5)).astype(np.float32)
+    sizes_seen = []
+
+    class Fake:
+        def __getattr__(self, name):
+            return getattr(REAL, name)
+
+        def vit(self, parameters, batch, sizes):
+            sizes_seen.append(len(batch))
+            answers.setdefault("first", np.array(batch))
+            return REAL.Tensor(np.asarray(batch).reshape(len(batch), -1) @ weight)
+
+    def share(batch):
+        return float(((batch.reshape(len(batch), -1) @ weight).argmax(axis=-1) == labels).mean())
+
+    fake = {"mine": Fake()}
+    with mock.patch.dict(function.__globals__, fake), mock.patch.dict(namespace, fake):
+        found = function({}, sizes, images, labels, 0.3, 0.2)
+    wanted = share((images - 0.3) / 0.2)
+    if not isinstance(found, int | float | np.number):
+        raise Wrong(f"{EVALUATE['other']}\nyours is {found!r:.60}")
+    first = answers.get("first", np.zeros(0))
+    if max(sizes_seen, default=999) > 256:
+        raise Wrong(EVALUATE["large"])
+    if first.size and not np.allclose(first, (images[: len(first)] - 0.3) / 0.2, atol=1e-5):
+        part = images[: len(first)]
+        own = any(np.allclose(first, (part - x.mean()) / x.std(), atol=1e-4) for x in (images, part))
+        raw = np.allclose(np.sort(first.sum(axis=(1, 2, 3))), np.sort(part.sum(axis=(1, 2, 3))), atol=1e-3)
+        raise Wrong(EVALUATE["own" if own else "statistics" if raw or first.shape != part.shape else "training"])
+    yield "mean and deviation of the training, not more than 256 images at once"
+    if abs(found - wanted) > 1e-6:
+        names = {"percent": 100 * wanted, "count": 600 * wanted, "wrong": 1 - wanted}
+        name = next(
+            (name for name, value in names.items() if abs(found - value) < 1e-4), "last" if sum(sizes_seen) < 600 else "other"
+        )
+        raise Wrong(f"{EVALUATE[name]}\nyours {float(found):.4f}, wanted {wanted:.4f}")
+    yield "the share of right answers, all images counted"
+
+
+RIGHT = "right += int((answers == labels[start : start + 256]).sum())"
+PART = "part = (images[start : start + 256] - mean) / std  # (B, H, W, C)"
+SHARE = "share = right / len(images)"
+
+
+def _all_at_once(parameters, sizes, images, labels, mean, std):
+    answers = mine.vit(parameters, (images - mean) / std, sizes).data.argmax(axis=-1)
+    return float((answers == labels).mean())
+
+
+EVALUATE_MISTAKES = [
+    Mistake(EVALUATE["own"], PART, "part = (images[start : start + 256] - images.mean()) / images.std()"),
+    Mistake(EVALUATE["own"], PART, "part = images[start : start + 256]\n        part = (part - part.mean()) / part.std()"),
+    Mistake(EVALUATE["statistics"], PART, "part = images[start : start + 256]"),
+    Mistake(
+        EVALUATE["training"], PART, "part = (random_shift(images[start : start + 256], 1, np.random.default_rng(0)) - mean) / std"
+    ),
+    Mistake(EVALUATE["count"], SHARE, "share = right"),
+    Mistake(EVALUATE["percent"], SHARE, "share = 100 * right / len(images)"),
+    Mistake(EVALUATE["wrong"], SHARE, "share = 1 - right / len(images)"),
+    Mistake(EVALUATE["last"], "for start in range(0, len(images), 256):", "for start in range(0, len(images) - 255, 256):"),
+    Mistake(EVALUATE["large"], function=_all_at_once),
+    Mistake(
+        EVALUATE["other"],
+        "answers = mine.vit(parameters, part, sizes).data.argmax(axis=-1)  # (B,)",
+        "answers = mine.vit(parameters, part, sizes).data.argmin(axis=-1)",
+    ),
+]
+
+EXERCISES = [
+    Exercise(
+        name="random_shift",
+        check=check_shift,
+        mistakes=SHIFT_MISTAKES,
+        hints={
+            "": (
+                "A frame of zeros around the image, and a window of the old size somewhere inside it.",
+                "np.pad takes, for each axis, how much comes in front and behind: nothing for images and "
+                "channels. Then two random "
+                "numbers for each image, from 0 to 2 · pixels.",
+                "The upper end of rng.integers is left out, so it must be 2 * pixels + 1. A loop over the images "
+                "of the batch may cut "
+                "the windows; np.stack makes one array of them.",
+            )
+        },
+        read={"": "More digits than there are"},
+    ),
+    Exercise(
+        name="train_vit",
+        check=check_train,
+        mistakes=TRAIN_MISTAKES,
+        hints={
+            "": (
+                "Take the loop of lesson 07 as a pattern. What is new: shift, the optimizer, the learning rate of each step.",
+                "Before the loops: mean, std, optimizer, total, warmup. In the inner one, in this order: choose, "
+                "shift, normalise, "
+                "clear, loss, backward, step, note the loss.",
+                "The number of steps so far is the length of losses. mine.vit takes parameters, batch and sizes; "
+                "the loss takes its "
+                "result and the chosen labels. parameters is a dictionary: its values are the Tensors.",
+            )
+        },
+        read={"": "The loop"},
+    ),
+    Exercise(
+        name="evaluate_vit",
+        check=check_evaluate,
+        mistakes=EVALUATE_MISTAKES,
+        hints={
+            "": (
+                "What is done in training and must not be done here? What must be the same?",
+                "A loop over parts of 256 images; in each, normalise, compute logits, compare the largest with "
+                "the labels, count.",
+                "The number of right answers over the number of images is the share. mean and std are arguments: "
+                "nothing has to be "
+                "measured on the test images.",
+            )
+        },
+        read={"": "An honest test"},
+    ),
+]
+
+QUIZ = [
+    Question(
+        "You test one single photograph. With which mean do you normalise it?",
+        ("Its own", "0.5", "The training images'", "None"),
+        2,
+        "The model has only ever seen numbers made with that mean and deviation.",
+    ),
+    Question(
+        "The shift is drawn once for the whole batch. What is lost?",
+        ("Nothing", "Most of the variety: all images of a step are moved alike", "The gradient", "The labels"),
+        1,
+        "In one step the model could tell the shift from all images together.",
+    ),
+    Question(
+        "The best loss with label smoothing 0.1 on ten classes is about 0.50. Why not 0?",
+        (
+            "The learning rate is too small",
+            "The target itself is spread: 91 % and nine times 1 %",
+            "Because of weight decay",
+            "Because of the shift",
+        ),
+        1,
+        "The cross-entropy of a target with itself is its entropy: −0.91 ln 0.91 − 9 · 0.01 ln 0.01 = 0.50.",
+    ),
+    Question(
+        "With 100 training images, which should do best?",
+        ("A plain ViT", "A model with convolutions", "The larger of the two", "Both the same"),
+        1,
+        "It knows about neighbours and shifts from the start. The miniature in the lesson measures it.",
+    ),
+]
