@@ -4,22 +4,19 @@ import argparse
 import json
 import os
 import sys
-import time
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
 
-from . import __version__
+from . import __version__, info
 from .backend import gpu_status
 from .checkpoint import load_model
 from .configs import fitting_patch, load_config, model_config, names, recipe
 from .data import load
 from .data.datasets import normalise
-from .engine import no_grad
 from .ops import softmax
 from .train import accuracy, predict
-from .vit import PRESETS, ViT, ViTConfig
+from .vit import PRESETS, ViTConfig
 
 
 def main(argv=None):
@@ -91,6 +88,13 @@ def parser():
     _add_model(p)
     _add_device(p)
     p.set_defaults(command=_predict)
+
+    p = commands.add_parser("explain", help="look inside a trained model while it reads a picture", description=_explain.__doc__)
+    p.add_argument("image", metavar="IMAGE", help="an image file: PNG, JPEG, ...")
+    _add_model(p)
+    _add_device(p)
+    p.add_argument("--out", metavar="FOLDER", help="where the figures go; default: explain-IMAGE, beside you")
+    p.set_defaults(command=_explain)
 
     p = commands.add_parser("compare", help="training runs side by side, in a table and a chart", description=_compare.__doc__)
     p.add_argument("runs", nargs="+", metavar="RUN", help="folders of runs, like runs/digits")
@@ -264,32 +268,13 @@ def _data(arguments):
 def _info(arguments):
     """The models of the paper with exact parameters and multiply-adds; for one of them, the shape after every stage of a real
     forward pass on one 224 x 224 image, with time and memory."""
-    if arguments.preset is None:
-        print("at 224 x 224 pixels, 3 channels, 1000 classes; multiply-adds are for one image, FLOPs are twice that\n")
-        print("model   tokens  blocks  width    MLP  heads   parameters  multiply-adds")
-        for name in PRESETS:
-            c = ViTConfig.preset(name)
-            print(
-                f"{name:6}  {c.tokens:6}  {c.depth:6}  {c.dim:5}  {c.mlp_dim:5}  {c.heads:5}  {c.num_parameters():11,}  "
-                f"{c.multiply_adds() / 1e9:11.3f} G"
-            )
-        print("\none of them, stage by stage: python -m minivit info B/16")
-        return
-    config = ViTConfig.preset(arguments.preset)
-    print(f"{arguments.preset}: drawing {config.num_parameters():,} random weights ...", flush=True)
-    tracemalloc.start()
-    model = ViT(config, np.random.default_rng(0)).eval()
-    weights, _ = tracemalloc.get_traced_memory()
-    tracemalloc.reset_peak()
-    image = np.random.default_rng(1).standard_normal((1, *config.image_size, config.channels), dtype=np.float32)
-    started = time.perf_counter()
-    print("\nstage           shape               seconds")
-    with no_grad():
-        for name, x in model.stages(image):
-            print(f"{name:14}  {' x '.join(map(str, x.shape[1:])):18}  {time.perf_counter() - started:7.3f}")
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    print(
-        f"\n{config.multiply_adds() / 1e9:.3f} G multiply-adds; {weights / 1e6:,.0f} MB of weights, "
-        f"{(peak - weights) / 1e6:,.0f} MB more at the peak"
-    )
+    info.stages(arguments.preset) if arguments.preset else info.table()
+
+
+def _explain(arguments):
+    """Looks inside a trained model while it reads one picture: where its heads look, what counts when it is hidden, how far
+    attention reaches, what positions and filters have become. Leaves figures in a folder."""
+    from .explain import explain
+
+    model, about = _model(arguments)
+    explain(model, about, arguments.image, Path(arguments.out or f"explain-{Path(arguments.image).stem}"))

@@ -191,3 +191,77 @@ def augmented_samples(dataset, recipe, seed=0):
     made = [f"shift up to {recipe.shift}"] * bool(recipe.shift) + ["flip"] * bool(mirrors) + [f"mixup {alpha:g}"] * bool(alpha)
     figure.suptitle(f"training images, augmented: {', '.join(made) or 'not at all'}", fontsize=11)
     return figure
+
+
+@matplotlib.rc_context(STYLE)
+def heat_maps(image, maps, titles):
+    """The image (H, W, C), and maps over its patches beside it, each with its own scale."""
+    figure, (axes,) = _subplots(1, 1 + len(maps), (3.6 * (1 + len(maps)), 3.5))
+    _show(axes[0], image)
+    axes[0].set_title("the picture")
+    for axis, values, title in zip(axes[1:], maps, titles, strict=True):
+        shown = axis.imshow(values, cmap="viridis", aspect=(image.shape[0] / len(values)) / (image.shape[1] / len(values[0])))
+        axis.set(title=title, xticks=(), yticks=())
+        figure.colorbar(shown, ax=axis, shrink=0.8)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def damage_curves(shares, found):
+    """Probability of the answer against the share of patches that were hidden or shuffled: mean, smallest and largest draw.
+    found: {kind: (shares, draws)}."""
+    figure, ((axis,),) = _subplots(1, 1, (5, 3.5))
+    names = {"hide": "hidden", "shuffle": "shuffled among each other"}
+    for (kind, rows), (colour, marker, line) in zip(found.items(), ((BLUE, "o", "-"), (ORANGE, "s", "--")), strict=True):
+        axis.plot(100 * shares, 100 * rows.mean(axis=1), color=colour, marker=marker, linestyle=line, label=names[kind])
+        axis.fill_between(100 * shares, 100 * rows.min(axis=1), 100 * rows.max(axis=1), color=colour, alpha=0.15)
+    axis.set(xlabel="patches, %", ylabel="probability of the answer, %", ylim=(0, 102))
+    axis.legend(frameon=False)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def attention_distances(distances):
+    """A point for each head, block by block: how far it looks, in pixels. distances: a list of (h,)."""
+    figure, ((axis,),) = _subplots(1, 1, (5, 3.5))
+    for block, heads in enumerate(distances, start=1):
+        axis.plot([block] * len(heads), heads, "o", color=BLUE, alpha=0.7)
+    axis.plot(
+        range(1, len(distances) + 1),
+        [heads.mean() for heads in distances],
+        color=ORANGE,
+        linestyle="--",
+        label="mean of the heads",
+    )
+    top = 1.1 * max(heads.max() for heads in distances)
+    axis.set(xlabel="block", ylabel="mean distance, pixels", ylim=(0, top), xticks=range(1, len(distances) + 1))
+    axis.legend(frameon=False)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def position_maps(similar, grid):
+    """For each patch a map of how similar its position is to all others: similar (N, N). At most 8 x 8 maps are drawn."""
+    rows, columns = (np.unique(np.linspace(0, size - 1, min(size, 8)).round().astype(int)) for size in grid)
+    figure, axes = _subplots(len(rows), len(columns), (0.75 * len(columns) + 1.4, 0.75 * len(rows) + 0.7))
+    for row, line in zip(rows, axes, strict=True):
+        for column, axis in zip(columns, line, strict=True):
+            shown = axis.imshow(similar[row * grid[1] + column].reshape(grid), cmap="viridis", vmin=similar.min(), vmax=1)
+            axis.set(xticks=(), yticks=())
+    figure.colorbar(shown, ax=axes, shrink=0.7, label="cosine")
+    figure.suptitle("similarity of positions", fontsize=11)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def filter_tiles(filters):
+    """Filters (count, P, Q, C) as small pictures, each with its own black and white."""
+    columns = min(8, len(filters))
+    rows = -(-len(filters) // columns)
+    figure, axes = _subplots(rows, columns, (max(3.0, 0.95 * columns), 0.95 * rows + 0.6))
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, one in zip(axes.flat, filters, strict=False):
+        _show(axis, one if one.shape[-1] in (1, 3) else one.mean(axis=-1, keepdims=True))
+    figure.suptitle("principal filters of the patch embedding", fontsize=11)
+    return figure

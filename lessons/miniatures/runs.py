@@ -5,6 +5,7 @@ import math
 import statistics
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +28,7 @@ class SmallCNN(Module):
     def __init__(self, image_size, channels, classes, rng, dtype=np.float32):
         self.config = SimpleNamespace(tokens=image_size**2 // 4, classes=classes)
         widths = (channels, 16, 32, 64)
-        self.convs = [Conv3x3(i, o, rng, dtype) for i, o in zip(widths, widths[1:], strict=False)]
+        self.convs = [Conv3x3(i, o, rng, dtype) for i, o in pairwise(widths)]
         self.head = Linear((image_size // 4) ** 2 * 64, classes, rng, dtype)
         self.head.weight.data[...] = 0
 

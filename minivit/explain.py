@@ -1,0 +1,90 @@
+"""The command explain: looks inside a model while it reads one picture, and leaves the figures in a folder."""
+
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from . import inside, plots
+from .backend import to_device, to_host
+from .data.datasets import normalise
+from .engine import no_grad
+from .ops import softmax
+from .pictures import read_image
+
+SHARES = np.linspace(0, 1, 9)
+DRAWS = 12  # random patches hidden or exchanged, so many times a share
+
+
+def explain(model, about, path, out):
+    """Draws every figure that fits the model into the folder `out`, and prints what each shows.
+    Raises ValueError for a picture that cannot be read, or if `out` is a file."""
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file: name a folder with --out")
+    config, classes = model.config, about["classes"]
+    pixels, notes = read_image(path, config)
+    image = normalise(pixels[None], np.float32(about["mean"]), np.float32(about["std"]))[0]  # (H, W, C)
+    print(f"{path}: {', '.join(notes)}")
+    model.eval()
+
+    def probabilities(images):
+        with no_grad():
+            parts = [to_host(model(to_device(images[i : i + 64], model.device)).data) for i in range(0, len(images), 64)]
+        return softmax.forward(np.concatenate(parts).astype(np.float64))[0]
+
+    with no_grad():
+        _, attention = model(to_device(image[None], model.device), return_attention=True)
+    attention = [to_host(weights) for weights in attention]
+    answer, sure, hidden = inside.occlusion(probabilities, image, config.patch_size)
+    print(f"the model says {classes[answer]}, {100 * sure:.1f} %\n")
+    out.mkdir(parents=True, exist_ok=True)
+
+    def save(name, figure, what):
+        plots.save(figure, out / name)
+        print(f"  {out / name!s:40}{what}")
+
+    if config.pool == "cls":
+        rollout = inside.attention_rollout(attention)[0, 0, 1:].reshape(config.grid)
+        save("rollout.png", plots.heat_maps(pixels, [rollout], ["rollout"]), "what reaches the class token, through all blocks")
+        titles = [f"{classes[answer]}, {100 * sure:.0f} %"]
+        heads = plots.class_token_attention(pixels[None], attention[-1], config.grid, titles)
+        save("heads.png", heads, "where each head of the last block looks")
+    else:
+        print("  no rollout and no heads of a class token: this model reads the mean of all tokens")
+    save(
+        "occlusion.png",
+        plots.heat_maps(pixels, [hidden], [f"{classes[answer]}, with that patch hidden"]),
+        "what the answer hangs on",
+    )
+    save(
+        "damage.png",
+        plots.damage_curves(SHARES, _damage(probabilities, image, config.patch_size, answer)),
+        "patches hidden, patches shuffled",
+    )
+    distances = [inside.attention_distance(weights, config.grid, config.patch_size) for weights in attention]
+    save("distance.png", plots.attention_distances(distances), "how far each head looks, in pixels")
+    if config.pos_embed == "none":
+        print("  no similarity of positions: this model has none")
+    else:
+        similar = inside.position_similarity(to_host(model.pos_embed.data), config.grid)
+        save("positions.png", plots.position_maps(similar, config.grid), "how similar each position is to all others")
+    if config.stem == "patch":
+        filters = inside.patch_filters(to_host(model.patch_embed.weight.data), config.patch_size)
+        save("filters.png", plots.filter_tiles(filters), "the patch embedding's principal filters")
+    else:
+        print("  no filters of patches: this model reads the image with convolutions")
+
+
+def _damage(probabilities, image, patch_size, answer):
+    """{kind: probabilities of the answer, (shares, draws)}."""
+    found = {}
+    with tqdm(total=2 * len(SHARES), desc="hiding and shuffling", leave=False, disable=None) as bar:
+        for kind in ("hide", "shuffle"):
+            rng, rows = np.random.default_rng(0), []
+            for share in SHARES:
+                images = np.repeat(image[None], DRAWS, axis=0)
+                rows.append(probabilities(inside.damaged(images, patch_size, share, rng, kind))[:, answer])
+                bar.update()
+            found[kind] = np.array(rows)
+    return found
