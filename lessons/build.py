@@ -6,6 +6,7 @@ place, which otherwise says NotImplementedError.
 """
 
 import json
+import posixpath
 import re
 import textwrap
 from dataclasses import dataclass
@@ -78,13 +79,16 @@ def solution_lines(source):
     return [line.strip() for block in _BLOCK.finditer(source) for line in block["body"].split("\n") if line.strip()]
 
 
+_PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
+
+
 def _picture(text, name):
     """Markdown's pictures as words, for a text editor."""
 
     def words(found):
-        return textwrap.fill(f"[picture: lessons/{name}/{found[2]}: {found[1]}]", 118)
+        return textwrap.fill(f"[picture: {posixpath.normpath(f'lessons/{name}/{found[2]}')}: {found[1]}]", 118)
 
-    return re.sub(r"!\[([^\]]*)\]\(([^)]+)\)", words, text)
+    return _PICTURE.sub(words, text)
 
 
 def _python(parts, name, code):
@@ -128,7 +132,7 @@ def notebook(source, number, name, exercises=(), code=unsolved):
     made = [_code_cell(_SETUP)]
     for cell in cells(source):
         if cell.kind == "markdown":
-            text = cell.text.replace("](expected.png)", f"](../lessons/{name}/expected.png)")
+            text = _PICTURE.sub(lambda p: f"![{p[1]}]({posixpath.normpath(f'../lessons/{name}/{p[2]}')})", cell.text)
             made.append({"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)})
             continue
         made.append(_code_cell(code(cell.text)))

@@ -22,7 +22,8 @@ def run(lesson, save=None, big=False, quick=False):
 
     module = course.import_file(lesson.folder / "demo.py", f"lessons.demo_{lesson.name}")
     dpi = 200 if big else 110
-    with plt.rc_context({**figures.STYLE, "figure.dpi": dpi, "savefig.dpi": dpi}):
+    keys = {name: [] for name in plt.rcParams if name.startswith("keymap.") and name not in ("keymap.quit", "keymap.fullscreen")}
+    with plt.rc_context({**figures.STYLE, **keys, "figure.dpi": dpi, "savefig.dpi": dpi}):  # the keys are the demos' own
         say(" ".join(module.__doc__.split()))
         shown = module.demo(quick=quick)
         if not save:

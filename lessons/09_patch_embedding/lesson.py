@@ -38,7 +38,23 @@ from lessons import mine
 # and a model of the paper's size B has 144 of these tables for each image. So the patch size is the knob that trades
 # detail for time.
 #
-# *(see lessons/miniatures: patch_size)*
+# Here is what it costs and what it brings, measured: one small ViT, 64 wide, on 4,000 pictures of clothes of 28 × 28
+# pixels, 384 training steps for each patch size. After ± stands the standard deviation over three seeds.
+#
+# ![Test accuracy and milliseconds of a training step, for patches of 2 to 28 pixels](../miniatures/patch_size.png)
+#
+#     patch    tokens    one step    test accuracy
+#     28       2         17 ms       80.6 ± 1.0 %
+#     14       5         22 ms       80.8 ± 0.5 %
+#     7        17        39 ms       82.0 ± 0.3 %
+#     4        50        119 ms      79.7 ± 0.7 %
+#     2        197       878 ms      not run
+#
+# (One of the tokens is the class token, of which lesson 10 speaks.) From patches of 4 to patches of 2 the tokens are four
+# times as many, and a step takes seven times as long. With one patch of 28 there is nothing to look at but itself. And
+# small patches are not better at once: each token says less, more is left to learn, and 384 steps are few. With far more
+# images and steps they do win: in the paper's Table 5 patches of 16 beat patches of 32 at every size.
+# (`python -m lessons.miniatures patch_size` made the figure and the table.)
 
 # %% [markdown]
 # ## What patchify does

@@ -52,7 +52,20 @@ import numpy as np
 # Where do the vectors come from? The paper **learns** them: they are parameters, random numbers at first, like weights.
 # There is one for each place and all images share them.
 #
-# *(see lessons/miniatures: positions)*
+# How much does it matter? The same small ViT was trained on 1,437 digits, each cut into 16 patches, with four kinds of
+# positions, five seeds each. (*sin-cos* comes further down in this lesson. The start is how large the random numbers are.)
+#
+# ![Test accuracy over training steps, for four kinds of positions](../miniatures/positions.png)
+#
+#     steps    none          learned, start 0.02    learned, start 0.7    sin-cos
+#     120      33.9 ± 1.7    59.3 ± 4.4             91.4 ± 1.4            56.0 ± 7.6
+#     360      45.9 ± 2.1    89.4 ± 1.7             96.8 ± 0.5            91.7 ± 2.7
+#     840      59.7 ± 4.5    94.7 ± 0.6             97.9 ± 0.6            94.7 ± 1.5
+#
+# Those are per cent of the test digits; a guess is right for 10. Without positions the model does better than guessing: a
+# heap of patches tells something. But it is far behind all others. Which kind it is matters less the longer one trains.
+# The paper finds the same on its own scale: in its Table 8, 61.4 % without positions, 64.0 to 64.2 % with any kind.
+# (`python -m lessons.miniatures positions` made it.)
 #
 # ## The class token
 #
@@ -85,7 +98,20 @@ import numpy as np
 # One can do without: average all N tokens at the end instead. The paper tried it, in its appendix D.3. It seemed to be
 # much worse, until they changed the learning rate.
 #
-# *(see lessons/miniatures: pooling)*
+# Here is that experiment in miniature: digits, 360 steps, three seeds, five learning rates.
+#
+# ![Test accuracy over the learning rate: the curves of class token and mean meet at 0.002](../miniatures/pooling.png)
+#
+#     learning rate    class token    mean of the tokens
+#     0.0005           89.4 ± 1.4     86.6 ± 3.6
+#     0.001            95.1 ± 0.7     93.7 ± 0.9
+#     0.002            96.0 ± 0.6     96.1 ± 0.3
+#     0.004            96.8 ± 0.7     96.3 ± 0.7
+#     0.008            96.2 ± 1.1     95.9 ± 0.6
+#
+# With the small learning rates the class token looks better. With each at its best they differ by less than the seeds do.
+# Two methods are compared fairly only if both got the learning rate that suits them.
+# (`python -m lessons.miniatures pooling` made it.)
 #
 # ## The three gradients
 #

@@ -358,7 +358,21 @@ def compare_with_pytorch():
 #
 # For the same cost one can have few wide blocks or many narrow ones.
 #
-# *(see lessons/miniatures: depth_width)*
+# Here are five models for digits, with depth × width² about the same, so that their blocks cost about the same number of
+# multiplications: 112 wide with 1 block, 80 with 2, 64 with 3, 44 with 6, 32 with 12. 360 steps each, three seeds.
+#
+# ![Test accuracy over the number of blocks: it rises up to three and falls after six](../miniatures/depth_width.png)
+#
+#     blocks    test accuracy, %
+#     1         92.6 ± 1.4
+#     2         95.1 ± 0.9
+#     3         96.8 ± 0.7
+#     6         96.6 ± 0.6
+#     12        95.3 ± 0.7
+#
+# One block is too few: the class token can collect, but patches cannot first find out about each other. Twelve blocks of
+# 32 are slower to train than they are worth here. On its large scale the paper finds that more depth helps most, with
+# less and less gained after 16 blocks (appendix D.2). (`python -m lessons.miniatures depth_width` made it.)
 
 
 # %%

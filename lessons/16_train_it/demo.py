@@ -7,29 +7,10 @@ Plus and minus: a thicker or thinner pen. Without a mouse: arrow keys move the p
 import numpy as np
 
 from lessons.figures import BLUE, GREY, ORANGE
+from lessons.trained import trained_vit
 
 FINE = 64  # the canvas; eight of its pixels make one of the model's
 STROKES = (((16, 12), (48, 12)), ((48, 12), (42, 22), (34, 36), (28, 54)))  # a 7, for a picture without a mouse
-
-
-def model_and_data(epochs):
-    """(model, mean, std, whose, data): the learner's trained ViT, or one that is trained now."""
-    from lessons import course
-    from minivit.configs import load_config, model_config, recipe
-    from minivit.data import load
-    from minivit.train import Training
-    from minivit.vit import ViT
-
-    settings, data, path = load_config("digits"), load("digits"), course.work() / "my_vit.npz"
-    model = ViT(model_config(settings["model"], data), np.random.default_rng(0))
-    if path.exists():
-        with np.load(path, allow_pickle=False) as saved:
-            arrays = {name: saved[name] for name in saved}
-        model.load_state_dict({name: arrays[name] for name in model.state_dict()})
-        return model.eval(), float(arrays["mean"]), float(arrays["std"]), "your ViT", data
-    for _ in Training(model, data, recipe(settings["recipe"] | {"epochs": epochs})).run():
-        pass
-    return model.eval(), float(np.squeeze(data.mean)), float(np.squeeze(data.std)), "a ViT, trained just now", data
 
 
 def reduced(canvas):
@@ -51,7 +32,7 @@ def demo(quick=False):
     from minivit import no_grad
     from minivit.ops import softmax
 
-    model, mean, std, whose, data = model_and_data(2 if quick else 25)
+    model, mean, std, whose, data = trained_vit(2 if quick else 25)
     canvas = np.zeros((FINE, FINE))
     state = {"pen": 4.0, "pressed": 0, "last": None, "cursor": [32, 32], "test": -1}
     figure, (paper, seen, bars, looks) = plt.subplots(1, 4, figsize=(13, 4.6), width_ratios=(4, 3, 4, 3))

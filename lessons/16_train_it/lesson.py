@@ -197,7 +197,20 @@ def keep(run, path):
 # has to learn it. So with few images it should be behind, and catch up with many: that is what the paper finds on the
 # scale of millions (section 4.3, Figures 3 and 4). Here is the same question on digits:
 #
-# *(see lessons/miniatures: data_size)*
+# ![Test accuracy over the number of training images for ViT, hybrid and a small CNN](../miniatures/data_size.png)
+#
+#     training images    ViT           ViT with convolutional stem    small CNN
+#     50                 77.7 ± 0.6    82.4 ± 2.0                     86.9 ± 0.6
+#     100                90.6 ± 0.7    92.9 ± 1.1                     94.7 ± 0.0
+#     200                93.5 ± 1.7    95.6 ± 0.3                     95.9 ± 0.4
+#     400                94.5 ± 0.6    98.5 ± 0.4                     97.4 ± 1.2
+#     800                95.9 ± 0.2    98.3 ± 0.3                     98.2 ± 0.7
+#     1,437              96.8 ± 0.7    98.4 ± 0.7                     98.2 ± 0.4
+#
+# Every point is 360 steps, mean and standard deviation over three seeds. With 50 images the CNN is 9 points ahead of the
+# ViT, with 1,437 it is 1.4: the ViT learns what the CNN was given. It does not catch up here; for that the paper needs
+# tens of millions of images. In between stands the **hybrid**, a ViT whose patches come from a few convolutions: behind
+# the CNN with 50 images, and not behind it any more from 200 on. (`python -m lessons.miniatures data_size` made it.)
 
 
 # %%

@@ -49,7 +49,7 @@ def _cost(made, axes, study, results):
         label="accuracy (left)",
     )
     axes.set(xscale="log", xlabel=study.axis, ylabel="test accuracy, %", title=study.title)
-    axes.set_xticks(study.xs, [f"{x}\n{(28 // x) ** 2} patches" for x in study.xs])
+    axes.set_xticks(study.xs, [f"{x}\n{(28 // x) ** 2} patch{'es' * (x < 28)}" for x in study.xs])
     axes.minorticks_off()
     times = axes.twinx()
     times.spines["right"].set_visible(True)

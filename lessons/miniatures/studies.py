@@ -85,7 +85,7 @@ STUDIES = {
             "Does the model need to be told where a patch was?",
             "appendix D.4, table 8",
             ("none", "learned, small start (0.02)", "learned, large start (0.7)", "sin-cos"),
-            (120, 360),
+            (120, 360, 840),
             5,
             positions,
             "training steps",
