@@ -56,6 +56,8 @@ def parser():
     p.add_argument("--mine", action="store_true", help="with every function of yours that passes; without it, the library's")
     p.add_argument("--epochs", type=int, metavar="N", help="default: the preset's")
     p.add_argument("--out", metavar="FOLDER", default="runs/mine", help="where the results go; default: runs/mine")
+    p = command("export", _export, "your ViT as a package of its own, with NumPy alone", lesson=None)
+    p.add_argument("folder", help="a folder that is not there yet, or is empty")
     p = command("grade", _grade, "check a class: one folder a student", lesson=None)
     p.add_argument("folder", help="holds one folder a student, or the files of one")
     p.add_argument("--lessons", metavar="LIST", help="such as 04,05; default: every lesson that anyone has a file of")
@@ -172,6 +174,14 @@ def _train(arguments):
     from .swap import train
 
     return train(arguments.mine, arguments.epochs, arguments.out)
+
+
+def _export(arguments):
+    """Writes your Vision Transformer, from the engine to the training loop, as one package that trains without this course. What
+    you have not passed is the course's own code, and it says so."""
+    from .export import export
+
+    export(arguments.folder)
 
 
 def _grade(arguments):
