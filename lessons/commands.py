@@ -1,13 +1,15 @@
 """The plain commands of the course: where you are, start, hint, quiz, solution, reset, skip, progress, notebook."""
 
 import os
+import re
 import shutil
 import sys
 
 from minivit.files import replacing
 
 from . import build, course
-from .screen import ends, say, table, writable
+from .diagram import diagram
+from .screen import ends, say, styled, table, writable
 
 PASSED, SKIPPED, STARTED, NEW = "done", "skipped", "begun", ""
 
@@ -200,7 +202,7 @@ def skip(lesson):
 
 
 def show_progress():
-    """One line a lesson, and how much of the Vision Transformer is the learner's."""
+    """One line a lesson, the Vision Transformer with the learner's own parts marked, and in the end a page about it."""
     states = course.progress()
     done = 0
     for lesson in course.lessons():
@@ -211,7 +213,35 @@ def show_progress():
         bar = "█" * filled + "░" * (total - filled)
         ends(f"  {lesson.number}  {lesson.title:36.36} {writable(bar):12} {mark(lesson, states):8}", state.date)
     say(f"{done} of {len(course.lessons())} lessons done.", "title")
+    _show_diagram()
     say(f"Your files and progress.txt are in {shown(course.work())}.")
+    _write_page(states)
+
+
+def _show_diagram():
+    lines, own, parts = diagram()
+    if lines:
+        print()
+        say(f"The Vision Transformer: {own} of {parts} parts are your own code.", "title")
+        for line in lines:
+            print(styled(f"  {line}", "ok") if re.search(r" yours\b", line) else f"  {line}")
+        print()
+
+
+def _write_page(states):
+    """The page of somebody who has trained their own ViT."""
+    from . import trained
+    from .certificate import write_page
+
+    lesson = next((x for x in course.lessons() if any(e.name == "train_vit" for e in x.exercises)), None)
+    if lesson is None or states.get(lesson.number, course.State()).status != "passed":
+        return
+    if not trained.saved_file().exists():
+        say(f"Train your own ViT, and there will be a page about it: python {shown(lesson.file)} digits")
+        return
+    page = course.work() / "my_vit.html"
+    write_page(page, *trained.saved_vit())
+    say(f"Your ViT, its training and your code on one page, to keep or to print: {shown(page)}")
 
 
 def notebook(lesson, out=None):

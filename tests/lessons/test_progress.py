@@ -1,0 +1,109 @@
+"""python -m lessons progress: the Vision Transformer with the learner's parts marked, and the page at the end of the course."""
+
+import re
+
+import numpy as np
+import pytest
+
+from lessons import course, diagram, trained
+from lessons.export import WANTED
+from lessons.export.pieces import collect
+
+from .conftest import Learner, flat
+
+
+@pytest.fixture
+def mine(tmp_path, capsys, monkeypatch):
+    """A learner of the real course who has passed nothing yet."""
+    monkeypatch.setenv("MINIVIT_WORK", str(tmp_path / "work"))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+    return Learner(tmp_path / "work", capsys, monkeypatch)
+
+
+def passes(mine, *lessons):
+    for lesson in lessons:
+        mine.solves(lesson)
+        course.record(course.find(lesson), status="passed", done=len(course.find(lesson).tasks))
+
+
+def trains(mine):
+    """Leaves what lesson 16 leaves, with weights that nobody trained."""
+    arrays = trained._new_model().state_dict()
+    np.savez(mine.work / "my_vit.npz", **arrays, losses=np.linspace(2.3, 0.5, 7), test_accuracy=0.975, mean=0.3, std=0.4)
+
+
+def marked(out):
+    """The parts that are said to be the learner's."""
+    return set(re.findall(r"(\w+) +yours\b", out))
+
+
+def test_at_the_beginning_each_part_names_its_lesson(mine):
+    code, out = mine.says("progress")
+    assert code == 0 and "The Vision Transformer: 0 of 29 parts are your own code." in out and not marked(out)
+    assert re.search(r"\battention +lesson 11\b", out) and re.search(r"\btrain_vit +lesson 16\b", out)
+
+
+def test_what_is_passed_is_marked_wherever_it_stands(mine):
+    passes(mine, "linear", "gelu")
+    _, out = mine.says("progress")
+    assert "2 of 29 parts" in out and marked(out) == {"linear", "gelu"} and len(re.findall("linear +yours", out)) == 3
+
+
+def test_a_lesson_whose_file_is_gone_is_not_the_learner_s(mine):
+    passes(mine, "gelu")
+    course.find("gelu").file.unlink()
+    assert "0 of 29 parts" in mine.says("progress")[1]
+
+
+def test_every_part_of_the_exported_package_is_in_the_diagram(mine):
+    names = {name for _, name, _ in diagram.MODEL + diagram.TRAINING}
+    exercises = {exercise.name for lesson in course.lessons() for exercise in lesson.exercises}
+    exported = {statement.name for file in collect(WANTED) for statement in file.needed if hasattr(statement, "name")}
+    assert exported & exercises <= names <= exercises | {""}
+
+
+def test_it_fits_a_terminal_of_80_letters_and_any_encoding(mine):
+    lines, _, _ = diagram.diagram()
+    assert max(map(len, lines)) <= 78 and "\n".join(lines).isascii()
+
+
+def test_who_has_passed_lesson_16_is_told_how_to_train(mine):
+    passes(mine, "16")
+    assert "16_train_it.py digits" in flat(mine.says("progress")[1]) and not (mine.work / "my_vit.html").exists()
+
+
+def test_the_page_holds_accuracy_curve_diagram_and_the_learner_s_code_alone(mine):
+    passes(mine, "15", "16")
+    trains(mine)
+    code, out = mine.says("progress")
+    page = (mine.work / "my_vit.html").read_text(encoding="utf-8")
+    assert code == 0 and "my_vit.html" in flat(out)
+    assert "97.5 %" in page and "102,666" in page and "6 of 29" in page and "from 2.30 to 0.50 in 7 steps" in page
+    assert "def train_vit(" in page and "def adamw_step(" in page and "def layernorm(" not in page
+    assert "Generator. Returns" in page and "for i, (y, x) in enumerate(places)" in page
+
+
+def test_the_page_needs_no_network_and_runs_no_code(mine):
+    mine.solves("16", changes={"def random_shift": "# <script>alert(1)</script> & more\ndef random_shift"})
+    course.record(course.find("16"), status="passed", done=3)
+    trains(mine)
+    mine.says("progress")
+    page = (mine.work / "my_vit.html").read_text(encoding="utf-8")
+    assert "<script" not in page and "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
+    assert not re.findall(r"(?:src|href)=\"(?!data:)", page) and "default-src 'none'" in page
+
+
+@pytest.mark.parametrize("content", [b"no archive", b"", "pickle", "other sizes"], ids=str)
+def test_weights_that_are_none_are_told_after_the_rest(mine, content):
+    passes(mine, "16")
+    file = mine.work / "my_vit.npz"
+    if content == "pickle":
+        np.savez(file, cls_token=np.array([{}], dtype=object), allow_pickle=True)
+    elif content == "other sizes":
+        np.savez(file, **{name: np.zeros(3) for name in trained._new_model().state_dict()})
+    else:
+        file.write_bytes(content)
+    code, out = mine.says("progress")
+    assert code == 2 and "lessons done" in out and "my_vit.npz does not hold a ViT of lesson 16" in flat(out)
