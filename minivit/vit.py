@@ -276,7 +276,8 @@ class ViT(Module):
             yield "stem", x
             x = ops.patchify(x, patch_size=1)  # (B, N, D)
         else:
-            x = ops.patchify(x, patch_size=self.config.patch_size)  # (B, N, P*P*C)
+            p, q = self.config.patch_size
+            x = ops.patchify(x, patch_size=p if p == q else (p, q))  # (B, N, P*P*C)
         yield "patchify", x
         x = self.patch_embed(x)  # (B, N, D)
         yield "patch_embed", x

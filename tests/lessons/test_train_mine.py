@@ -72,3 +72,11 @@ def test_without_mine_it_is_the_library_s(mine):
     gelu(mine, BEGINS, f"{BEGINS}    if {IN_TRAINING}:\n        print('my own gelu')\n")
     code, out = trains(mine)
     assert code == 0 and "epoch 1/1" in out and "my own gelu" not in out and "are yours" not in out
+
+
+def test_with_all_lessons_done_every_op_is_the_learner_s(mine):
+    for lesson in course.lessons():
+        mine.writes(build.solution(lesson.source, lesson.name), f"{lesson.name}.py")
+        course.record(lesson, status="passed")
+    code, out = trains(mine, "--mine")
+    assert code == 0 and "10 of 10 parts of this ViT were your own code." in out
