@@ -192,6 +192,7 @@ class _Check:
         self.gradients(given, ordinary, first=True)
         for label, other in others:
             self.gradients(other, label)
+        self.gradients(self.exercise.cases(self.rng)[ordinary], "other numbers")  # nothing may be kept from call to call
         self.ok("other shapes", ", ".join(label for label, _ in others))
         self.speed(forward_and_backward)
 

@@ -32,6 +32,7 @@ SHIFT = {
     "far": "An image is moved further than allowed, or not in all directions: from −pixels to +pixels, both included.",
     "same": "All images of the batch are moved alike. Each should have its own two numbers.",
     "diagonal": "Down and across are always the same. Draw a number for each.",
+    "pairs": "Some moves never happen. How far down and how far across have nothing to do with each other: draw two numbers.",
     "rng": "The moves are not drawn from the rng that is passed in: the same seed must give the same moves, another seed others.",
     "changed": "The images that came in were changed: make a new array.",
 }
@@ -61,6 +62,8 @@ def check_shift(function, namespace, rng):
             found = {move[axis] for move in moves}
             if found != set(range(-pixels, pixels + 1)):
                 raise Wrong(f"{SHIFT['far']}\nwith pixels = {pixels} yours moves by {sorted(found)}")
+        if pixels == 1 and len(set(moves)) < 9:
+            raise Wrong(SHIFT["pairs"])
         yield f"up to {pixels} pixels, in all directions, each image its own"
     again, other = (function(images, 1, np.random.default_rng(seed)) for seed in (1, 2))
     if not np.array_equal(again, shifted) or np.array_equal(again, other):
