@@ -42,7 +42,7 @@ def _after(lesson):
             f"Next   python -m lessons {verb} {following.number}   {following.title}, {following.about.MINUTES} minutes", indent=2
         )
     else:
-        say("Next   python -m lessons train --mine   a Vision Transformer with your own functions in it", indent=2)
+        commands.home()
 
 
 def _plot(arrays, to):

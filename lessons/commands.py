@@ -28,8 +28,16 @@ def home():
     lesson, states = course.current(), course.progress()
     done = sum(s.status == "passed" for s in states.values())
     if lesson is None:
-        say("You have done every lesson of this course. Train the Vision Transformer that you wrote:", "title")
-        say("python -m lessons train --mine", indent=2)
+        say("You have done every lesson of this course. The Vision Transformer that you wrote:", "title")
+        last = [x for x in course.lessons() if x.name.endswith("_train_it")]
+        table(
+            [(f"python {shown(x.file)} digits", "train it, your own code all the way down") for x in last]
+            + [
+                ("python -m lessons progress", "look at it, part by part, and at the page about it"),
+                ("python -m lessons export my_vit", "take it home as a package"),
+                ("python -m lessons train --mine", "the library's ViT with your functions in it"),
+            ]
+        )
         return
     say(f"minivit: write a Vision Transformer yourself, {len(course.lessons())} lessons. {done} done.", "title")
     say(f"Next: {lesson.number} {lesson.title}, {lesson.about.MINUTES} minutes. {lesson.about.GOALS[0]}")
@@ -224,7 +232,7 @@ def _show_diagram():
         print()
         say(f"The Vision Transformer: {own} of {parts} parts are your own code.", "title")
         for line in lines:
-            print(styled(f"  {line}", "ok") if re.search(r" yours\b", line) else f"  {line}")
+            print(styled(f"  {line}", "ok") if re.search(r" yours\b", line) else f"  {line}".rstrip())
         print()
 
 

@@ -126,6 +126,8 @@ def shape_advice(got, want):
             return f"sum over {_axes(kept)}, with keepdims=True"
         if all(got[i] == 1 for i in kept):
             return f"{_axes(kept)} {'was' if len(kept) == 1 else 'were'} summed or averaged, and should not have been"
+        if len(kept) == 1 and abs(got[kept[0]] - want[kept[0]]) == 1:
+            return f"one {'too many' if got[kept[0]] > want[kept[0]] else 'too few'} along axis {kept[0]}"
     if tuple(reversed(got)) == want or sorted(got) == sorted(want):
         return "the same axes in another order: is a transpose missing, or one too many?"
     if tuple(n for n in want if n != 1) == got:

@@ -154,7 +154,8 @@ def check_schedule(function, namespace, rng):
         yield "without a floor"
         return
     arguments, found, wanted = wrong
-    where = f"warmup_cosine{arguments}: yours {found!r}, wanted {wanted:.6g}"
+    yours = f"{found:.6g}" if isinstance(found, int | float | np.number) else repr(found)
+    where = f"warmup_cosine{arguments}: yours {yours}, wanted {wanted:.6g}"
     for mistake in SCHEDULE_MISTAKES:
         try:
             theirs = different(diagnose.planted_names(course.find("15"), mistake)["warmup_cosine"])

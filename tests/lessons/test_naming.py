@@ -24,6 +24,8 @@ SHAPES = {
     ((3, 5), (15,)): "is a reshape missing?",
     ((2, 7), (3, 5)): "",
     ((0,), (3, 5)): "",
+    ((2, 4, 5), (2, 3, 5)): "one too many along axis 1",
+    ((2, 3, 5), (2, 4, 5)): "one too few along axis 1",
     ((1, 5), (5,)): "an axis of size 1 too many",
     ((1, 1, 5), (5,)): "an axis of size 1 too many",
 }
