@@ -244,7 +244,7 @@ class _Check:
                 self.ok(names[i], f"error {errors[i]:.0e}, limit {LIMIT:g}")
         for i in places:
             if errors[i] > LIMIT:
-                self.wrong_gradient(i, np.asarray(found[i], dtype=np.float64), truths, given, upstream, label)
+                self.wrong_gradient(i, found, truths, given, upstream, label)
 
     def run_backward(self, given, upstream, dtype, loud=False, layout=tuple):
         """What backward returns."""
@@ -301,14 +301,23 @@ class _Check:
 
         return answer
 
-    def wrong_gradient(self, i, found, truths, given, upstream, label):
+    def wrong_gradient(self, i, returned, truths, given, upstream, label):
         """Stops with the name of the mistake: from the list, from the formula's terms, or from a plain relation."""
-        name, truth = self.exercise.gradients[i], truths[i]
+        name, truth, found = self.exercise.gradients[i], truths[i], np.asarray(returned[i], dtype=np.float64)
+
+        def agreement(function):
+            """How much of a listed mistake is as the learner's: one gradient alone may come from several, or from a wrong y."""
+            y, _ = function(*cast(given, np.float64))
+            right = all(map(diagnose.same, as_tuple(y), as_tuple(self.learner.forward(cast(given, np.float64))[0])))
+            return right + sum(
+                diagnose.same(self.gradient_of(given, upstream, j)(function), np.asarray(returned[j])) for j in truths
+            )
+
         lines = []
         if name in self.exercise.terms:
             symbols = self.exercise.symbols(*given) if self.exercise.symbols else {}
             lines = diagnose.by_terms(name, self.exercise.terms[name](*given, *upstream), found, symbols)
-        known = diagnose.known_mistake(self.lesson, self.exercise, found, truth, self.gradient_of(given, upstream, i))
+        known = diagnose.known_mistake(self.lesson, self.exercise, found, truth, self.gradient_of(given, upstream, i), agreement)
         if known:
             looks = [*lines[:1], known]
         else:

@@ -55,8 +55,10 @@ def planted(lesson, exercise, mistake):
     return mistake.function or planted_names(lesson, mistake)[exercise.name]
 
 
-def known_mistake(lesson, exercise, wrong, truth, answer):
-    """The sentence of the listed mistake that gives exactly this wrong array, or None. answer(function) runs one."""
+def known_mistake(lesson, exercise, wrong, truth, answer, agreement=lambda function: 0):
+    """The sentence of the listed mistake that gives exactly this wrong array, or None. answer(function) runs one.
+    agreement(function): of several that give it, the largest number is taken, else the first in the list."""
+    fitting = []
     for mistake in exercise.mistakes:
         if not mistake.says:
             continue
@@ -66,8 +68,10 @@ def known_mistake(lesson, exercise, wrong, truth, answer):
         except Exception:  # a mistake may not even run on this input
             continue
         if np.all(np.isfinite(theirs)) and same(theirs, wrong) and not (theirs.shape == truth.shape and same(theirs, truth)):
-            return mistake.says
-    return None
+            fitting.append(mistake)
+    if len(fitting) < 2:
+        return fitting[0].says if fitting else None
+    return max(fitting, key=lambda mistake: agreement(planted(lesson, exercise, mistake))).says
 
 
 def by_terms(name, terms, wrong, symbols):

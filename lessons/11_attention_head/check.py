@@ -191,7 +191,7 @@ MISTAKES = [
     Mistake("dK is made from the keys. The slope of q·k by k is q.", DK, "dk = (ds.swapaxes(-1, -2) @ k) * scale"),
     Mistake("dQ has the factor 1/√d twice.", DQ, "dq = (ds @ k) * scale * scale"),
     Mistake("dK has the factor 1/√d twice.", DK, "dk = (ds.swapaxes(-1, -2) @ q) * scale * scale"),
-    Mistake("", "return dq, dk, dv", "return dk, dq, dv", step="order"),
+    Mistake("are the results in the right order?", "return dq, dk, dv", "return dk, dq, dv"),
     Mistake("", "return dq, dk, dv", "return dq, dk", step="count"),
     Mistake("", DS, "dy *= 1.0\n        ds = softmax_backward(dp)", step="inputs"),
 ]

@@ -50,12 +50,14 @@ def check_count(function, namespace, rng):
 
 COUNT_MISTAKES = [
     Mistake(
-        "The class token has no position in your count: there are N + 1 of them.",
+        "D numbers are missing before the blocks: the class token, or its position? There are N + 1 positions.",
         "tokens = dim + (patches + 1) * dim",
         "tokens = dim + patches * dim",
     ),
     Mistake(
-        "The class token itself is not counted: D numbers.", "tokens = dim + (patches + 1) * dim", "tokens = (patches + 1) * dim"
+        "D numbers are missing before the blocks: the class token, or its position? There are N + 1 positions.",
+        "tokens = dim + (patches + 1) * dim",
+        "tokens = (patches + 1) * dim",
     ),
     Mistake(
         "The last LayerNorm is not counted: 2D numbers after the blocks.",

@@ -235,7 +235,7 @@ def check_clip(function, namespace, rng):
     norm = math.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for g in gradients))
     for g in gradients:
         g.flags.writeable = False
-    for bound in (10 * norm, 0.8 * norm, 0.25 * norm):
+    for bound in (10 * norm, 0.25 * norm, 0.8 * norm):
         returned = function(gradients, bound)
         if not isinstance(returned, tuple | list) or len(returned) != 2 or len(returned[0]) != 3:
             raise Wrong("clip_gradients should give two things: a list with as many arrays as came in, and the norm.")
