@@ -8,10 +8,14 @@ import os
 import re
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from unittest import mock
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
+
+from minivit.parallel import cores
 
 from . import build, checker, course, diagnose, loading
 from .calling import as_tuple, cast
@@ -19,6 +23,7 @@ from .screen import row, say, table
 
 MISTAKE_SEEDS = 3
 NAMED = 0.9  # of the listed mistakes, at least so many by their own sentence
+BAR = {"unit": " lessons", "leave": False, "disable": None}
 COUNTS = "solutions stubs correct mistakes named poisoned seeds notebooks pictures demos".split()
 
 
@@ -41,27 +46,44 @@ def verify(lessons, seeds, commands, write=False):
     """Proves these lessons; returns the exit code. commands: the names of those that texts may tell of. write: makes
     expected.png and README.md anew first."""
     started = time.perf_counter()
-    proofs = []
+    proofs = [_Proof(lesson, seeds, commands) for lesson in lessons]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty, _working_in(empty):
-        for lesson in tqdm(lessons, unit=" lessons", leave=False, disable=None):
-            proof = _Proof(lesson, seeds, commands)
-            for prove in (
-                _written if write else _texts,
-                _solution,
-                _stub,
-                _correct,
-                _mistakes,
-                _poison,
-                _notebook,
-                _picture,
-                _demo,
-            ):
-                prove(proof)
-            proofs.append(proof)
-            if lesson is lessons[-1]:
-                _readme(proof, write)
+        for proof, found in zip(proofs, tqdm(_proved(proofs, write), total=len(proofs), **BAR), strict=True):
+            proof.counts, proof.failures, proof.unnamed = found
+        _readme(proofs[-1], write)
     _report(proofs, time.perf_counter() - started)
     return 1 if any(proof.failures for proof in proofs) else 0
+
+
+def _proved(proofs, write):
+    """What each proof found, in order; of many lessons several at once, each in a process."""
+    jobs = [(proof.lesson.number, proof.seeds, proof.commands, write) for proof in proofs]
+    workers = min(cores(), len(proofs) // 4)
+    if workers < 2:
+        yield from map(_prove, jobs)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(_prove, jobs)
+
+
+def _prove(job):
+    """All that is proved of one lesson: (counts, failures, unnamed)."""
+    number, seeds, commands, write = job
+    proof = _Proof(course.find(number), seeds, commands)
+    with threadpool_limits(1, "blas"):
+        for prove in (
+            _written if write else _texts,
+            _solution,
+            _stub,
+            _correct,
+            _mistakes,
+            _poison,
+            _notebook,
+            _picture,
+            _demo,
+        ):
+            prove(proof)
+    return proof.counts, proof.failures, proof.unnamed
 
 
 def _working_in(folder):
