@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from . import commands, course, report, sandbox
-from .screen import say
+from .screen import say, shown
 
 
 def check(lesson, plot=False):
@@ -19,7 +19,7 @@ def check(lesson, plot=False):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         arrays = Path(folder) / "arrays.npz"
         outcome = sandbox.check_file(lesson, path, arrays_to=arrays if plot else None)
-        code = report.lesson(lesson, outcome, commands.shown(path))
+        code = report.lesson(lesson, outcome, shown(path))
         if plot:
             _plot(arrays, path.with_name(f"{path.stem}_check.png"))
     results = outcome.get("results", [])
@@ -33,7 +33,7 @@ def check(lesson, plot=False):
 def _after(lesson):
     print()
     if lesson.file.exists():
-        say(f"Look   python {commands.shown(lesson.file)}   draws your picture", indent=2)
+        say(f"Look   python {shown(lesson.file)}   draws your picture", indent=2)
     say(f"Then   quiz {lesson.number} · demo {lesson.number}", indent=2)
     following = course.current()
     if following:
@@ -57,7 +57,7 @@ def _plot(arrays, to):
         label = next(name for name in saved if name not in ("name", "yours"))
         figure = figures.beside(str(saved["name"]), saved["yours"], saved[label], label)
     figure.savefig(to, dpi=110)
-    say(f"Drawn: {commands.shown(to)} (yours, the {label} one, and the difference)", indent=2)
+    say(f"Drawn: {shown(to)} (yours, the {label} one, and the difference)", indent=2)
 
 
 KEYS = "h hint · l list · c check · q quit"
@@ -75,11 +75,11 @@ def watch(lesson, seconds=None):
                 seen = saved
                 _clear()
                 if saved is None:
-                    say(f"{commands.shown(path)} is gone. Save it again, or: python -m lessons reset {lesson.number}")
+                    say(f"{shown(path)} is gone. Save it again, or: python -m lessons reset {lesson.number}")
                 else:
                     check(lesson)
                 print()
-                say(f"watching {commands.shown(path)}   {KEYS}", "dim")
+                say(f"watching {shown(path)}   {KEYS}", "dim")
                 sys.stdout.flush()
             pressed = keys.pressed(0.2)
             if pressed in ("q", "\x03", "\x04"):

@@ -1,6 +1,5 @@
 """The plain commands of the course: where you are, start, hint, quiz, solution, reset, skip, progress, notebook."""
 
-import os
 import re
 import shutil
 import sys
@@ -9,18 +8,9 @@ from minivit.files import replacing
 
 from . import build, course
 from .diagram import diagram
-from .screen import ends, say, styled, table, writable
+from .screen import ends, say, shown, styled, table, writable
 
 PASSED, SKIPPED, STARTED, NEW = "done", "skipped", "begun", ""
-
-
-def shown(path):
-    """A path as short as it can be said from here."""
-    try:
-        short = os.path.relpath(path)
-    except ValueError:  # on another drive of Windows
-        return str(path)
-    return short if not short.startswith("..") else str(path)
 
 
 def home():

@@ -5,8 +5,8 @@ import os
 import platform
 import sys
 
-from . import commands, course
-from .screen import row, say
+from . import course
+from .screen import row, say, shown
 
 PYTHON, NUMPY = (3, 11), 2
 
@@ -47,7 +47,7 @@ def _folder():
     folder = course.work()
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     good = there.is_dir() and os.access(there, os.W_OK)
-    row("ok" if good else "NO", f"your files: {commands.shown(folder)}", "can be written" if good else "cannot be written")
+    row("ok" if good else "NO", f"your files: {shown(folder)}", "can be written" if good else "cannot be written")
     if not good:
         say("Choose another folder: set the environment variable MINIVIT_WORK to it.", indent=7)
     return good

@@ -55,6 +55,15 @@ def width():
     return max(40, min(100, shutil.get_terminal_size((80, 24)).columns))
 
 
+def shown(path):
+    """A path as short as it can be said from here."""
+    try:
+        short = os.path.relpath(path)
+    except ValueError:  # on another drive of Windows
+        return str(path)
+    return short if not short.startswith("..") else str(path)
+
+
 def say(text="", style="", indent=0, hanging=None):
     """Prints a text, wrapped at the width of the terminal; later lines begin at `hanging`."""
     text = writable(text)

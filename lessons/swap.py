@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import commands, course, loading, sandbox, sentences
+from . import course, loading, sandbox, sentences
 from .calling import cast
 from .checker import forward_and_backward
-from .screen import say, table
+from .screen import say, shown, table
 
 SLOWER = 1.5  # times the library's: from here on it is said
 
@@ -35,7 +35,7 @@ def train(mine, epochs, out):
         if theirs is None:
             raise
         sentence, line, _ = sentences.of_error(error, theirs)
-        raise ValueError(f"{commands.shown(theirs['__file__'])}:{line}: {sentence}") from None
+        raise ValueError(f"{shown(theirs['__file__'])}:{line}: {sentence}") from None
     if mine:
         print()
         say(f"{len(functions)} of {len(ops.swappable)} parts of this ViT were your own code.", "title")

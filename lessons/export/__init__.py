@@ -11,8 +11,7 @@ import minivit.data
 from minivit import backend
 
 from .. import course
-from ..commands import shown
-from ..screen import say, table
+from ..screen import say, shown, table
 from .pieces import collect, source
 
 HERE = Path(__file__).parent

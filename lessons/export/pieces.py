@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 
 from .. import build, course, loading
-from ..commands import shown
+from ..screen import shown
 
 ERF = "minivit.backend"  # the one module of the library of which a part comes along
 
