@@ -7,26 +7,9 @@ import pytest
 
 from lessons import course
 
-from .conftest import Learner, flat
+from .conftest import flat
 
 GELU = "work/05_gelu.py"
-
-
-@pytest.fixture
-def mine(tmp_path, capsys, monkeypatch):
-    """A learner of the real course who has passed nothing yet."""
-    monkeypatch.setenv("MINIVIT_WORK", str(tmp_path / "work"))
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "work").mkdir()
-    return Learner(tmp_path / "work", capsys, monkeypatch)
-
-
-def passes(mine, lesson, changes=()):
-    """Writes the solution, with parts of it replaced, and notes that the lesson is passed."""
-    path = mine.solves(lesson, changes=dict(changes))
-    course.record(course.find(lesson), status="passed")
-    return path
 
 
 def runs(folder, code):
@@ -46,10 +29,9 @@ def test_of_somebody_who_has_passed_nothing_it_is_the_course_s_and_trains(mine, 
 
 
 def test_what_is_passed_comes_along_in_the_learner_s_own_words(mine, tmp_path):
-    passes(
-        mine,
+    mine.passes(
         "gelu",
-        {
+        changes={
             "import math\n": "import math\nimport itertools\n",
             "def gelu(x):\n": "# my own comment\nHALF = 0.5\n\n\ndef bell(x):\n    return next(itertools.repeat(x * x))\n\n\n"
             "# above gelu\ndef gelu(x):\n",
@@ -66,8 +48,7 @@ def test_what_is_passed_comes_along_in_the_learner_s_own_words(mine, tmp_path):
 
 
 def test_with_every_lesson_passed_everything_is_the_learner_s(mine, tmp_path):
-    for lesson in course.lessons():
-        passes(mine, lesson.number)
+    mine.passes(*(lesson.number for lesson in course.lessons()))
     code, out = mine.says("export", "out")
     assert code == 0 and "28 of 28 parts are your own code" in out and "the course's" not in out
 
@@ -79,8 +60,8 @@ def test_a_part_can_be_imported_by_itself(mine, tmp_path):
 
 def test_two_helpers_of_the_same_name_stay_apart(mine, tmp_path):
     helper = "def helper():\n    return 'of {0}'\n\n\ndef {0}({1}, note=helper):\n"
-    passes(mine, "linear", {"def linear(x, weight, bias):\n": helper.format("linear", "x, weight, bias")})
-    passes(mine, "gelu", {"def gelu(x):\n": helper.format("gelu", "x")})
+    mine.passes("linear", changes={"def linear(x, weight, bias):\n": helper.format("linear", "x, weight, bias")})
+    mine.passes("gelu", changes={"def gelu(x):\n": helper.format("gelu", "x")})
     assert mine.says("export", "out")[0] == 0
     code = "from vit import mine; print(*(f.__defaults__[-1]() for f in (mine.linear, mine.gelu)), sep=', ')"
     assert runs(tmp_path / "out", code) == "of linear, of gelu\n"
@@ -95,7 +76,9 @@ def test_two_helpers_of_the_same_name_stay_apart(mine, tmp_path):
     ],
 )
 def test_what_cannot_come_along_is_named_with_its_line(mine, tmp_path, line, sentence):
-    path = passes(mine, "gelu", {"import math\n": f"import math\n{line}\n", "def gelu(x):\n": "def gelu(x, unused=load):\n"})
+    path = mine.passes(
+        "gelu", changes={"import math\n": f"import math\n{line}\n", "def gelu(x):\n": "def gelu(x, unused=load):\n"}
+    )
     at = 1 + path.read_text(encoding="utf-8").splitlines().index(line)
     code, out = mine.says("export", "out")
     assert code == 2 and f"{GELU}, line {at}: {sentence}" in flat(out)
@@ -103,13 +86,15 @@ def test_what_cannot_come_along_is_named_with_its_line(mine, tmp_path, line, sen
 
 
 def test_an_import_inside_a_function_that_would_be_changed_is_named(mine):
-    passes(mine, "linear", {"def linear(x, weight, bias):\n": "def linear(x, weight, bias):\n    from lessons import mine\n"})
+    mine.passes(
+        "linear", changes={"def linear(x, weight, bias):\n": "def linear(x, weight, bias):\n    from lessons import mine\n"}
+    )
     code, out = mine.says("export", "out")
     assert code == 2 and "put this import at the top of the file" in flat(out)
 
 
 def test_what_does_not_run_is_told_and_not_left_behind(mine, tmp_path):
-    passes(mine, "gelu", {"def gelu(x):\n": "def gelu(x):\n    nothing_of_this_name\n"})
+    mine.passes("gelu", changes={"def gelu(x):\n": "def gelu(x):\n    nothing_of_this_name\n"})
     code, out = mine.says("export", "out")
     assert code == 2 and "it does not run: NameError: name 'nothing_of_this_name' is not defined" in flat(out)
     assert "vit/gelu.py" in flat(out).replace("\\", "/")
@@ -117,7 +102,7 @@ def test_what_does_not_run_is_told_and_not_left_behind(mine, tmp_path):
 
 
 def test_a_function_that_is_gone_is_named(mine):
-    passes(mine, "gelu", {"def gelu(x):": "def gelou(x):"})
+    mine.passes("gelu", changes={"def gelu(x):": "def gelou(x):"})
     code, out = mine.says("export", "out")
     assert code == 2 and f"{GELU} does not define gelu any more: python -m lessons check 05" in flat(out)
 

@@ -9,23 +9,7 @@ from lessons import course, diagram, trained
 from lessons.export import WANTED
 from lessons.export.pieces import collect
 
-from .conftest import Learner, flat
-
-
-@pytest.fixture
-def mine(tmp_path, capsys, monkeypatch):
-    """A learner of the real course who has passed nothing yet."""
-    monkeypatch.setenv("MINIVIT_WORK", str(tmp_path / "work"))
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "work").mkdir()
-    return Learner(tmp_path / "work", capsys, monkeypatch)
-
-
-def passes(mine, *lessons):
-    for lesson in lessons:
-        mine.solves(lesson)
-        course.record(course.find(lesson), status="passed", done=len(course.find(lesson).tasks))
+from .conftest import flat
 
 
 def trains(mine):
@@ -46,13 +30,13 @@ def test_at_the_beginning_each_part_names_its_lesson(mine):
 
 
 def test_what_is_passed_is_marked_wherever_it_stands(mine):
-    passes(mine, "linear", "gelu")
+    mine.passes("linear", "gelu")
     _, out = mine.says("progress")
     assert "2 of 29 parts" in out and marked(out) == {"linear", "gelu"} and len(re.findall("linear +yours", out)) == 3
 
 
 def test_a_lesson_whose_file_is_gone_is_not_the_learner_s(mine):
-    passes(mine, "gelu")
+    mine.passes("gelu")
     course.find("gelu").file.unlink()
     assert "0 of 29 parts" in mine.says("progress")[1]
 
@@ -70,12 +54,12 @@ def test_it_fits_a_terminal_of_80_letters_and_any_encoding(mine):
 
 
 def test_who_has_passed_lesson_16_is_told_how_to_train(mine):
-    passes(mine, "16")
+    mine.passes("16")
     assert "16_train_it.py digits" in flat(mine.says("progress")[1]) and not (mine.work / "my_vit.html").exists()
 
 
 def test_the_page_holds_accuracy_curve_diagram_and_the_learner_s_code_alone(mine):
-    passes(mine, "15", "16")
+    mine.passes("15", "16")
     trains(mine)
     code, out = mine.says("progress")
     page = (mine.work / "my_vit.html").read_text(encoding="utf-8")
@@ -86,8 +70,7 @@ def test_the_page_holds_accuracy_curve_diagram_and_the_learner_s_code_alone(mine
 
 
 def test_the_page_needs_no_network_and_runs_no_code(mine):
-    mine.solves("16", changes={"def random_shift": "# <script>alert(1)</script> & more\ndef random_shift"})
-    course.record(course.find("16"), status="passed", done=3)
+    mine.passes("16", changes={"def random_shift": "# <script>alert(1)</script> & more\ndef random_shift"})
     trains(mine)
     mine.says("progress")
     page = (mine.work / "my_vit.html").read_text(encoding="utf-8")
@@ -97,7 +80,7 @@ def test_the_page_needs_no_network_and_runs_no_code(mine):
 
 @pytest.mark.parametrize("content", [b"no archive", b"", "pickle", "other sizes"], ids=str)
 def test_weights_that_are_none_are_told_after_the_rest(mine, content):
-    passes(mine, "16")
+    mine.passes("16")
     file = mine.work / "my_vit.npz"
     if content == "pickle":
         np.savez(file, cls_token=np.array([{}], dtype=object), allow_pickle=True)
