@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lessons import build
+from lessons import build, course
 
 from .small_course import CENTRE, DOUBLE
 
@@ -184,3 +184,16 @@ def test_the_page_has_formulas_in_github_s_own_fences():
     assert "Each row of $`x`$ minus its mean $`\\mu`$" in page
     assert "\n```math\ny = (x - \\mu) \\odot \\gamma\n```\n" in page
     assert "    in code blocks $x$ stays $x$\n" in page and "$$" not in page
+
+
+def test_a_picture_of_another_folder_is_found_from_everywhere():
+    source = "# %% [markdown]\n# ![Costs](../miniatures/costs.png)\n"
+    assert "# [picture: lessons/miniatures/costs.png: Costs]" in build.stub(source, "09_patches")
+    assert "![Costs](../lessons/miniatures/costs.png)" in build.notebook(source, "09", "09_patches")
+    assert "![Costs](../miniatures/costs.png)" in build.page(source, "09")
+
+
+def test_every_picture_of_the_course_is_there():
+    for lesson in course.lessons():
+        for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", lesson.source):
+            assert (lesson.folder / path).resolve().is_file(), f"{lesson.name}: {path}"
