@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import diagnose, sentences
-from .calling import LAYOUTS, Learner, Stop, are_finite, arguments_fit, arrays, as_tuple, cast, is_array_like, keeps_float32
+from .calling import LAYOUTS, Learner, Stop, are_finite, arrays, as_tuple, cast, is_array_like, keeps_float32
 from .exercise import Wrong
+from .slopes import gradient_of, run_backward, slopes
 
-STEP, LIMIT, LIMIT32, LIMIT_VALUE = 1e-5, 1e-7, 1e-5, 1e-9  # correct code stays a thousand times under the first limit
+LIMIT, LIMIT32, LIMIT_VALUE = 1e-7, 1e-5, 1e-9  # correct code stays a thousand times under the first limit
 NOTICEABLE, SLOW = 0.02, 10  # seconds, and times the course's own: from here on the note on speed
 
 
@@ -205,11 +206,11 @@ class _Check:
         wanted = [value if name else None for name, value in zip(names, given, strict=False)]
 
         def known(i, found):
-            return diagnose.known_mistake(self.lesson, self.exercise, found, wanted[i], self.gradient_of(given, upstream, i))
+            return diagnose.known_mistake(self.lesson, self.exercise, found, wanted[i], gradient_of(given, upstream, i))
 
-        returned = self.run_backward(given, upstream, np.float64, loud=first)
+        returned = run_backward(self.learner, given, upstream, np.float64, loud=first)
         found = arrays(returned, wanted, [name or "None" for name in names], known, where)
-        found32 = as_tuple(self.run_backward(given, upstream, np.float32))
+        found32 = as_tuple(run_backward(self.learner, given, upstream, np.float32))
         places = [i for i, name in enumerate(names) if name]
         for i in places:
             keeps_float32(found32[i], found[i], names[i])
@@ -225,11 +226,11 @@ class _Check:
                 advice = "right in float64, too rough in float32: are two large, nearly equal numbers subtracted?"
                 raise Stop("float32", f"{names[i]} in float32{where}", f"error {rough:.2g}, limit {LIMIT32:g}", [advice])
         for name, layout in LAYOUTS.items():
-            other = as_tuple(self.run_backward(given, upstream, np.float64, layout=layout))
+            other = as_tuple(run_backward(self.learner, given, upstream, np.float64, layout=layout))
             if not all(diagnose.same(np.asarray(other[i]), np.asarray(found[i])) for i in places):
                 advice = "the numbers are the same, and only lie elsewhere: is there a ravel with an order, np.empty, or .data?"
                 raise Stop("cases", f"another answer for {name}", details=[advice])
-        larger = as_tuple(self.run_backward(given, [-2 * dy for dy in upstream], np.float64))
+        larger = as_tuple(run_backward(self.learner, given, [-2 * dy for dy in upstream], np.float64))
         if not all(diagnose.same(np.asarray(larger[i]), -2 * np.asarray(found[i])) for i in places):
             advice = "twice the dy gives twice the gradient, and -dy its opposite: is something clipped, or its sign taken?"
             raise Stop("cases", "the gradient is not proportional to dy", details=[advice])
@@ -237,7 +238,7 @@ class _Check:
     def compare_gradients(self, found, given, upstream, label, first):
         names = self.exercise.gradients
         places = [i for i, name in enumerate(names) if name]
-        truths = {i: self.slopes(cast(given, np.float64), i, upstream) for i in places}
+        truths = {i: slopes(self.learner, cast(given, np.float64), i, upstream) for i in places}
         errors = {i: diagnose.largest(diagnose.error(found[i], truths[i])) for i in places}
         for i in places:
             if first and errors[i] <= LIMIT:
@@ -245,28 +246,6 @@ class _Check:
         for i in places:
             if errors[i] > LIMIT:
                 self.wrong_gradient(i, found, truths, given, upstream, label)
-
-    def run_backward(self, given, upstream, dtype, loud=False, layout=tuple):
-        """What backward returns."""
-        y, backward = self.learner.forward(layout(cast(given, dtype)))
-        for out in as_tuple(y):
-            if isinstance(out, np.ndarray):
-                out.flags.writeable = False
-        dy = layout(cast(upstream, dtype))
-        arguments_fit(backward, dy, "backward")
-        returned = self.learner.call(backward, dy, loud)
-        returned = tuple(returned) if isinstance(returned, list) else returned
-        if loud:
-            if not _agree(returned, self.learner.call(backward, dy)):
-                advice = "it changes something that it remembers: each call must start from what the forward left"
-                raise Stop("repeat", "backward gives another answer when it is called twice", details=[advice])
-            self.learner.forward(
-                cast([0.7 * a if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in given], dtype)
-            )
-            if not _agree(returned, self.learner.call(backward, dy)):
-                advice = "a network calls this function many times before the first backward: each must keep what is its own"
-                raise Stop("repeat", "backward gives another answer once the forward has run on other numbers", details=[advice])
-        return returned
 
     def finite_gradients(self):
         for label, given in self.extreme_cases():
@@ -278,29 +257,6 @@ class _Check:
                 if name:
                     are_finite((value,), name, label)
 
-    def slopes(self, arguments, i, upstream):
-        """(loss(x + h) - loss(x - h)) / 2h of every entry of argument i; the loss is the sum of outputs times upstream."""
-        slopes = np.empty(arguments[i].size)
-        for entry in range(slopes.size):
-            sides = []
-            for step in (STEP, -STEP):
-                moved = arguments[i].copy()
-                moved.reshape(-1)[entry] += step
-                y, _ = self.learner.forward((*arguments[:i], moved, *arguments[i + 1 :]))
-                sides.append(sum(float((out * dy).sum()) for out, dy in zip(as_tuple(y), upstream, strict=True)))
-            slopes[entry] = (sides[0] - sides[1]) / (2 * STEP)
-        return slopes.reshape(arguments[i].shape)
-
-    @staticmethod
-    def gradient_of(given, upstream, i):
-        """Of a function: the i-th thing that its backward returns."""
-
-        def answer(function):
-            _, backward = function(*cast(given, np.float64))
-            return as_tuple(backward(*cast(upstream, np.float64)))[i]
-
-        return answer
-
     def wrong_gradient(self, i, returned, truths, given, upstream, label):
         """Stops with the name of the mistake: from the list, from the formula's terms, or from a plain relation."""
         name, truth, found = self.exercise.gradients[i], truths[i], np.asarray(returned[i], dtype=np.float64)
@@ -309,15 +265,13 @@ class _Check:
             """How much of a listed mistake is as the learner's: one gradient alone may come from several, or from a wrong y."""
             y, _ = function(*cast(given, np.float64))
             right = all(map(diagnose.same, as_tuple(y), as_tuple(self.learner.forward(cast(given, np.float64))[0])))
-            return right + sum(
-                diagnose.same(self.gradient_of(given, upstream, j)(function), np.asarray(returned[j])) for j in truths
-            )
+            return right + sum(diagnose.same(gradient_of(given, upstream, j)(function), np.asarray(returned[j])) for j in truths)
 
         lines = []
         if name in self.exercise.terms:
             symbols = self.exercise.symbols(*given) if self.exercise.symbols else {}
             lines = diagnose.by_terms(name, self.exercise.terms[name](*given, *upstream), found, symbols)
-        known = diagnose.known_mistake(self.lesson, self.exercise, found, truth, self.gradient_of(given, upstream, i), agreement)
+        known = diagnose.known_mistake(self.lesson, self.exercise, found, truth, gradient_of(given, upstream, i), agreement)
         if known:
             looks = [*lines[:1], known]
         else:
@@ -364,12 +318,3 @@ class _Check:
 
 def _names(count):
     return ("the result",) if count == 1 else tuple(f"result {i + 1}" for i in range(count))
-
-
-def _agree(a, b):
-    """Whether two answers are the same, where that can be said at all: what they are is looked at next."""
-    a, b = (tuple(value) if isinstance(value, list) else value for value in (a, b))
-    try:
-        return all(np.array_equal(x, y, equal_nan=True) for x, y in zip(as_tuple(a), as_tuple(b), strict=True) if x is not None)
-    except (TypeError, ValueError):
-        return True

@@ -123,7 +123,7 @@ def parameter_shapes(sizes):
 # and the head. For B/16 at 224 × 224 with 1,000 classes the sum must be **86,567,656**.
 #
 # Then look at the paper's Table 1: ViT-Large has "307M". Your formula gives 306,535,400 for L/32, and 304,326,632 for
-# L/16. So the table's number is that of L/32: its larger patches need more weights to be embedded than its fewer
+# L/16. So the table's number fits L/32 better: its larger patches need more weights to be embedded than its fewer
 # positions save.
 
 

@@ -1,0 +1,62 @@
+"""What a learner's backward returns, and the slopes that it must equal."""
+
+import numpy as np
+
+from .calling import Stop, arguments_fit, as_tuple, cast
+
+STEP = 1e-5
+
+
+def run_backward(learner, given, upstream, dtype, loud=False, layout=tuple):
+    """What backward returns for dy = upstream. loud: it is also called again, before and after a forward on other numbers, and
+    Stop is raised if its answer changes."""
+    y, backward = learner.forward(layout(cast(given, dtype)))
+    for out in as_tuple(y):
+        if isinstance(out, np.ndarray):
+            out.flags.writeable = False
+    dy = layout(cast(upstream, dtype))
+    arguments_fit(backward, dy, "backward")
+    returned = learner.call(backward, dy, loud)
+    returned = tuple(returned) if isinstance(returned, list) else returned
+    if loud:
+        if not _agree(returned, learner.call(backward, dy)):
+            advice = "it changes something that it remembers: each call must start from what the forward left"
+            raise Stop("repeat", "backward gives another answer when it is called twice", details=[advice])
+        learner.forward(cast([0.7 * a if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in given], dtype))
+        if not _agree(returned, learner.call(backward, dy)):
+            advice = "a network calls this function many times before the first backward: each must keep what is its own"
+            raise Stop("repeat", "backward gives another answer once the forward has run on other numbers", details=[advice])
+    return returned
+
+
+def slopes(learner, arguments, i, upstream):
+    """(loss(x + h) - loss(x - h)) / 2h of every entry of argument i; the loss is the sum of outputs times upstream."""
+    found = np.empty(arguments[i].size)
+    for entry in range(found.size):
+        sides = []
+        for step in (STEP, -STEP):
+            moved = arguments[i].copy()
+            moved.reshape(-1)[entry] += step
+            y, _ = learner.forward((*arguments[:i], moved, *arguments[i + 1 :]))
+            sides.append(sum(float((out * dy).sum()) for out, dy in zip(as_tuple(y), upstream, strict=True)))
+        found[entry] = (sides[0] - sides[1]) / (2 * STEP)
+    return found.reshape(arguments[i].shape)
+
+
+def gradient_of(given, upstream, i):
+    """Of a function: the i-th thing that its backward returns."""
+
+    def answer(function):
+        _, backward = function(*cast(given, np.float64))
+        return as_tuple(backward(*cast(upstream, np.float64)))[i]
+
+    return answer
+
+
+def _agree(a, b):
+    """Whether two answers are the same, where that can be said at all: what they are is looked at next."""
+    a, b = (tuple(value) if isinstance(value, list) else value for value in (a, b))
+    try:
+        return all(np.array_equal(x, y, equal_nan=True) for x, y in zip(as_tuple(a), as_tuple(b), strict=True) if x is not None)
+    except (TypeError, ValueError):
+        return True
