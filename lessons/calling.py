@@ -158,6 +158,8 @@ def arrays(value, wanted, names, known, where=""):
         advice = f"give {len(wanted)} results: {', '.join(names)}"
         if value is None:
             advice = f"is a `return` missing? {advice}"
+        elif isinstance(value, tuple | list) and sum(v is None for v in value) > sum(w is None for w in wanted):
+            advice += ". Is there a None among yours that belongs to something else?"
         raise Stop("count", f"gives {sentences.kind(value)}{where}", details=[advice])
     shapes = [np.shape(v) for v, w in zip(value, wanted, strict=True) if w is not None]
     right = [w.shape for w in wanted if w is not None]

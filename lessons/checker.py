@@ -166,7 +166,7 @@ class _Check:
             if y != wanted:
                 raise Stop("value", f"the result ({label})", details=[f"yours {y[0]!r}, wanted {wanted[0]!r}"])
             return
-        names = ("y" if self.learner.is_op else "result",) if len(wanted) == 1 else _names(len(wanted))
+        names = ("y" if self.learner.is_op else "result",) if len(wanted) == 1 else self.exercise.outputs or _names(len(wanted))
         for i, (found, want, name) in enumerate(zip(y, wanted, names, strict=True)):
             found, want = np.asarray(found, dtype=np.float64), np.asarray(want, dtype=np.float64)
             if diagnose.largest(diagnose.error(found, want)) > LIMIT_VALUE:

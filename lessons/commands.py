@@ -1,5 +1,6 @@
 """The plain commands of the course: where you are, start, hint, quiz, solution, reset, skip, progress, notebook."""
 
+import random
 import re
 import shutil
 import sys
@@ -142,24 +143,32 @@ def hint(lesson):
         say(f"That was the last one. The whole answer: python -m lessons solution {lesson.number} --yes", "dim")
 
 
+def lettered(question):
+    """{letter: answer}, the answers in an order that looks random and is the same each time."""
+    count = len(question.answers)
+    return dict(zip("abcdefgh", random.Random(question.text).sample(question.answers, count), strict=False))
+
+
 def quiz(lesson):
     """The questions, one after the other; returns how many were right."""
     questions = lesson.about.QUIZ
     right = 0
     for i, question in enumerate(questions):
         say(f"{i + 1} of {len(questions)}  {question.text}", "title", hanging=8)
-        letters = "abcdefgh"[: len(question.answers)]
-        for letter, answer in zip(letters, question.answers, strict=True):
+        answers = lettered(question)
+        letters = "".join(answers)
+        for letter, answer in answers.items():
             say(f"{letter}  {answer}", indent=2, hanging=5)
+        right_one = next(letter for letter in letters if answers[letter] == question.answers[question.right])
         given = _ask(letters)
         if given is None:
             print()
             break
-        if given == letters[question.right]:
+        if given == right_one:
             right += 1
             say(f"Yes. {question.because}", indent=2, hanging=2)
         else:
-            say(f"It is {letters[question.right]}. {question.because}", indent=2, hanging=2)
+            say(f"It is {right_one}. {question.because}", indent=2, hanging=2)
         print()
     say(f"{right} of {len(questions)} right.")
 

@@ -59,6 +59,7 @@ class Exercise:
     spec        the same in slow, plain loops: spec(*arguments) gives the output, or a tuple of outputs
     gradients   the names of what backward returns, in order: ("dx", "dweight", "dbias"). Without them it is a plain function.
                 None stands for an argument that has no gradient, like labels
+    outputs     the names of the results, where there are several: ("weight", "m", "v")
     extreme     extreme(rng) gives {label: arguments} where a careless version is not finite
     terms       {"dx": function(*arguments, dy) that gives the list of Terms}
     large       large(rng) gives the arguments for the note on speed, a few milliseconds' work
@@ -75,6 +76,7 @@ class Exercise:
     cases: Callable | None = None
     spec: Callable | None = None
     gradients: tuple = ()
+    outputs: tuple = ()
     extreme: Callable | None = None
     large: Callable | None = None
     terms: dict = field(default_factory=dict)

@@ -296,6 +296,7 @@ LAYER_MISTAKES = [
 EXERCISES = [
     Exercise(
         name="split_heads",
+        outputs=("q", "k", "v"),
         cases=split_cases,
         spec=split_spec,
         gradients=("dqkv",),

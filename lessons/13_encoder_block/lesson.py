@@ -81,9 +81,10 @@ def mlp(x, fc1_weight, fc1_bias, fc2_weight, fc2_bias):
 #            the road                         the road
 #
 # **Where the norm stands.** LN is inside the branch, before attention or MLP. The road itself is never normalised.
-# This is *pre-norm*. The first Transformer put the norm on the road, $\mathrm{LN}(x + f(x))$, *post-norm*. Then on its
-# way back every gradient has to pass twelve norms, and training needs more care. Lesson 08's demo shows the difference.
-# The price: nothing brings the road back to scale. So after the last block stands one more LayerNorm (lesson 14).
+# This is *pre-norm*. The first Transformer put the norm on the road, $\mathrm{LN}(x + f(x))$, *post-norm*. Then on
+# its way back every gradient has to pass two norms in each block, and training needs more care. Lesson 08's demo
+# shows the difference. The price: nothing brings the road back to scale. So after the last block stands one more
+# LayerNorm (lesson 14).
 #
 # ## One new idea for backward
 #
@@ -119,9 +120,12 @@ def mlp(x, fc1_weight, fc1_bias, fc2_weight, fc2_bias):
 # - **The residual from the norm**: after `h = norm(x)` they write `h + attention(h)`. It looks tidier. But then the
 #   road leads through the norm, and it is no road any more.
 # - **A lost way**: going back, `dz` gets only the branch, or only the road. Either runs, and training goes on, worse.
-# - **Changing dy in place**: `dy += ...`. The array still belongs to whoever handed it over, and another branch may be
-#   about to read it. The checker hands you arrays that cannot be written to.
+# - **Changing dy in place**: `dy += ...`. The array still belongs to whoever handed it over, and another branch may
+#   be about to read it. The checker hands you arrays that cannot be written to.
 # - **The second norm on x** instead of z: then the MLP does not see what attention has just found out.
+#
+# `first, *others = backward(dy)` puts the first result into `first` and the rest into the list `others`. The attention of
+# lesson 12 gives None as its last, for heads; leave it out with `first, *others, _ = ...`.
 
 
 # %%
@@ -170,8 +174,6 @@ def block(
 
 
 # %% [markdown]
-# `a, *rest = backward(dy)` puts the first result into `a` and all others into the list `rest`.
-#
 # `python -m lessons check 13` tells you how far you are, and `python -m lessons hint 13` gives a nudge.
 
 
@@ -231,9 +233,10 @@ def picture():
 # %% [markdown]
 # ## Look at it
 #
-# From left to right: the same 17 tokens, one block further each time. They change step by step, and many stripes can
-# be followed all the way: that is the road. Right: what attention and MLP add is not small beside what is there. And
-# the road grows, as nothing on it brings it back to scale: that is why the model has one more LayerNorm at the end.
+# From left to right: the same 17 tokens, one block further each time. They change step by step: from one table to the
+# next you can follow many stripes, from the first to the last only a few. That is the road. Right: what attention and
+# MLP add is not small beside what is there. And the road grows, as nothing on it brings it back to scale: that is why
+# the model has one more LayerNorm at the end.
 #
 # Walk through the blocks yourself: `python -m lessons demo 13`.
 #

@@ -81,6 +81,11 @@ COUNT_MISTAKES = [
         "(sizes.patch_size**2 * sizes.channels + 1) * dim",
         "(sizes.patch_size**2 + 1) * dim",
     ),
+    Mistake(
+        "12 D² + 13 D holds only where M = 4D. Here M is another number: count fc1 and fc2 with M.",
+        "mlp = (dim + 1) * width + (width + 1) * dim",
+        "mlp = (dim + 1) * 4 * dim + (4 * dim + 1) * dim",
+    ),
     Mistake("Only one block is counted: there are as many as the depth.", "sizes.depth * (2 * norm", "1 * (2 * norm"),
 ]
 

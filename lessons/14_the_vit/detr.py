@@ -10,18 +10,19 @@ SHARED, OWN, FILL = "#D6E6F2", "#FBE3D0", "#F2F2F2"
 def boxes(axes, texts, x=0.5, width=0.8):
     """A column of boxes from the bottom up, with arrows between them. texts: (words, colour)."""
     for i, (text, colour) in enumerate(texts):
-        y = 0.06 + i * 0.155
+        y = 0.05 + i * 0.18
         axes.text(
             x, y, text, ha="center", va="center", fontsize=9.5, transform=axes.transAxes,
             bbox={"boxstyle": "round,pad=0.45", "facecolor": colour, "edgecolor": "black", "linewidth": 0.8},
         )  # fmt: skip
         if i:
-            axes.annotate("", (x, y - 0.055), (x, y - 0.1), xycoords="axes fraction", arrowprops={"arrowstyle": "-|>"})
+            axes.annotate("", (x, y - 0.05), (x, y - 0.13), xycoords="axes fraction",
+                          arrowprops={"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0})  # fmt: skip
 
 
 def draw():
     """The figure of the two architectures side by side."""
-    figure = Figure(figsize=(9.5, 5.6), layout="constrained")
+    figure = Figure(figsize=(9.5, 5), layout="constrained")
     left, right = figure.subplots(1, 2)
     boxes(
         left,
@@ -30,7 +31,7 @@ def draw():
             ("patches, one Linear", OWN),
             ("+ class token, + learned positions, once", OWN),
             ("ENCODER: depth × (self-attention, MLP)", SHARED),
-            ("the class token", OWN),
+            ("the class token, LayerNorm", OWN),
             ("Linear: one label, with cross-entropy", OWN),
         ),
     )

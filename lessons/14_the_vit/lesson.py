@@ -4,7 +4,7 @@
 # Everything is on the table: patches, an embedding, a class token, positions, blocks. You wrote each piece and checked
 # its gradients. **Does it make a Vision Transformer, the real one, number for number?**
 #
-# ![Overfitting 32 digits: the loss falls from ln 10 to nearly 0; the shapes of B/16 from image to logits](expected.png)
+# ![The loss on 32 digits falls from ln 10 to nearly 0; the digits, each with the model's answer](expected.png)
 #
 # In this lesson you put them together, in a dozen lines. You make its parameters, count those of the paper's models to
 # the last one, and teach it 32 digits by heart. In the end you compare it with PyTorch.
@@ -21,7 +21,8 @@ from lessons import mine
 # %% [markdown]
 # ## From a photograph to a thousand logits
 #
-# The sizes of a model are eight numbers. The paper's Table 1 gives them; "B/16" is size B(ase), patches of 16.
+# The sizes of a model are eight numbers. Four of them are in the paper's Table 1: depth, width D, MLP width M, heads.
+# The others are the sizes of image and patch, the channels and the classes. "B/16" is size B(ase), patches of 16.
 #
 #     name   depth    D      M      heads
 #     Ti     12       192    768    3         (Ti and S come from a later paper, DeiT)
@@ -117,14 +118,14 @@ def parameter_shapes(sizes):
 #     proj                 D · D + D
 #     fc1, fc2             D · M + M  +  M · D + D
 #     ------------------------------------------------
-#     with M = 4D          12 D² + 13 D              B: 7,087,872
+#     with M = 4D          12 D² + 13 D              B: 7,087,872     (your formula needs M itself)
 #
 # In front of the blocks there are the patch embedding, the class token and the positions; behind them, one LayerNorm
 # and the head. For B/16 at 224 × 224 with 1,000 classes the sum must be **86,567,656**.
 #
 # Then look at the paper's Table 1: ViT-Large has "307M". Your formula gives 306,535,400 for L/32, and 304,326,632 for
-# L/16. So the table's number fits L/32 better: its larger patches need more weights to be embedded than its fewer
-# positions save.
+# L/16. So the table's number fits L/32, while its 86M fits B/16: larger patches need more weights to be embedded than
+# fewer positions save.
 
 
 # %%
@@ -211,8 +212,9 @@ def pick_class_token(x):
 # records, and `backward()` of the loss walks back through all of them. `vit_parts()` does this once for each part, and
 # is given. A whole block is one op: you wrote its backward yourself.
 #
-# **What most people forget** is the last LayerNorm. Inside the blocks the road is never normalised, and by the end its
-# numbers are large (lesson 13). Without the norm the head reads them as they are.
+# The ops take and give Tensors: call `pick`, the op, and not `pick_class_token`, which knows arrays only.  **What
+# most people forget** is the last LayerNorm (equation 4 of the paper). Inside the blocks the road is never
+# normalised, and by the end its numbers are large (lesson 13). Without the norm the head reads them as they are.
 
 
 # %%
@@ -233,7 +235,7 @@ def vit(parameters, images, sizes):
     """The logits, a Tensor (B, K), for images (B, H, W, C). parameters: as from vit_parameters.
 
     Arguments of the ops: patch_embed(images, weight, bias, patch_size), embed_tokens(x, cls_token, pos_embed),
-    block(x, twelve parameters in the order of BLOCK, heads), layernorm(x, weight, bias), linear(x, weight, bias).
+    block(x, twelve parameters in the order of BLOCK, heads), layernorm(x, weight, bias), pick(x), linear(x, weight, bias).
     """
     patch_embed, embed_tokens, block, layernorm, pick, linear = vit_parts()
     p = parameters
@@ -345,11 +347,13 @@ def compare_with_pytorch():
 # - **Object queries.** ViT asks one question, so one extra token is enough: the class token. DETR asks "is there
 #   something?" a hundred times: 100 learned vectors go into the decoder, and each comes out as a class and a box, or as
 #   "nothing here". You can see the class token as a single query that lives inside the encoder.
-# - **Positions at every layer.** ViT adds learned positions once, to the tokens at the entrance. DETR adds fixed sines
-#   and cosines of the two directions (your lesson 10) in *every* attention layer, to queries and keys only and not to
-#   values: where to look depends on places, what is handed over does not.
-# - **A loss for sets.** A hundred answers have no order. DETR first matches answers with true objects, each with one, so
-#   that the total cost is smallest, and then takes the loss of the matched pairs. ViT needs no more than cross-entropy.
+# - **Positions at every layer.** ViT adds learned positions once, to the tokens at the entrance. DETR adds fixed
+#   sines and cosines of the two directions (your lesson 10) in *every* attention layer of the encoder, to queries and
+#   keys but not to values: where to look depends on places, what is handed over does not. In the decoder the image's
+#   keys get them again, and the object queries do the same service for the hundred answers.
+# - **A loss for sets.** A hundred answers have no order. DETR first gives each true object one answer, so that
+#   classes and boxes fit together as well as possible. An answer with an object must then give its class and its box;
+#   every other one must say "nothing here". All hundred are in the loss. ViT needs no more than cross-entropy.
 #
 # What ViT leaves out, it leaves out because its task is simpler, and because it wanted to know how far a plain
 # Transformer goes. (Lesson 23 will build a small DETR.)
@@ -370,9 +374,11 @@ def compare_with_pytorch():
 #     6         96.6 ± 0.6
 #     12        95.3 ± 0.7
 #
-# One block is too few: the class token can collect, but patches cannot first find out about each other. Twelve blocks of
-# 32 are slower to train than they are worth here. On its large scale the paper finds that more depth helps most, with
-# less and less gained after 16 blocks (appendix D.2). (`python -m lessons.miniatures depth_width` made it.)
+# One block is too few: the class token can collect, but patches cannot first find out about each other. Twelve blocks
+# of 32 learn too slowly for 360 steps. (All five had the learning rate that suits three blocks. With their own, 1 and
+# 12 blocks might do better: lesson 10 told you to ask that.) On its large scale the paper finds that more depth helps
+# most, with less and less gained after 16 blocks (appendix D.2). (`python -m lessons.miniatures depth_width` made
+# it.)
 
 
 # %%

@@ -19,7 +19,7 @@ GOALS = [
 PICTURE = (
     "Left, contour lines of a stretched valley and three paths: SGD with a large rate zigzags, with a small rate "
     "it stays far from "
-    "the goal, Adam goes nearly straight. Middle, the learning rate: a short steep rise and half a cosine down. Right, three "
+    "the goal, Adam goes there in a wide bow. Middle, the learning rate: a short steep rise and half a cosine down. Right, three "
     "arrows of gradients; the two long ones are cut to length 1, the short one is not."
 )
 
@@ -76,9 +76,19 @@ STEP_MISTAKES = [
         "mhat = new_m / (1 - beta1)\n    vhat = new_v / (1 - beta2)",
     ),
     Mistake(
-        "The corrected m is what is kept: the running average itself must be returned.",
-        M,
-        M + "\n    kept = new_m / (1 - beta1**t)",
+        "The corrected averages are returned. Return m and v as they are: the correction is made anew at each step.",
+        "return new_weight, new_m, new_v",
+        "return new_weight, mhat, vhat",
+    ),
+    Mistake(
+        "The decay uses the new weight: w in the bracket is the old one.",
+        W,
+        "new_weight = weight - lr * mhat / (np.sqrt(vhat) + eps)\n    new_weight = new_weight - lr * weight_decay * new_weight",
+    ),
+    Mistake(
+        "ε is added to the fraction. It belongs to the root, below the line: brackets.",
+        W,
+        "new_weight = weight - lr * (mhat / np.sqrt(vhat) + eps + weight_decay * weight)",
     ),
     Mistake(
         "ε is inside the root. It is added after the root is taken.", W, W.replace("np.sqrt(vhat) + eps", "np.sqrt(vhat + eps)")
@@ -124,11 +134,18 @@ STEP_MISTAKES = [
     Mistake("", V, V + "\n    m *= beta1", step="inputs"),
     Mistake("", "return new_weight, new_m, new_v", "return new_weight", step="count"),
 ]
-del STEP_MISTAKES[5]
 
 # ---------------------------------------------------------------- warmup_cosine
 
-SCHEDULES = ((9, 1.0, 2, 0.0), (20, 0.004, 4, 1e-5), (5, 2.0, 0, 0.5), (7, 1.0, 7, 0.0), (3, 1.0, 1, 0.0), (100, 3e-3, 10, 0.0))
+SCHEDULES = (
+    (9, 1.0, 2, 0.0),
+    (20, 0.004, 4, 1e-5),
+    (5, 2.0, 0, 0.5),
+    (7, 1.0, 7, 0.0),
+    (4, 1.0, 3, 0.0),
+    (3, 1.0, 1, 0.0),
+    (100, 3e-3, 10, 0.0),
+)
 
 
 def _rate(step, total, peak, warmup, floor):
@@ -178,6 +195,7 @@ WARM, COSINE, PROGRESS = (
     "progress = (step - warmup) / max(1, total - 1 - warmup)",
 )
 SCHEDULE_MISTAKES = [
+    Mistake("The warm-up takes step W too: it is for the steps below W.", "if step < warmup:", "if step <= warmup:"),
     Mistake(
         "The warm-up starts at 0, so the first step is wasted: step 0 has peak / warmup.", WARM, "rate = peak * step / warmup"
     ),
@@ -279,6 +297,7 @@ CLIP_MISTAKES = [
 EXERCISES = [
     Exercise(
         name="adamw_step",
+        outputs=("weight", "m", "v"),
         cases=step_cases,
         spec=step_spec,
         large=lambda rng: (*(rng.standard_normal((768, 768)) for _ in range(3)), rng.random((768, 768)), 3, 0.1),

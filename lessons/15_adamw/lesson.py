@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 15 · AdamW, warm-up, cosine, clipping
 #
-# In lesson 07 every number took a step of "learning rate times gradient". In a ViT that hardly works: some gradients
-# are a thousand times larger than others, and one learning rate is too much for some numbers and nothing for the rest.
-# **How long should a step be, if not as long as the gradient?**
+# In lesson 07 every number took a step of "learning rate times gradient". When a ViT is trained from scratch, that
+# works badly: some gradients are a thousand times larger than others, and one learning rate is too much for some
+# numbers and nothing for the rest. **How long should a step be, if not as long as the gradient?**
 #
 # ![Optimizers in a stretched valley; the learning rate over time; clipped gradients](expected.png)
 #
@@ -84,8 +84,10 @@ import numpy as np
 # w \leftarrow w - \eta \left( \frac{\hat{m}}{\sqrt{\hat{v}} + \varepsilon} + \lambda w \right)
 # $$
 #
-# This is algorithm 2 of Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (arXiv 1711.05101). Note that
-# $m$ and $v$ know nothing of $\lambda$, and that $w$ in the bracket is the old one.
+# This is algorithm 2 of Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (arXiv 1711.05101). (In the
+# paper $\lambda w$ is multiplied by the schedule only, and not by its peak. Here it is $\eta \lambda$, as in PyTorch.
+# So a $\lambda$ from the one cannot be used in the other.) Note that $m$ and $v$ know nothing of $\lambda$, and that
+# $w$ in the bracket is the old one.
 #
 # Only the weights of Linears decay. Biases, LayerNorms, the class token and the positions do not: a LayerNorm's weight
 # should be near 1, not near 0.
@@ -128,8 +130,9 @@ def adamw_step(weight, gradient, m, v, t, lr, beta1=0.9, beta2=0.999, eps=1e-8, 
 #
 # Check the ends. Step $s = W - 1$, the last of the warm-up, has the peak. Step $s = W$ has $r = 0$, $\cos 0 = 1$: the
 # peak. The last step, $s = S - 1$, has $r = 1$, $\cos \pi = -1$: the floor. The $+ 1$ in the warm-up is there so that
-# step 0 is not wasted with $\eta = 0$. If the warm-up is all there is, $S - 1 - W$ may be 0: divide by 1 then. By hand,
-# $S = 9$, $W = 2$, peak 1, floor 0: 0.5, 1, 1, 0.933, 0.75, 0.5, 0.25, 0.067, 0.
+# step 0 is not wasted with $\eta = 0$. If only one step is left after the warm-up, $S - 1 - W$ is 0: divide by 1
+# then. (That step has the peak.) By hand, $S = 9$, $W = 2$, peak 1, floor 0: 0.5, 1, 1, 0.933, 0.75, 0.5, 0.25,
+# 0.067, 0.
 
 
 # %%
@@ -155,10 +158,10 @@ def warmup_cosine(step, total, peak, warmup, floor=0.0):
 # n = \sqrt{\sum_{\text{all arrays}} \sum_{i} g_i^2}
 # $$
 #
-# If $n$ is above a bound $c$, multiply *every* gradient by $c / n$. The length is then $c$, and the direction is what it
-# was. If it is below, nothing happens. (Cutting each number at $c$ by itself would change the direction. So would
-# clipping each array by its own length.) By hand: arrays (3) and (4, 0) have $n = 5$; with $c = 1$ they become (0.6)
-# and (0.8, 0).
+# If $n$ is above a bound $c$, multiply *every* gradient by $c / n$. The length is then $c$, and the direction is what
+# it was. If it is below, nothing happens. (The norm may be 0: then nothing is divided. Cutting each number at $c$ by
+# itself would change the direction. So would clipping each array by its own length.) By hand: arrays (3) and (4, 0)
+# have $n = 5$; with $c = 1$ they become (0.6) and (0.8, 0).
 
 
 # %%
@@ -178,8 +181,9 @@ def clip_gradients(gradients, max_norm):
 #
 # `AdamW` is given: it keeps $m$ and $v$ for every parameter of a model, clips, and calls your step for each.
 #
-# The paper pre-trains with Adam, $\beta_1 = 0.9$, $\beta_2 = 0.999$, a weight decay of 0.1, warm-up, and a batch of
-# 4,096 (section 4.1 and Table 3); for fine-tuning it takes plain SGD with momentum.
+# The paper pre-trains with Adam, $\beta_1 = 0.9$, $\beta_2 = 0.999$, a weight decay of 0.1 (0.03 or 0.3 on its
+# smaller data sets), warm-up, and a batch of 4,096 (section 4.1 and Table 3). For fine-tuning it takes SGD with
+# momentum: a step along $m$, with no $v$.
 
 
 # %%
@@ -259,12 +263,13 @@ def picture():
 # %% [markdown]
 # ## Look at it
 #
-# Left: the valley is forty times steeper across than along. SGD with a large rate jumps from wall to wall; with a small
-# one it is still far from the goal after 60 steps. Adam's steps are as long along as across, so it goes nearly straight
-# towards the star, overshoots a little, and comes back. Right: the direction stays, only the length is cut; the arrow
-# of length 0.7 is left alone.
+# Left: the valley is forty times steeper across than along. SGD with a large rate, 0.045, jumps from wall to wall;
+# with a small one, 0.01, it is still far from the goal after 60 steps. Adam's first steps are as long along as
+# across, so it leaves at 45 degrees, although the gradient points almost straight across. It swings past the star
+# twice and comes back. SGD with 0.045 gets there too, but only just: above 0.05 it would fly apart. Right: the
+# direction stays, only the length is cut; the arrow of length 0.7 is left alone.
 #
-# Play with the rates and the betas: `python -m lessons demo 15`.
+# Play with the rates and the steepness of the valley: `python -m lessons demo 15`.
 #
 # ## Argue about it
 #

@@ -102,8 +102,10 @@ SHIFT_MISTAKES = [
 
 TRAIN = {
     "cleared": "Old gradients are still there when the loss is computed: backward adds to .grad, so clear it for every batch.",
+    "backward": "backward() of the loss is not called for each batch: without it there are no gradients.",
+    "step": "The optimizer makes no step: call its step(...) once for each batch.",
     "statistics": "The images that go into the ViT are not (shifted image − µ) / σ with µ and σ of all training pixels.",
-    "before": "The images are normalised before they are shifted. What moves in is 0, and that is black only before.",
+    "before": "The images are normalised before they are shifted. What moves in is 0, and that is empty paper only before.",
     "rates": "The learning rates are not those of the schedule: one for each step, counted over the whole training.",
     "epoch": "An epoch should visit every image once, in batches of batch_size, the last one smaller.",
     "order": "Every epoch needs a new random order of the images, from rng.",
@@ -197,6 +199,10 @@ def check_train(function, namespace, rng):
     if not isinstance(given, tuple | list) or len(given) != 3:
         raise Wrong(TRAIN["figures"])
     losses, mean, std = given
+    if not recorder.cleared:
+        raise Wrong(TRAIN["backward"])
+    if not recorder.rates:
+        raise Wrong(TRAIN["step"])
     if not all(recorder.cleared):
         raise Wrong(TRAIN["cleared"])
     steps = EPOCHS * math.ceil(COUNT / BATCH)
@@ -267,6 +273,8 @@ BATCH_LINE = "batch = (random_shift(images[chosen], shift, rng) - mean) / std  #
 STEP_LINE = "optimizer.step(mine.warmup_cosine(len(losses), total, lr, warmup, 1e-5))"
 TRAIN_MISTAKES = [
     Mistake(TRAIN["cleared"], "parameter.grad = None", "pass"),
+    Mistake(TRAIN["backward"], "            loss.backward()\n", ""),
+    Mistake(TRAIN["step"], STEP_LINE, "pass"),
     Mistake(TRAIN["statistics"], BATCH_LINE, "batch = random_shift(images[chosen], shift, rng)"),
     Mistake(
         TRAIN["statistics"],

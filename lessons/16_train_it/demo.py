@@ -10,7 +10,12 @@ from lessons.figures import BLUE, GREY, ORANGE
 from lessons.trained import trained_vit
 
 FINE = 64  # the canvas; eight of its pixels make one of the model's
-STROKES = (((16, 12), (48, 12)), ((48, 12), (42, 22), (34, 36), (28, 54)))  # a 7, for a picture without a mouse
+# A 7 with a bar, as most of the data are, for a picture without a mouse
+STROKES = (
+    ((20, 4), (50, 4)),
+    ((50, 4), (40, 30), (22, 59)),
+    ((25, 32), (50, 32)),
+)  # a 7 with a bar, as most of the data's are, for a picture without a mouse
 
 
 def reduced(canvas):
@@ -59,7 +64,7 @@ def demo(quick=False):
         where = attention[-1][0, :, 0, 1:].mean(axis=0).reshape(4, 4)  # of the last block, over its heads
         looks.imshow(where, cmap="viridis", vmin=0)
         looks.set(title="where it looks", xticks=(), yticks=())
-        figure.suptitle(f"{whose}, while you draw", fontsize=14)
+        figure.suptitle(f"{whose}: draw large, from top to bottom, and it reads", fontsize=14)
         figure.canvas.draw_idle()
 
     def line_to(x, y):

@@ -20,10 +20,10 @@ from lessons import mine
 # %% [markdown]
 # ## More digits than there are
 #
-# A model of 100,000 numbers can learn 1,437 digits by heart, and then reads new ones badly. More digits would help, and
-# one can make some: a digit that is moved by one pixel is the same digit. A ViT does not know that; nobody told it. So
-# each time an image is used, it is moved by a random number of pixels, from $-s$ to $+s$, down and across. What comes in
-# at the edge is black, 0.
+# A model of 100,000 numbers can learn 1,437 digits by heart, and then reads new ones badly. More digits would help,
+# and one can make some: a digit that is moved by one pixel is the same digit. A ViT does not know that; nobody told
+# it. So each time an image is used, it is moved by a random number of pixels, from $-s$ to $+s$, down and across.
+# What comes in at the edge is 0, empty paper (white in our pictures).
 #
 # **Each image its own.** Draw two numbers for every image of the batch, not two for all. And `np.roll` is not what you
 # want: what leaves on the right would come back on the left.
@@ -57,15 +57,15 @@ def random_shift(images, pixels, rng):
 # - $\mu$ and $\sigma$ are mean and standard deviation of all training pixels. They are kept: whoever uses the model later
 #   needs the same two numbers.
 # - `mine.AdamW(parameters, weight_decay)` is made once. `step(lr)` uses each parameter's `.grad`.
-# - For each epoch a new random order; for each batch: shift the images, **then** normalise them (zero is black only
-#   before), clear the gradients, compute the loss, go backward, make a step with this step's learning rate.
+# - For each epoch a new random order; for each batch: shift the images, **then** normalise them (zero is empty paper
+#   only before), clear the gradients, compute the loss, go backward, make a step with this step's learning rate.
 # - The learning rate comes from `mine.warmup_cosine(step, total, lr, warmup, 1e-5)`. `step` counts from 0 over the
 #   *whole* training, and does not begin anew with each epoch; `total` is epochs times batches in an epoch; `warmup` is
 #   5 % of it, rounded up.
 #
-# **Label smoothing.** The target of cross-entropy is not "100 % a three" but "91 % a three, and 1 % each of the others".
-# Then no logit has to grow for ever. Your `cross_entropy` of lesson 06 can do it: its third argument. Ops of your
-# engine take arrays only by place, so this helper is given:
+# **Label smoothing.** The target of cross-entropy is not "100 % a three" but "91 % a three, and 1 % each of the
+# others". Then no logit has to grow for ever. Your `cross_entropy` of lesson 06 can do it: its third argument. An op
+# of your engine takes no `name=value`, so this helper is given:
 
 
 # %%
@@ -116,9 +116,9 @@ def train_vit(
 # - no random shift: the question is how well it reads *this* image;
 # - no label smoothing, no gradients, no step: nothing is learned from test images;
 # - models with dropout turn it off (ours has none);
-# - **the training's** $\mu$ **and** $\sigma$. The test images have a mean of their own, and using it is so tempting that
-#   it has a name, "test statistics". But then the answer for one image would depend on which others come with it. With
-#   one single image there is no sensible mean at all.
+# - **the training's** $\mu$ **and** $\sigma$. The test images have a mean of their own, and using it is tempting. But
+#   then the answer for one image would depend on which others come with it. With one single image there is no
+#   sensible mean at all.
 #
 # Take the images in batches of 256: all 10,000 images of a larger test at once would need gigabytes for the attention
 # weights.
@@ -208,10 +208,11 @@ def keep(run, path):
 #     800                95.9 ± 0.2    98.3 ± 0.3                     98.2 ± 0.7
 #     1,437              96.8 ± 0.7    98.4 ± 0.7                     98.2 ± 0.4
 #
-# Every point is 360 steps, mean and standard deviation over three seeds. With 50 images the CNN is 9 points ahead of the
-# ViT, with 1,437 it is 1.4: the ViT learns what the CNN was given. It does not catch up here; for that the paper needs
-# tens of millions of images. In between stands the **hybrid**, a ViT whose patches come from a few convolutions: behind
-# the CNN with 50 images, and not behind it any more from 200 on. (`python -m lessons.miniatures data_size` made it.)
+# Every point is 360 steps, each model with the learning rate of its own preset, all with random shifts; mean and
+# standard deviation over three seeds. With 50 images the CNN is 9 points ahead of the ViT, with 1,437 it is 1.4: the
+# ViT learns what the CNN was given. It does not catch up here; for that the paper needs tens of millions of images.
+# In between stands the **hybrid**, a ViT whose patches come from a few convolutions: behind the CNN with 50 images,
+# and not behind it any more from 200 on. (`python -m lessons.miniatures data_size` made it.)
 
 
 # %%
@@ -241,11 +242,10 @@ def picture(epochs=8):
     axes.legend(*(a + b for a, b in zip(axes.get_legend_handles_labels(), rates.get_legend_handles_labels(), strict=True)),
                 frameon=False, loc=(0.1, 0.03))  # fmt: skip
     some = data.train_images[[3, 3, 3, 10, 10, 10, 25, 25, 25]]  # (9, 8, 8, 1)
-    moved = random_shift(some, 1, np.random.default_rng(0))
+    moved = random_shift(some, 1, np.random.default_rng(7))
     for i, axes in enumerate(middle.subplots(3, 3).flat):
         axes.imshow((some if i % 3 == 0 else moved)[i, ..., 0], cmap="gray_r")
-        axes.set(xticks=(), yticks=())
-    middle.suptitle("as it is, and shifted", fontsize="medium")
+        axes.set(xticks=(), yticks=(), title=("as it is", "shifted", "shifted")[i] if i < 3 else "")
     for i, axes in zip(np.argsort(~wrong, kind="stable")[:16], right.subplots(4, 4).flat, strict=True):
         axes.imshow(data.test_images[i, ..., 0], cmap="gray_r")
         axes.set_title(f"{data.test_labels[i]} as {answers[i]}" if wrong[i] else f"{answers[i]}", fontsize="small",
@@ -266,8 +266,8 @@ def picture(epochs=8):
 #
 # ## Argue about it
 #
-# After the 70 epochs you see 98.1 % and think: with another learning rate it might be more. You try ten, and report the
-# best. What is wrong with that number, and which images should have made the choice?
+# Your neighbour's ViT reads 98.6 % of the 360 test digits, yours 98.1 %. Is hers better? How many digits are that,
+# and what would you both have to do to find out?
 
 # %%
 if __name__ == "__main__":

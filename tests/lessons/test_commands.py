@@ -10,7 +10,7 @@ import textwrap
 
 import pytest
 
-from lessons import cli, course
+from lessons import cli, commands, course
 
 from .conftest import flat, go_to
 from .small_course import CENTRE_CHECK, LESSONS, ROOT, build_course
@@ -226,6 +226,12 @@ def test_the_solution_is_shown_after_passing(learner):
 
 
 # quiz
+
+
+def test_no_letter_is_right_for_most_questions():
+    questions = [question for lesson in course.lessons() for question in lesson.about.QUIZ]
+    right = [next(k for k, answer in commands.lettered(q).items() if answer == q.answers[q.right]) for q in questions]
+    assert len(questions) > 60 and max(map(right.count, "abcd")) < 0.4 * len(questions)
 
 
 @pytest.mark.parametrize(
