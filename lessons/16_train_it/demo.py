@@ -15,7 +15,7 @@ STROKES = (
     ((20, 4), (50, 4)),
     ((50, 4), (40, 30), (22, 59)),
     ((25, 32), (50, 32)),
-)  # a 7 with a bar, as most of the data's are, for a picture without a mouse
+)
 
 
 def reduced(canvas):
