@@ -17,8 +17,8 @@ GOALS = [
 ]
 PICTURE = (
     "A digit 4. Beside it two maps of 4 by 4 patches: its rollout, and the probability of the answer with each patch hidden. "
-    "Then a point for each of four heads in three blocks, all near 4 pixels. Last, sixteen small maps of cosines "
-    "of positions, each brightest at its own place."
+    "Then a point for each of four heads in three blocks, all near 4 pixels. Then sixteen small maps of cosines "
+    "of positions, each brightest at its own place. Last, four filters of 2 by 2 pixels."
 )
 
 

@@ -3,7 +3,7 @@
 #
 # Your ViT reads 98 of 100 digits. **Which parts of a digit did it look at, and how would you know?**
 #
-# ![A digit, its rollout, its patches hidden, how far heads look, and similarities of positions](expected.png)
+# ![A digit, its rollout, its patches hidden, how far heads look, similar positions, filters](expected.png)
 #
 # In other networks one can only guess. A ViT writes down, in every block and every head, where each token looked: the
 # attention weights. In this lesson you turn these tables into three pictures: what reached the class token, how far
@@ -144,6 +144,13 @@ def position_similarity(pos_embed):
 # %% [markdown]
 # `python -m lessons check 17` tells you how far you are, and `python -m lessons hint 17` gives a nudge.
 #
+# ## What has the patch embedding learned?
+#
+# Each column of its weight, folded back to P × P pixels, is a template (lesson 09). There are D of them, and most are
+# mixtures of a few. Those few are the *principal components*: the pictures of P × P from which all columns can be mixed
+# best, the most important first. NumPy finds them (`np.linalg.svd`), and `minivit.inside.patch_filters` does it for you.
+# The paper draws the first 28 of its ViT-L in Figure 7, left: stripes and waves, coarse ones and fine ones.
+#
 # ## Looking is not the same as mattering
 #
 # All this says where the model *looked*. Whether it *used* what it saw is another question, and for that one has to
@@ -157,8 +164,18 @@ def position_similarity(pos_embed):
 
 
 # %%
+def side_by_side_maps(maps, columns):
+    """Maps (N, r, c) as one table, `columns` of them in a row, with empty lines between them."""
+    count, height, width = maps.shape
+    table = np.full((count // columns * (height + 1) - 1, columns * (width + 1) - 1), np.nan)
+    for n, one in enumerate(maps):
+        top, left = n // columns * (height + 1), n % columns * (width + 1)
+        table[top : top + height, left : left + width] = one
+    return table
+
+
 def picture(epochs=25):
-    """A digit, its rollout, occlusion; the distances of all heads; the similarities of positions."""
+    """A digit, its rollout, occlusion; the distances of all heads; the similarities of positions; the principal filters."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -181,9 +198,10 @@ def picture(epochs=25):
     rollout = attention_rollout(attentions)[chosen, 0, 1:].reshape(4, 4)
     answer, _, hidden = inside.occlusion(probabilities, images[chosen], 2)
     similarity = position_similarity(model.pos_embed.data)  # (16, 16)
+    filters = inside.patch_filters(model.patch_embed.weight.data, 2)  # (4, 2, 2, 1)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(12.5, 3.4))
-        panels = figure.subplots(1, 5, width_ratios=(3, 3, 3, 3.6, 3.4))
+        figure = Figure(figsize=(14.5, 3.4))
+        panels = figure.subplots(1, 6, width_ratios=(3, 3, 3, 3.4, 3.4, 3))
         panels[0].imshow(data.test_images[chosen, ..., 0], cmap="gray_r")
         panels[0].set_title(f"it reads {answer}")
         for axes, values, title in ((panels[1], rollout, "rollout"), (panels[2], hidden, f"{answer}, this patch hidden")):
@@ -194,14 +212,13 @@ def picture(epochs=25):
             panels[3].plot([block] * len(distance), distance, "o", color=BLUE, alpha=0.7)
             panels[3].plot(block, distance.mean(), "_", color=ORANGE, markersize=22, markeredgewidth=2)
         panels[3].set(title="how far each head looks", xlabel="block", ylabel="pixels", xticks=(1, 2, 3), ylim=(0, 6))
-        maps = np.full((19, 19), np.nan)  # 4 by 4 maps of 4 by 4, a line between them
-        for n, row in enumerate(similarity):
-            top, left = 5 * (n // 4), 5 * (n % 4)
-            maps[top : top + 4, left : left + 4] = row.reshape(4, 4)
-        shown = panels[4].imshow(maps, cmap="viridis")
+        shown = panels[4].imshow(side_by_side_maps(similarity.reshape(16, 4, 4), 4), cmap="viridis")
         figure.colorbar(shown, ax=panels[4], orientation="horizontal", shrink=0.9)
         panels[4].set_title("cosines of positions")
-        for axes in (*panels[:3], panels[4]):
+        shown = panels[5].imshow(side_by_side_maps(filters[..., 0], 2), cmap="PuOr")
+        figure.colorbar(shown, ax=panels[5], orientation="horizontal", shrink=0.9)
+        panels[5].set_title("filters, largest first")
+        for axes in (*panels[:3], *panels[4:]):
             axes.set(xticks=(), yticks=())
             axes.spines[:].set_visible(False)
         figure.suptitle(f"inside {whose}", fontsize="medium")
@@ -218,7 +235,9 @@ def picture(epochs=25):
 # On this grid of 4 by 4 patches, a head that looks at all of them alike has a distance of 4.0 pixels (patches on the
 # rim and in the middle averaged). Heads near 4 look anywhere, heads below stay nearer. And the maps of positions:
 # each is brightest at itself, by definition. Do you see neighbours shine, as in the paper's figure? With 1,437 digits
-# and a large random start there is little of it. The paper's models had millions of images.
+# and a large random start there is little of it. The paper's models had millions of images. Last, the filters: a
+# patch of 2 × 2 has four numbers, so there are four. Which one tells left from right, and which one tells ink from
+# paper?
 #
 # `python -m minivit explain photo.png --model RUN` draws all this, and the filters of the patch embedding, for any
 # model that `python -m minivit train` has trained, and any picture. And `python -m lessons demo 17` lets you hide and
