@@ -374,7 +374,7 @@ QUIZ = [
         "One number for each head: all weight on one patch at the right distance gives the same number.",
     ),
     Question(
-        "You shuffle the patches, and the answer of a model stays the same to the last digit. What is the model?",
+        "You shuffle the patches, and the answer of a model stays the same, but for rounding. What is the model?",
         ("Very well trained", "One without positions", "One with sin-cos positions", "One with a single head"),
         1,
         "Without positions the tokens are a heap, and a shuffled heap is the same heap.",

@@ -154,13 +154,13 @@ def position_similarity(pos_embed):
 # ## Looking is not the same as mattering
 #
 # All this says where the model *looked*. Whether it *used* what it saw is another question, and for that one has to
-# interfere. Hide one patch: set its pixels to 0, which after normalising is the mean grey, and see what becomes of
+# interfere. Hide one patch: set its pixels to 0 after normalising, which is the mean grey, and see what becomes of
 # the answer's probability. Do it for every patch and you have a map of what the answer hangs on: *occlusion* (Zeiler
 # and Fergus 2014, arXiv 1311.2901). Compare it with the rollout: sometimes they agree, often they do not. A patch may
 # get a lot of attention and its answer survive without it, because its neighbours say the same.
 #
 # A second experiment: shuffle the patches. A model without positions cannot notice (lesson 10), so its answer stays
-# *exactly* the same. How much a model with positions suffers says how much it relies on them.
+# the same, but for rounding. How much a model with positions suffers says how much it relies on them.
 
 
 # %%
