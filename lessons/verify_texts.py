@@ -37,6 +37,10 @@ def texts(proof):
     teacher = (lesson.folder / "teacher.md").read_text(encoding="utf-8")
     unknown = _unknown_commands(proof, lesson.source + teacher)
     proof.expect(not unknown, f"its text names commands that do not exist: {', '.join(unknown)}")
+    proof.expect(
+        "## Argue about it" not in lesson.source or '"Argue about it"' in teacher,
+        'teacher.md does not say where "Argue about it" may lead',
+    )
     secret = [line for line in build.solution_lines(lesson.source) if len(line) > 8]
     headings = re.findall(r"(?m)^# ##+ (.*)$", lesson.source)
     for task in lesson.tasks:

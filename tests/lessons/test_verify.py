@@ -245,6 +245,12 @@ FOUND = {
     "no picture": ("lesson.py", ".savefig(", ".savefig if True else (", "expected.png or the drawn picture is missing"),
     "a demo that stops": ("demo.py", "    return figure", "    return 1 / 0", "its demo stops: ZeroDivisionError"),
     "an unknown command": ("teacher.md", "demo 01", "show 01", "its text names commands that do not exist: show"),
+    "a question left without an answer": (
+        "lesson.py",
+        "import numpy as np\n",
+        "# %% [markdown]\n# ## Argue about it\n\n# %%\nimport numpy as np\n",
+        'teacher.md does not say where "Argue about it" may lead',
+    ),
     "a quiz of one question": (
         "check.py",
         ', 1, "Two and two make four."',
