@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import sys
 import textwrap
 
 import pytest
@@ -31,6 +32,9 @@ def go_to(monkeypatch, folder):
     monkeypatch.setattr(sandbox, "__file__", str(folder / "lessons" / "sandbox.py"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
     monkeypatch.setenv("COLUMNS", "80")
+    # Python knows a stale .pyc by the second and the size alone: two versions of check.py may share both.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.chdir(folder)
     course.lessons.cache_clear()
 
