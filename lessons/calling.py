@@ -98,6 +98,16 @@ class Learner:
         inner = [c for c in code.co_consts if getattr(c, "co_name", None) == part]
         return (inner[0] if inner else code).co_firstlineno
 
+    def not_started(self, error):
+        """Says that the function has to be written yet, or another of the file that it calls."""
+        for line, frame in sentences.frames_of(error, self.namespace)[-1:]:
+            for name, other in self.namespace.items():
+                code = getattr(other, "__code__", None)
+                if other is not self.function and code and (frame.f_code is code or frame.f_code in code.co_consts):
+                    advice = f"write {name} next (line {line}), then check again"
+                    raise Stop("run", f"calls {name}, which is not written yet", details=[advice], line=line) from None
+        raise Stop("start", "not started") from None
+
     def call(self, function, arguments, loud=False):
         """function(*arguments). Prints are shown once, from the loud call."""
         silence = contextlib.nullcontext() if loud else contextlib.redirect_stdout(_Silence())
@@ -111,8 +121,8 @@ class Learner:
             return returned
         except Stop:
             raise
-        except NotImplementedError:
-            raise Stop("start", "not started") from None
+        except NotImplementedError as error:
+            self.not_started(error)
         except (Exception, SystemExit) as error:
             self.stop_for(error)
 
@@ -132,10 +142,11 @@ class Learner:
         if not self.is_op:
             return value, None
         if isinstance(value, tuple) and len(value) == 2 and callable(value[1]):
-            return value
+            y, backward = value
+            return tuple(y) if isinstance(y, list) and self.exercise.outputs else y, backward
         hint = "return two things: the output, and the function backward"
         if value is None:
-            hint = "is the `return y, backward` missing?"
+            hint = "is the line missing that returns the output and backward?"
         raise Stop("count", f"{self.exercise.name} gives {sentences.kind(value)}", details=[hint])
 
 
@@ -145,23 +156,26 @@ def arguments_fit(function, arguments, what):
         try:
             inspect.signature(function).bind(*arguments)
         except TypeError as error:
-            text = f"{what} is called with {len(arguments)} arguments, and cannot take them"
+            count = f"{len(arguments)} argument" + "s" * (len(arguments) != 1)
+            text = f"{what} is called with {count}, and cannot take {'it' if len(arguments) == 1 else 'them'}"
             raise Stop("run", text, details=[str(error)]) from None
 
 
-def arrays(value, wanted, names, known, where=""):
+def arrays(value, wanted, names, known, where="", summed="sum"):
     """`value` as a tuple of arrays of the wanted shapes, None for what is not wanted. known(i, array) gives the sentence of a
-    listed mistake that gives this array, or None."""
-    if len(wanted) == 1 and not (isinstance(value, tuple) and len(value) == 1):
+    listed mistake that gives this array, or None; summed: what to do with an axis too many."""
+    if len(wanted) == 1 and not isinstance(value, tuple):
         value = (value,)
     if not isinstance(value, tuple | list) or len(value) != len(wanted):
-        advice = f"give {len(wanted)} results: {', '.join(names)}"
-        if value is None:
+        advice = f"give {len(wanted)} results: {', '.join(names)}" if len(wanted) > 1 else f"give one array, {names[0]}"
+        if isinstance(value, tuple | list) and any(map(callable, value)):
+            advice += ". Is this the pair (output, backward) of an op? It is taken apart as  y, y_backward = op(...)"
+        elif value is None:
             advice = f"is a `return` missing? {advice}"
         elif isinstance(value, tuple | list) and sum(v is None for v in value) > sum(w is None for w in wanted):
             advice += ". Is there a None among yours that belongs to something else?"
         raise Stop("count", f"gives {sentences.kind(value)}{where}", details=[advice])
-    shapes = [np.shape(v) for v, w in zip(value, wanted, strict=True) if w is not None]
+    shapes = [getattr(v, "shape", ()) for v, w in zip(value, wanted, strict=True) if w is not None]
     right = [w.shape for w in wanted if w is not None]
     if shapes != right and sorted(shapes) == sorted(right):
         advice = (
@@ -172,7 +186,7 @@ def arrays(value, wanted, names, known, where=""):
         if want is not None:
             _is_array(found, want, name, where)
             if np.shape(found) != want.shape:
-                advice, mistake = sentences.shape_advice(np.shape(found), want.shape), known(i, np.asarray(found))
+                advice, mistake = sentences.shape_advice(np.shape(found), want.shape, summed), known(i, np.asarray(found))
                 raise Stop(
                     "shape",
                     f"the shape of {name}{where}",

@@ -79,7 +79,7 @@ def _run(lesson, task, namespace, seed, result):
 def forward_and_backward(function, arguments):
     """Both halves of an op once, for timing."""
     y, backward = function(*arguments)
-    return backward(*[np.ones_like(out) for out in as_tuple(y)])
+    return backward(*[np.ones_like(out) for out in as_tuple(tuple(y) if isinstance(y, list) else y)])
 
 
 class _Check:
@@ -142,7 +142,8 @@ class _Check:
         def known(i, found):
             return diagnose.known_mistake(self.lesson, self.exercise, found, wanted[i], self.output_of(given, i))
 
-        return arrays(y, wanted, _names(len(wanted)), known, self.learner.where)
+        names = self.exercise.outputs or _names(len(wanted))
+        return arrays(y, wanted, names, known, self.learner.where, summed="sum or average")
 
     def output_of(self, given, i):
         """Of a function: its i-th output for these arguments."""
@@ -290,8 +291,8 @@ class _Check:
         except Wrong as wrong:
             first, *rest = str(wrong).split("\n")
             raise Stop("check", "not right yet", details=rest, looks=[first]) from None
-        except NotImplementedError:
-            raise Stop("start", "not started") from None
+        except NotImplementedError as error:
+            self.learner.not_started(error)
         except (Exception, SystemExit) as error:
             if sentences.frames_of(error, self.learner.namespace):
                 self.learner.stop_for(error)

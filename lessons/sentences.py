@@ -2,6 +2,7 @@
 
 import difflib
 import linecache
+import math
 import re
 from types import ModuleType
 
@@ -63,6 +64,16 @@ def _sentence(error, frame):
         if sizes:
             return f"@ needs the last axis of the left to be as long as the last but one of the right: {sizes[2]} and {sizes[1]}"
         return f"two shapes do not fit each other: {text.removeprefix('operands ')}"
+    if isinstance(error, ValueError) and text.startswith("cannot reshape array of size"):
+        return _reshape(text)
+    if isinstance(error, ValueError) and "except for the concatenation axis" in text:
+        axis, one, other = re.search(r"along dimension (\d+).* has size (\d+) and .* has size (\d+)", text).groups()
+        return (
+            "concatenate puts arrays together along one axis and repeats nothing: along the others they must be equally long, "
+            f"and along axis {axis} they have {one} and {other}. np.broadcast_to repeats what has 1"
+        )
+    if isinstance(error, TypeError) and ("as an integer" in text or "slice indices must be integers" in text):
+        return f"a whole number is needed here: / gives a float even where nothing is left over, // gives a whole number ({text})"
     if "inhomogeneous shape" in text:
         return "a list or tuple of different things stands where an array should: is it the pair (output, backward) of an op?"
     if isinstance(error, TypeError) and ("0-dimensional arrays" in text or "length-1 arrays" in text):
@@ -79,6 +90,18 @@ def _sentence(error, frame):
         near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
         return text + (f": did you mean {near[0]!r}?" if near else "")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _reshape(text):
+    """The two products that a reshape compares, in words."""
+    size = int(re.search(r"of size (\d+)", text)[1])
+    sizes = re.search(r"\((.*)\)", text)[1].replace("newaxis", "-1").split(",")  # what NumPy writes for -1
+    shape = [int(n) for n in sizes if n.strip()]
+    room = math.prod(n for n in shape if n >= 0)
+    what = f"the array has {size} numbers, and the shape {tuple(shape)}"
+    if -1 in shape:
+        return f"{what} does not come out even: {size} is no multiple of {room}. Which of its sizes is wrong?"
+    return f"{what} holds {room}. Which of its sizes is wrong?"
 
 
 def is_read_only(error):
@@ -113,21 +136,22 @@ def kind(value):
     return ("an " if name[0] in "aeiou" else "a ") + name
 
 
-def shape_advice(got, want):
-    """How an array of shape `got` may have missed `want`: part of a sentence, or ''."""
+def shape_advice(got, want, summed="sum"):
+    """How an array of shape `got` may have missed `want`: part of a sentence, or ''. summed: what to do with an axis too many."""
     if len(got) > len(want) and got[len(got) - len(want) :] == want:
         extra = range(len(got) - len(want))
         if all(got[i] == 1 for i in extra):
             return "an axis of size 1 too many: keepdims=True, where the axis should go?"
-        return f"sum over {_axes(extra)}"
+        return f"{summed} over {_axes(extra)}"
     if len(got) == len(want):
         kept = [i for i, (a, b) in enumerate(zip(got, want, strict=True)) if a != b]
         if all(want[i] == 1 for i in kept):
-            return f"sum over {_axes(kept)}, with keepdims=True"
+            return f"{summed} over {_axes(kept)}, with keepdims=True"
         if all(got[i] == 1 for i in kept):
             return f"{_axes(kept)} {'was' if len(kept) == 1 else 'were'} summed or averaged, and should not have been"
-        if len(kept) == 1 and abs(got[kept[0]] - want[kept[0]]) == 1:
-            return f"one {'too many' if got[kept[0]] > want[kept[0]] else 'too few'} along axis {kept[0]}"
+        off = {got[i] - want[i] for i in kept}
+        if off in ({1}, {-1}):
+            return f"one too {'many' if off == {1} else 'few'} along {_axes(kept)}"
     if tuple(reversed(got)) == want or sorted(got) == sorted(want):
         return "the same axes in another order: is a transpose missing, or one too many?"
     if tuple(n for n in want if n != 1) == got:

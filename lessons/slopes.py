@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .calling import Stop, arguments_fit, as_tuple, cast
+from .calling import Stop, arguments_fit, as_tuple, cast, is_array_like
 
 STEP = 1e-5
 
@@ -57,6 +57,7 @@ def _agree(a, b):
     """Whether two answers are the same, where that can be said at all: what they are is looked at next."""
     a, b = (tuple(value) if isinstance(value, list) else value for value in (a, b))
     try:
-        return all(np.array_equal(x, y, equal_nan=True) for x, y in zip(as_tuple(a), as_tuple(b), strict=True) if x is not None)
+        pairs = zip(as_tuple(a), as_tuple(b), strict=True)
+        return all(np.array_equal(x, y, equal_nan=True) for x, y in pairs if is_array_like(x) and is_array_like(y))
     except (TypeError, ValueError):
         return True

@@ -27,14 +27,14 @@ def split_by_slices(qkv, heads):
 
 
 def split_in_two_steps(qkv, heads):
-    """First into three, then each into heads."""
+    """First into three, then each into heads; given as a list."""
     batch, tokens, _ = qkv.shape
-    q, k, v = (np.swapaxes(part.reshape(batch, tokens, heads, -1), 1, 2) for part in np.split(qkv, 3, axis=-1))
+    parts = [np.swapaxes(part.reshape(batch, tokens, heads, -1), 1, 2) for part in np.split(qkv, 3, axis=-1)]
 
     def backward(dq, dk, dv):
         return np.concatenate([np.swapaxes(g, 1, 2).reshape(batch, tokens, -1) for g in (dq, dk, dv)], axis=-1)
 
-    return (q, k, v), backward
+    return parts, backward
 
 
 def split_by_einsum(qkv, heads):

@@ -49,7 +49,14 @@ IN_THE_FUNCTION = {
     "shapes that do not fit": ("x + np.zeros(7)", "two shapes do not fit each other", "(2,3,5) (7,)"),
     "shapes that do not multiply": ("x @ np.zeros((7, 2))", "@ needs the last axis of the left", "of the right: 5 and 7"),
     "division by zero": ("1 / 0", "ZeroDivisionError"),
-}
+    "a size that is a float": ("x.reshape(6, 10 / 2)", "a whole number is needed here", "// gives a whole number"),
+    "a place that is a float": ("x[: 4 / 2]", "a whole number is needed here"),
+    "a reshape to fewer": ("x.reshape(2, 3, 4)", "the array has 30 numbers, and the shape (2, 3, 4) holds 24"),
+    "a reshape that leaves a rest": ("x.reshape(4, -1)", "(4, -1) does not come out even: 30 is no multiple of 4"),
+    "putting together without repeating": (
+        "np.concatenate([np.ones((1, 1, 5)), x], axis=1)", "repeats nothing", "along axis 0 they have 1 and 2",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", IN_THE_FUNCTION)

@@ -26,6 +26,8 @@ SHAPES = {
     ((0,), (3, 5)): "",
     ((2, 4, 5), (2, 3, 5)): "one too many along axis 1",
     ((2, 3, 5), (2, 4, 5)): "one too few along axis 1",
+    ((5, 5), (4, 4)): "one too many along axes 0 and 1",
+    ((3, 5), (4, 4)): "",
     ((1, 5), (5,)): "an axis of size 1 too many",
     ((1, 1, 5), (5,)): "an axis of size 1 too many",
 }
@@ -35,6 +37,10 @@ SHAPES = {
 def test_a_wrong_shape_has_advice(got, want):
     assert SHAPES[got, want] in shape_advice(got, want)
     assert SHAPES[got, want] or not shape_advice(got, want)
+
+
+def test_advice_leaves_open_how_an_axis_goes_where_it_may_be_a_mean():
+    assert shape_advice((2, 3), (3,), summed="sum or average") == "sum or average over axis 0"
 
 
 def test_advice_names_shapes_that_can_be_reached_by_following_it(rng):

@@ -78,6 +78,15 @@ def test_what_is_not_written_is_not_started_and_the_backward_waits(check):
     assert (forward.status, forward.step, backward.status) == ("not started", "start", "waiting")
 
 
+def test_a_function_that_calls_one_that_is_not_written_is_not_called_unwritten_itself(check):
+    front = "def later(x):\n    raise NotImplementedError\n"
+    forward, _ = check({CENTRED: "centred = later(x)"}, front=front)
+    assert (forward.status, forward.step, forward.line) == ("wrong", "run", 2)
+    assert "calls later, which is not written yet" in told(forward) and "write later next (line 2)" in told(forward)
+    forward, backward = check({G: "g = later(dy)"}, front=front)
+    assert (forward.status, backward.status, backward.line) == ("passed", "wrong", 2)
+
+
 def test_a_backward_that_is_not_written_is_not_started(check):
     forward, backward = check({G: "raise NotImplementedError"})
     assert (forward.status, backward.status) == ("passed", "not started")
@@ -93,15 +102,22 @@ STOPS = {
     "missing": ({"def centre": "def center"}, "forward", "missing", "no function centre"),
     "raises": ({CENTRED: "centred = x - x.mean(-1)"}, "forward", "run", "two shapes do not fit", "(2,3,5) (2,3)"),
     "raises in backward": ({G: "g = dy @ dy"}, "backward", "run", "@ needs the last axis of the left", "of the right: 5 and 3"),
-    "backward of two arguments": ({"backward(dy)": "backward(dy, x)"}, "backward", "run", "backward is called with 1 arguments"),
+    "backward of two arguments": (
+        {"backward(dy)": "backward(dy, x)"}, "backward", "run", "backward is called with 1 argument, and cannot take it",
+    ),
     "in place": ({CENTRED: "centred = x\n    centred -= x.mean(-1, keepdims=True)"}, "forward", "inputs", "x = x - m"),
     "dy in place": ({G: "g = dy\n        g *= weight"}, "backward", "inputs", "writes into an array that it was given"),
     "only y": ({"return y, backward": "return y"}, "forward", "count", "return two things"),
-    "nothing": ({"return y, backward": "pass"}, "forward", "count", "gives None", "`return y, backward` missing"),
+    "nothing": ({"return y, backward": "pass"}, "forward", "count", "gives None", "is the line missing that returns the output"),
     "y, backward and more": ({"return y, backward": "return y, y, backward"}, "forward", "count", "gives 3 things"),
     "backward called": ({"return y, backward": "return y, backward(y)"}, "forward", "count", "return two things"),
     "one gradient": ({RETURN: "return dx"}, "backward", "count", "give 2 results: dx, dweight"),
     "no gradient": ({RETURN: "pass"}, "backward", "count", "gives None", "is a `return` missing? give 2 results"),
+    "a pair for y": (
+        {"return y, backward": "return (y, backward), backward"}, 
+        "forward", "count", "gives 2 things", "the pair (output, backward)",
+    ),
+    "a pair for a gradient": ({RETURN: "return dx, (dweight, None)"}, "backward", "kind", "dweight is 2 things"),
     "three gradients": ({RETURN: "return dx, dweight, None"}, "backward", "count", "gives 3 things"),
     "order": ({RETURN: "return dweight, dx"}, "backward", "order", "give them as dx, dweight"),
     "one is None": ({RETURN: "return dx, None"}, "backward", "kind", "dweight is None", "is a `return` missing?"),
@@ -328,7 +344,14 @@ def test_an_exercise_with_a_check_of_its_own(text, status, step, words):
         ("class Double:\n    def __call__(self, x): return 2 * x\ndouble = Double()", "passed", ""),
         ("def double(x): return x * x", "wrong", "That is the square."),
         ("def double(x): pass", "wrong", "is a `return` missing?"),
-        ("def double(x): return x, x", "wrong", "the result is 2 things (ndarray, ndarray)"),
+        ("def double(x): return x, x", "wrong", "gives 2 things (ndarray, ndarray) / give one array, the result"),
+        ("def double(x): return x + x, None", "wrong", "gives 2 things (ndarray, NoneType)"),
+        ("def double(x): return [x, double]", "wrong", "is a list, and should be an array"),
+        (
+            "def double(x): return triple(x)\ndef triple(x): raise NotImplementedError",
+            "wrong",
+            "calls triple, which is not written",
+        ),
         ("def double(x): return list(x)", "wrong", "is a list, and should be an array"),
         ("def double(x): return 2 * x.sum()", "wrong", "got (), want (2, 3)"),
         ("def double(x): return 2 * x * (x * x * x * x + 1) / (x * x * x * x + 1)", "wrong", "not finite"),
