@@ -35,7 +35,7 @@ def _after(lesson):
     if lesson.file.exists():
         say(f"Look   python {shown(lesson.file)}   draws your picture", indent=2)
     say(f"Then   quiz {lesson.number} · demo {lesson.number}", indent=2)
-    following = course.current()
+    following = course.current(after=lesson)
     if following:
         verb = "check" if following.learner_file else "start"
         say(

@@ -155,7 +155,9 @@ def record_check(lesson, results):
         record(lesson, status=status, done=done, hints=before.hints if done <= before.done else 0)
 
 
-def current():
-    """The first lesson that is neither passed nor skipped; None at the end of the course."""
+def current(after=None):
+    """The first lesson that is neither passed nor skipped, if there is one behind `after` the first of those; None at the end
+    of the course."""
     states = progress()
-    return next((x for x in lessons() if states.get(x.number, State()).status not in ("passed", "skipped")), None)
+    ahead = [x for x in lessons() if states.get(x.number, State()).status not in ("passed", "skipped")]
+    return next((x for x in ahead if after and x.number > after.number), next(iter(ahead), None))

@@ -111,6 +111,13 @@ def test_reset_makes_the_lesson_open_again(learner):
     assert course.current().number == "01" and course.state(course.find("01")).done == 0
 
 
+def test_after_a_lesson_comes_the_next_one_even_for_somebody_who_began_in_the_middle(learner):
+    learner.solves("02")
+    assert "Next   python -m lessons start 03" in learner.says("check", "02")[1]
+    learner.solves("03")
+    assert "Next   python -m lessons start 01" in learner.says("check", "03")[1]
+
+
 def test_a_folder_that_cannot_be_written_is_said(learner, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MINIVIT_WORK", str(tmp_path / "file"))
