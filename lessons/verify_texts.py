@@ -41,6 +41,8 @@ def texts(proof):
         "## Argue about it" not in lesson.source or '"Argue about it"' in teacher,
         'teacher.md does not say where "Argue about it" may lead',
     )
+    missing = set(re.findall(r"(?i)\blesson (\d\d)\b", lesson.source + teacher)) - {other.number for other in course.lessons()}
+    proof.expect(not missing, f"its text names lessons that do not exist: {', '.join(sorted(missing))}")
     secret = [line for line in build.solution_lines(lesson.source) if len(line) > 8]
     headings = re.findall(r"(?m)^# ##+ (.*)$", lesson.source)
     for task in lesson.tasks:

@@ -64,6 +64,14 @@ STRIPES = (
     "which patch must come before those that say where inside."
 )
 BY_COLUMN = "The patches come column by column: the axis of patch rows must change more slowly than that of patch columns."
+SLOW_DIGIT = (
+    "An axis was split the wrong way round. y = P·r + i: of two axes made from one, the first changes slowly, the second fast. "
+    "The patch row r, with H/P values, changes slowly; the row inside, i, with P values, fast."
+)
+NOT_INVERTED = (
+    "The numbers come in the order of the patches, and were split as if they came in the order of the pixels: begin with the six "
+    "axes that the forward had at the end of its moves."
+)
 INSIDE = "Inside each patch rows and columns are swapped: the pixels lie on their side. The order is row, column, channel."
 CHANNELS_FIRST = "Inside a patch the channels come first. The order is row, column, channel: the three of a pixel stay together."
 HEIGHT_WIDTH = (
@@ -91,7 +99,20 @@ PATCHIFY_MISTAKES = [
         "grid = images.swapaxes(1, 2)\n"
         "    grid = grid.reshape(batch, width // patch_size, patch_size, height // patch_size, patch_size, channels)",
     ),
+    Mistake(
+        SLOW_DIGIT,
+        f"{SPLIT}\n    {GRID}",
+        "grid = images.reshape(batch, patch_size, height // patch_size, patch_size, width // patch_size, channels)\n"
+        "    grid = grid.transpose(0, 2, 4, 1, 3, 5)",
+    ),
     Mistake("", JOIN, "patches = grid.reshape(-1, patch_size * patch_size * channels)", step="shape"),
+    Mistake(
+        "",
+        SPLIT,
+        "grid = images.reshape(batch, height / patch_size, patch_size, width // patch_size, patch_size, channels)",
+        step="run",
+    ),
+    Mistake("", "return patches, backward", "return (patches, backward), backward", step="count"),
     Mistake("", JOIN, "patches = grid.reshape(batch, -1, patch_size, patch_size, channels)", step="shape"),
     Mistake("", JOIN, "patches = grid.reshape(batch, -1, patch_size * patch_size * channels) * np.float64(1)", step="dtype"),
     # backward
@@ -99,6 +120,12 @@ PATCHIFY_MISTAKES = [
         "dy is reshaped to a picture without being put back: each number must return to the pixel that it came from.",
         DIMAGES,
         "dimages = dy.reshape(images.shape)",
+    ),
+    Mistake(
+        NOT_INVERTED,
+        DIMAGES,
+        "turned = dy.reshape(batch, height // patch_size, patch_size, width // patch_size, patch_size, channels)\n"
+        "        dimages = turned.transpose(0, 1, 3, 2, 4, 5).reshape(images.shape)",
     ),
     Mistake(
         "The gradients return to another place than the pixels came from: patches go back row by row, as they came.",
@@ -129,6 +156,7 @@ PATCHIFY_MISTAKES = [
         "dimages = unpatchify(dy, patch_size, height, width) * images",
     ),
     Mistake("", DIMAGES, "dimages = dy", step="shape"),
+    Mistake("", "        return dimages\n", "        return dimages, None\n", step="count"),
 ]
 
 UNGRID = "grid = patches.reshape(batch, rows, columns, patch_size, patch_size, channels)"
@@ -144,6 +172,7 @@ UNPATCHIFY_MISTAKES = [
         UNGRID,
         "grid = patches.reshape(batch, columns, rows, patch_size, patch_size, channels).swapaxes(1, 2)",
     ),
+    Mistake(NOT_INVERTED, UNGRID, "grid = patches.reshape(batch, rows, patch_size, columns, patch_size, channels)"),
     Mistake(HEIGHT_WIDTH, UNGRID, "grid = patches.reshape(batch, columns, rows, patch_size, patch_size, channels)"),
     Mistake(INSIDE, UNPIXELS, "pixels = grid.transpose(0, 1, 4, 2, 3, 5)"),
     Mistake(
@@ -222,6 +251,7 @@ EMBED_MISTAKES = [
         TOKENS,
         "tokens, linear_backward = mine.linear(patches, weight, 0 * bias)",
     ),
+    Mistake("", TOKENS, "tokens = mine.linear(patches, weight, bias)\n    linear_backward = tokens[1]", step="count"),
     Mistake(
         "dweight comes from the first image only: the weight serves every image of the batch.",
         BACK_LINEAR,

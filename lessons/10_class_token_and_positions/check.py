@@ -17,7 +17,7 @@ GOALS = [
 PICTURE = (
     "Top left a boot, beside it the same boot with its 16 patches shuffled. Below, the table of sin-cos positions of a grid of "
     "6 by 6 as coloured stripes, fast ones and slow ones. Right, 36 little maps, one for each place of the grid: brightest at "
-    "the place itself, darker with the distance."
+    "the place itself and bright around it."
 )
 
 
@@ -59,6 +59,7 @@ Y = "y = tokens + pos_embed  # (B, N+1, D)"
 DX = "dx = dy[:, 1:]  # (B, N, D)"
 DPOS = "dpos_embed = dy.sum(axis=0, keepdims=True)  # (1, N+1, D)"
 DCLS = "dcls_token = dpos_embed[:, :1]  # (1, 1, D)"
+DCLS_ALONE = "dcls_token = dy[:, :1].sum(axis=0, keepdims=True)"
 EMBED_MISTAKES = [
     Mistake(
         "The class token stands behind the patches. It belongs in front: token 0 is the one that is read in the end.",
@@ -88,7 +89,25 @@ EMBED_MISTAKES = [
         Y,
         "y = tokens + np.roll(pos_embed, -1, axis=1)",
     ),
+    Mistake(
+        "The patches got the positions of places 0 to N − 1, and the class token none: the positions were added before the class "
+        "token came in front. Patch n is token n + 1 and takes the position of place n + 1.",
+        f"{TOKENS}\n    {Y}",
+        "y = np.concatenate([first, x + pos_embed[:, :-1]], axis=1)",
+    ),
+    Mistake(
+        "The patches got the positions of places 0 to N − 1. The class token has place 0, so patch n is token n + 1 and takes "
+        "the position of place n + 1.",
+        f"{TOKENS}\n    {Y}",
+        "y = np.concatenate([first + pos_embed[:, :1], x + pos_embed[:, :-1]], axis=1)",
+    ),
+    Mistake(
+        "The last token gets no position: there are N + 1 tokens and as many positions.",
+        Y,
+        "y = np.concatenate([tokens[:, :-1] + pos_embed[:, :-1], tokens[:, -1:]], axis=1)",
+    ),
     Mistake("", TOKENS, "tokens = x", step="run"),
+    Mistake("", TOKENS, "tokens = np.concatenate([cls_token, x], axis=1)", step="run"),
     Mistake("", Y, "y = tokens + pos_embed * np.float64(1)", step="dtype"),
     # backward
     Mistake(
@@ -104,15 +123,20 @@ EMBED_MISTAKES = [
     ),
     Mistake("", DPOS, "dpos_embed = dy", step="shape"),
     Mistake("", DPOS, "dpos_embed = dy.sum(axis=0)", step="shape"),
-    Mistake(
-        "dpos_embed comes from the first image only. All images share the positions: their gradients add up.",
-        DPOS,
-        "dpos_embed = dy[:1]",
-    ),
-    Mistake(
-        "dpos_embed is a mean over the batch. If the loss is a mean, its 1/B is in dy already; here the images add up.",
-        DPOS,
-        "dpos_embed = dy.mean(axis=0, keepdims=True)",
+    *(
+        mistake
+        for sentence, whole in (
+            ("comes from the first image only. All images share it: their gradients add up.", "dy[:1]"),
+            (
+                "is a mean over the batch. If the loss is a mean, its 1/B is in dy already; here the images add up.",
+                "dy.mean(axis=0, keepdims=True)",
+            ),
+        )
+        for mistake in (
+            Mistake(f"dpos_embed {sentence}", f"{DPOS}\n        {DCLS}", f"{DCLS_ALONE}\n        dpos_embed = {whole}"),
+            Mistake(f"dcls_token {sentence}", DCLS, f"dcls_token = {whole}[:, :1]"),
+            Mistake(f"dcls_token, like dpos_embed, {sentence}", DPOS, f"dpos_embed = {whole}"),
+        )
     ),
     Mistake(
         "Every place gets the sum over all places: positions differ from place to place, and so do their gradients.",
@@ -128,11 +152,6 @@ EMBED_MISTAKES = [
         "dcls_token comes from the last token. The class token is the first.",
         DCLS,
         "dcls_token = dpos_embed[:, -1:]",
-    ),
-    Mistake(
-        "dcls_token comes from the first image only. All images share the class token: their gradients add up.",
-        DCLS,
-        "dcls_token = dy[:1, :1]",
     ),
     Mistake("", DCLS, "dcls_token = dy[:, :1]", step="shape"),
 ]
@@ -177,6 +196,11 @@ SINCOS_MISTAKES = [
         "The cosines come before the sines.",
         CONCATENATE,
         "positions = np.concatenate([f(angle) for angle in angles for f in (np.cos, np.sin)], axis=1)",
+    ),
+    Mistake(
+        "Sines and cosines take turns here. All F sines of the column come first, then all its cosines, then the row's.",
+        CONCATENATE,
+        "positions = np.concatenate([np.stack([np.sin(a), np.cos(a)], axis=-1).reshape(len(a), -1) for a in angles], axis=1)",
     ),
     Mistake(
         "Sine and cosine have changed places with column and row: sin of both first, then cos of both.",
@@ -295,11 +319,12 @@ QUIZ = [
         "What do sin-cos positions have that random vectors for each place do not?",
         (
             "They are longer",
-            "Two places are the more similar the closer they lie",
+            "Neighbours are alike, and how alike two places are depends on the step from one to the other only",
             "They can be learned",
             "They make attention cheaper",
         ),
         1,
-        "Their dot product depends on the distance only. A model that is given random vectors has to learn what is beside what.",
+        "Their dot product depends on the differences of row and column only. A model that is given random vectors has to learn "
+        "what is beside what.",
     ),
 ]

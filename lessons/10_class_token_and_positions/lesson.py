@@ -213,8 +213,10 @@ def embed_tokens(x, cls_token, pos_embed):
 # \sin(\omega c) \sin(\omega c') + \cos(\omega c) \cos(\omega c') = \cos(\omega (c - c'))
 # $$
 #
-# Only the *distance* $c - c'$ is left. How similar two positions are depends on how far apart they lie, and not on
-# where: this is what the right picture shows, and what learned positions have to find out by themselves.
+# Only the *distance* $c - c'$ is left. How similar two positions are depends on the step from one to the other, and not on
+# where: this is what the right picture shows, and what learned positions have to find out by themselves. (In "Attention Is
+# All You Need" sine and cosine take turns. The order of the numbers means nothing to the layers that come after; one only
+# has to keep to one. Here it is part after part.)
 #
 # By hand, D = 8: then F = 2, the speeds are 1 and 0.0001. Row 0, column 2: sin 2 = 0.909, sin 0.0002 = 0.0002,
 # cos 2 = −0.416, cos 0.0002 = 1.000; then for the row 0, 0, 1, 1. Rows of the result come in reading order, like
@@ -243,7 +245,7 @@ def sincos_positions(rows, columns, dim):
 
 # %%
 def picture():
-    """A digit's patches in order and shuffled; the table of sin-cos positions; each position's similarity to all others."""
+    """A boot's patches in order and shuffled; the table of sin-cos positions; each position's similarity to all others."""
     from matplotlib.figure import Figure
 
     from minivit import ops
@@ -283,8 +285,10 @@ def picture():
 #
 # Below left: each column is the vector of one patch. The lower half of the numbers, for the row, is the same for six
 # patches in a sequence; the upper half, for the column, repeats every six. Right: 36 little maps. In the map at row 2,
-# column 4, the brightest square is at row 2, column 4, and it gets darker with the distance: neighbours have similar
-# positions. Figure 7 of the paper has this picture for learned positions, and you will draw it for yours in lesson 17.
+# column 4, the brightest square is at row 2, column 4, and the next brightest are its neighbours: they have similar
+# positions. Further out it goes up and down a little, since the fast hands come round again (the map at row 0, column 0 is
+# brighter at column 5 than at column 3). Figure 7 of the paper has this picture for learned positions, and you will draw it
+# for yours in lesson 17.
 #
 # Move through the positions, and see what a model without them can and cannot tell apart: `python -m lessons demo 10`.
 #

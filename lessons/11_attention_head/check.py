@@ -136,6 +136,17 @@ MISTAKES = [
         "y = p.swapaxes(-1, -2) @ v",
     ),
     Mistake(
+        "Queries are compared with queries. They are compared with keys: what one looks for, with what can be found.",
+        SCORES,
+        "scores = (q @ q.swapaxes(-1, -2)) * scale",
+    ),
+    Mistake(
+        "The root of d came after the softmax: it makes the output smaller, and the weights as sharp as without it. It belongs "
+        "to the scores.",
+        f"{SCORES}\n    {SOFTMAX}\n    {Y}",
+        "scores = q @ k.swapaxes(-1, -2)\n    p, softmax_backward = mine.softmax(scores)\n    y = (p @ v) * scale",
+    ),
+    Mistake(
         "Queries are compared with values. They are compared with keys.", SCORES, "scores = (q @ v.swapaxes(-1, -2)) * scale"
     ),
     Mistake("", SCALE, "scale = 1 / np.sqrt(q.shape[-1])", step="dtype"),
@@ -182,6 +193,21 @@ MISTAKES = [
         "dP does not use V: how much a weight matters depends on the value it brings.",
         DP,
         "dp = np.broadcast_to(dy.sum(axis=-1, keepdims=True), p.shape)",
+    ),
+    Mistake(
+        "From dP its plain sum along the row is taken off. It is the sum of P · dP: an average, weighted with P.",
+        DS,
+        "ds = p * (dp - dp.sum(axis=-1, keepdims=True))",
+    ),
+    *(
+        Mistake(
+            f"{names} multiplied by √d where the forward divides: the same factor 1/√d comes back.", f"{DQ}\n        {DK}", new
+        )
+        for names, new in (
+            ("dQ is", "dq = (ds @ k) / scale\n        dk = (ds.swapaxes(-1, -2) @ q) * scale"),
+            ("dK is", "dq = (ds @ k) * scale\n        dk = (ds.swapaxes(-1, -2) @ q) / scale"),
+            ("dQ and dK are", "dq = (ds @ k) / scale\n        dk = (ds.swapaxes(-1, -2) @ q) / scale"),
+        )
     ),
     Mistake("In dQ the factor 1/√d is missing: it was in the forward, so it comes back too.", DQ, "dq = ds @ k"),
     Mistake("In dK the factor 1/√d is missing: it was in the forward, so it comes back too.", DK, "dk = ds.swapaxes(-1, -2) @ q"),

@@ -38,7 +38,7 @@ from lessons import mine
 # much does token $j$ matter to token $i$? The weights must come from what is in the tokens, so that a piece of cloth
 # can look for soles wherever they are.
 #
-# Think of a library. You come with a **query**: a few words on what you look for. Each book has a **key** on its back.
+# Think of a library. You come with a **query**: a few words on what you look for. Each book has a **key** on its spine.
 # You compare your query with every key, and where they match, you take what is inside the book, its **value**. In
 # attention each token is reader and book at once. It has three vectors:
 #
@@ -186,7 +186,8 @@ from lessons import mine
 #                     −0.75 · 1 − 3.6 · 2    = −7.95
 #
 # Believe it? Move the first key from 0 to 0.01. The loss $\sum_{i} dY_i Y_i$ was 1 · 5 + 10 · 4.4 = 49. It becomes
-# 49.0797, a rise of 0.0797; our dK promised 7.95 · 0.01 = 0.0795.
+# 49.0801, a rise of 0.0801; our dK promised 7.95 · 0.01 = 0.0795. (The rest is curvature: with a step of 0.001 the rise is
+# 0.00796.)
 #
 # ## The mistake most people make
 #
@@ -197,7 +198,8 @@ from lessons import mine
 # instead of those who were looked at. When shapes cannot help, indices can: over which letter does the sum run?
 #
 # **What it costs.** $S$ and $P$ have $T \cdot T$ entries for each head and image, and backward needs $P$ again, so it is
-# kept. Twice as many tokens need four times the memory. (Lesson 20 shows a way out.)
+# kept. Twice as many tokens need four times the memory. (There is a way out: work through the table in tiles, never keep it,
+# and compute it again in backward. That is FlashAttention, arXiv 2205.14135, and what minivit's own op does too.)
 
 # %% [markdown]
 # ## Your turn
@@ -238,12 +240,12 @@ def attention(q, k, v):
 # ## Let patches of a digit look at each other
 #
 # With nothing learned, queries and keys can be the patches themselves: "who looks like me?" Your op gives the weights
-# away if the values are a unit matrix: then $Y = P \cdot 1 = P$.
+# away if the values are the identity matrix $I$, 1 on the diagonal and 0 elsewhere: then $Y = P I = P$.
 
 
 # %%
 def weights_of(tokens):
-    """The weights (T, T) of tokens (T, d) that look for their like: q = k = tokens, and v the unit matrix, filled up."""
+    """The weights (T, T) of tokens (T, d) that look for their like: q = k = tokens, and v the identity, filled up."""
     count, width = tokens.shape
     room = max(count, width)
     padded = np.zeros((count, room), tokens.dtype)
@@ -275,12 +277,13 @@ def picture():
         digit.axhline(line, color=BLUE, linewidth=0.8)
         digit.axvline(line, color=BLUE, linewidth=0.8)
     digit.set(title="16 patches", xticks=(), yticks=())
-    table.imshow(p, cmap="viridis", vmin=0)
+    shown = table.imshow(p, cmap="viridis", vmin=0, vmax=1)
+    top.colorbar(shown, ax=table, shrink=0.8)
     table.set(title="P: who looks (row) at whom (column)", xticks=(0, 5, 10, 15), yticks=(0, 5, 10, 15))
     for axes, place in zip(bottom.subplots(1, 3), (2, 5, 13), strict=True):
-        axes.imshow(p[place].reshape(4, 4), cmap="viridis", vmin=0)
+        axes.imshow(p[place].reshape(4, 4), cmap="viridis", vmin=0, vmax=1)
         axes.plot(place % 4, place // 4, "s", markersize=22, markerfacecolor="none", markeredgecolor=ORANGE, markeredgewidth=2.5)
-        axes.set(title=f"row {place}: where patch {place} looks", xticks=(), yticks=())
+        axes.set(title=f"where patch {place} looks: up to {p[place].max():.2f}", xticks=(), yticks=())
         axes.title.set_fontsize("small")
 
     rng = np.random.default_rng(0)

@@ -73,7 +73,14 @@ SPLIT_MISTAKES = [
         PARTS,
         "parts = qkv.reshape(batch, tokens, 3, columns // (3 * heads), heads).swapaxes(3, 4)",
     ),
+    Mistake(
+        "qkv was reshaped to its final five axes at once: a reshape moves no number, and in memory the axes come in another "
+        "order: image, token, which of q, k, v, head, number.",
+        f"{PARTS}\n    {QKV}",
+        "q, k, v = qkv.reshape(3, batch, heads, tokens, columns // (3 * heads))",
+    ),
     Mistake("", QKV, "q, k, v = parts.transpose(2, 0, 1, 3, 4)", step="shape"),
+    Mistake("", PARTS, "parts = qkv.reshape(batch, tokens, 3, heads, columns / (3 * heads))", step="run"),
     Mistake("", QKV, "q, k, v = parts.transpose(2, 0, 3, 4, 1)", step="shape"),
     # backward
     Mistake(
@@ -106,6 +113,28 @@ SPLIT_MISTAKES = [
         DQKV,
         "dqkv = together.transpose(1, 3, 2, 0, 4).reshape(qkv.shape)",
     ),
+    Mistake(
+        "Going back, the forward's transposition was done once more. It does not undo itself: ask of each old axis where it "
+        "went.",
+        DQKV,
+        "dqkv = together.transpose(2, 0, 3, 1, 4).reshape(qkv.shape)",
+    ),
+    Mistake(
+        "Going back, the three gradients were only reshaped: a reshape moves no number, so the transposition is not undone.",
+        DQKV,
+        "dqkv = together.reshape(qkv.shape)",
+    ),
+    Mistake(
+        "Going back, the tokens stayed behind the heads. In qkv a token's numbers, of all heads, stand together.",
+        DQKV,
+        "dqkv = together.transpose(1, 2, 0, 3, 4).reshape(qkv.shape)",
+    ),
+    Mistake(
+        "The gradients of q and v have changed places: q's columns are the first, v's the last.",
+        TOGETHER,
+        "together = np.stack([dv, dk, dq])",
+    ),
+    Mistake("", "        return dqkv\n", "        return dqkv, None\n", step="count"),
     Mistake("", DQKV, "dqkv = together.transpose(1, 3, 0, 2, 4)", step="shape"),
     Mistake(
         "The gradient is divided by the number of heads: nothing was averaged, the numbers were only moved.",
@@ -247,6 +276,12 @@ LAYER_MISTAKES = [
         MERGE,
         "merged, merge_backward = merge_heads(v)",
     ),
+    Mistake(
+        "x itself was added: the road past attention is the block's business (lesson 13), not this layer's.",
+        PROJ,
+        PROJ.partition("  #")[0] + "\n    y = y + x",
+    ),
+    Mistake("", PROJ, "y = mine.linear(merged, proj_weight, proj_bias)\n    proj_backward = y[1]", step="count"),
     # backward
     Mistake(
         "The projection was passed by on the way back: dy must meet its weight first.",

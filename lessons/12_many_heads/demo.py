@@ -49,7 +49,7 @@ def demo(quick=False):
         if token:
             row, column = divmod(token - 1, 4)
             digit.add_patch(plt.Rectangle((2 * column - 0.5, 2 * row - 0.5), 2, 2, fill=False, edgecolor=ORANGE, linewidth=4))
-        who = f"patch {token}" if token else "the class token"
+        who = f"patch {token - 1}" if token else "the class token"
         digit.set(title=f"the model says {logits.data.argmax()}; looking: {who}", xticks=(), yticks=())
         for block in range(blocks):
             for head in range(heads):
@@ -57,6 +57,9 @@ def demo(quick=False):
                 axes = maps[block, head]
                 axes.clear()
                 axes.imshow(weights[1:].reshape(4, 4), cmap="viridis", vmin=0, vmax=max(0.3, weights.max()))
+                if token:
+                    column, row = (token - 1) % 4, (token - 1) // 4
+                    axes.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=2))
                 axes.set(title=f"block {block + 1}, head {head + 1}", xticks=(), yticks=())
                 axes.title.set_fontsize("small")
         figure.canvas.draw_idle()

@@ -356,7 +356,7 @@ def compare_with_pytorch():
 #   every other one must say "nothing here". All hundred are in the loss. ViT needs no more than cross-entropy.
 #
 # What ViT leaves out, it leaves out because its task is simpler, and because it wanted to know how far a plain
-# Transformer goes. (Lesson 23 will build a small DETR.)
+# Transformer goes.
 #
 # ## Deep or wide?
 #

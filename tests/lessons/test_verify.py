@@ -245,6 +245,7 @@ FOUND = {
     "no picture": ("lesson.py", ".savefig(", ".savefig if True else (", "expected.png or the drawn picture is missing"),
     "a demo that stops": ("demo.py", "    return figure", "    return 1 / 0", "its demo stops: ZeroDivisionError"),
     "an unknown command": ("teacher.md", "demo 01", "show 01", "its text names commands that do not exist: show"),
+    "a lesson that does not exist": ("teacher.md", "demo 01", "demo 01 (lesson 21)", "names lessons that do not exist: 21"),
     "a question left without an answer": (
         "lesson.py",
         "import numpy as np\n",
