@@ -52,9 +52,12 @@ def load_model(path):
     refusal = f"{path} is no model that minivit saved, or it is damaged: train again, or use another copy"
     try:
         state, about = load_arrays(path)
-        config = ViTConfig(**about.pop("config"))
+        sizes = about.pop("config", None)
+        config = sizes and ViTConfig(**sizes)
     except Exception:  # zipfile, numpy and json raise a different class for each kind of damage
         raise ValueError(refusal) from None
+    if not config:
+        raise ValueError(f"{path} is a checkpoint of a run and no model: name the run's folder, {path.parent}")
     if not state or any(array.dtype not in (np.float32, np.float64) for array in state.values()):
         raise ValueError(refusal)
     try:

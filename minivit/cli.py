@@ -277,4 +277,5 @@ def _explain(arguments):
     from .explain import explain
 
     model, about = _model(arguments)
-    explain(model, about, arguments.image, Path(arguments.out or f"explain-{Path(arguments.image).stem}"))
+    out = arguments.out or f"explain-{Path(arguments.image).stem}"
+    explain(model, about, arguments.image, out, name=arguments.model)

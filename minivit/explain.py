@@ -14,17 +14,18 @@ from .pictures import read_image
 
 SHARES = np.linspace(0, 1, 9)
 DRAWS = 12  # random patches hidden or exchanged, so many times a share
+FIGURES = "rollout.png heads.png occlusion.png damage.png distance.png positions.png filters.png".split()
 
 
-def explain(model, about, path, out):
-    """Draws every figure that fits the model into the folder `out`, and prints what each shows.
-    Raises ValueError for a picture that cannot be read, or if `out` is a file."""
-    out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file: name a folder with --out")
+def explain(model, about, path, out, name="the model"):
+    """Draws every figure that fits the model into the folder `out`, and prints what each shows; figures of an earlier call that
+    do not fit this model are removed. name: of the model, to be written on each figure.
+    Raises ValueError for a picture that cannot be read, or a folder that cannot be written."""
     config, classes = model.config, about["classes"]
     pixels, notes = read_image(path, config)
-    image = normalise(pixels[None], np.float32(about["mean"]), np.float32(about["std"]))[0]  # (H, W, C)
+    out = _folder(out)
+    mean, std = np.float32(about["mean"]), np.float32(about["std"])
+    image = normalise(pixels[None], mean, std)[0]  # (H, W, C)
     print(f"{path}: {', '.join(notes)}")
     model.eval()
 
@@ -36,13 +37,16 @@ def explain(model, about, path, out):
     with no_grad():
         _, attention = model(to_device(image[None], model.device), return_attention=True)
     attention = [to_host(weights) for weights in attention]
-    answer, sure, hidden = inside.occlusion(probabilities, image, config.patch_size)
+    answer, sure, grey = inside.occlusion(probabilities, image, config.patch_size)
+    _, _, black = inside.occlusion(probabilities, image, config.patch_size, fill=-mean / std)
     print(f"the model says {classes[answer]}, {100 * sure:.1f} %\n")
-    out.mkdir(parents=True, exist_ok=True)
+    drawn = set()
 
-    def save(name, figure, what):
-        plots.save(figure, out / name)
-        print(f"  {out / name!s:40}{what}")
+    def save(file, figure, what):
+        figure.supxlabel(f"{name} reads {path}: {classes[answer]}, {100 * sure:.1f} %", fontsize=7, parse_math=False)
+        plots.save(figure, out / file)
+        drawn.add(file)
+        print(f"  {out / file!s:40}{what}")
 
     if config.pool == "cls":
         rollout = inside.attention_rollout(attention)[0, 0, 1:].reshape(config.grid)
@@ -52,18 +56,18 @@ def explain(model, about, path, out):
         save("heads.png", heads, "where each head of the last block looks")
     else:
         print("  no rollout and no heads of a class token: this model reads the mean of all tokens")
-    save(
-        "occlusion.png",
-        plots.heat_maps(pixels, [hidden], [f"{classes[answer]}, with that patch hidden"]),
-        "what the answer hangs on",
-    )
+    titles = [f"{classes[answer]}, that patch made {colour}" for colour in ("grey", "black")]
+    occlusion = plots.heat_maps(pixels, [grey, black], titles, limits=(0, 1))
+    save("occlusion.png", occlusion, "what becomes of the answer when a patch is painted over")
     save(
         "damage.png",
         plots.damage_curves(SHARES, _damage(probabilities, image, config.patch_size, answer)),
-        "patches hidden, patches shuffled",
+        "patches made grey, patches shuffled",
     )
     distances = [inside.attention_distance(weights, config.grid, config.patch_size) for weights in attention]
-    save("distance.png", plots.attention_distances(distances), "how far each head looks, in pixels")
+    alike = np.ones((1, 1, config.tokens, config.tokens))
+    (everywhere,) = inside.attention_distance(alike, config.grid, config.patch_size)
+    save("distance.png", plots.attention_distances(distances, everywhere), "how far each head looks, in pixels")
     if config.pos_embed == "none":
         print("  no similarity of positions: this model has none")
     else:
@@ -74,6 +78,20 @@ def explain(model, about, path, out):
         save("filters.png", plots.filter_tiles(filters), "the patch embedding's principal filters")
     else:
         print("  no filters of patches: this model reads the image with convolutions")
+    for file in set(FIGURES) - drawn:
+        (out / file).unlink(missing_ok=True)
+
+
+def _folder(out):
+    """The folder, made if it is not there."""
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file: name a folder with --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"the folder {out} cannot be made ({error.strerror}): name another one with --out") from None
+    return out
 
 
 def _damage(probabilities, image, patch_size, answer):

@@ -57,18 +57,20 @@ def patch_filters(weight, patch_size, count=16):
     return components.T[:count].reshape(-1, high, wide, weight.shape[0] // (high * wide))
 
 
-def occlusion(probabilities, image, patch_size):
-    """The probability of the model's answer while each patch in turn is hidden (set to 0, the mean of normalised images).
+def occlusion(probabilities, image, patch_size, fill=0.0):
+    """The probability of the model's answer while each patch in turn is hidden: filled with one colour. No colour is neutral:
+    what is put there can speak for another class, so compare two.
 
     probabilities   a function from images (B, H, W, C) to (B, K)
     image           (H, W, C), normalised
+    fill            what stands in a hidden patch, normalised too: a number or (C,); 0 is the mean of the training images
     Returns (class, its probability for the whole image, an array (rows, columns) of it with that patch hidden).
     (Zeiler and Fergus 2014, arXiv 1311.2901, for one patch at a time.)
     """
     patches = patchify.forward(image[None], patch_size)[0]  # (1, N, P*P*C)
     count = patches.shape[1]
     hidden = np.repeat(patches, count, axis=0)  # (N, N, P*P*C): row n will miss patch n
-    hidden[np.arange(count), np.arange(count)] = 0
+    hidden[np.arange(count), np.arange(count)] = np.resize(fill, patches.shape[2])  # channels run fastest in a patch
     given = np.concatenate([image[None], unpatchify.forward(hidden, patch_size, image.shape[:2])[0]])
     found = probabilities(given)  # (1 + N, K)
     answer = int(found[0].argmax())
@@ -78,12 +80,12 @@ def occlusion(probabilities, image, patch_size):
 
 def damaged(images, patch_size, share, rng, kind):
     """The images (B, H, W, C) with a share of their patches hidden (kind "hide": set to 0) or exchanged among each other
-    ("shuffle"); each image its own patches, drawn from rng."""
+    ("shuffle": each of them moves, if there are two); each image its own patches, drawn from rng."""
     if kind not in ("hide", "shuffle"):
         raise ValueError(f"kind is {kind!r}; it must be 'hide' or 'shuffle'")
     patches = patchify.forward(images, patch_size)[0].copy()  # (B, N, P*P*C)
     count = patches.shape[1]
     for one in patches:
         chosen = rng.permutation(count)[: round(share * count)]
-        one[chosen] = 0 if kind == "hide" else one[rng.permutation(chosen)]
+        one[chosen] = 0 if kind == "hide" else one[np.roll(chosen, 1)]
     return unpatchify.forward(patches, patch_size, images.shape[1:3])[0]

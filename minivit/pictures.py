@@ -21,8 +21,12 @@ def read_image(path, config):
             picture = ImageOps.exif_transpose(file).convert("RGBA")  # upright, as the camera was held
     except FileNotFoundError:
         raise ValueError(f"there is no file {str(path)!r}") from None
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image ({type(error).__name__}); give a PNG or JPEG file") from None
+    except Image.DecompressionBombError:
+        raise ValueError(f"{path} has too many pixels, more than {2 * Image.MAX_IMAGE_PIXELS:,}: make it smaller first") from None
+    except UnidentifiedImageError:
+        raise ValueError(f"{path} is no image that can be read; give a PNG or JPEG file") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ValueError(f"{path} cannot be read, it may be cut off or damaged ({type(error).__name__}: {error})") from None
     white = Image.new("RGBA", picture.size, "white")
     picture = Image.alpha_composite(white, picture)  # what is transparent is paper
     notes = [f"{picture.width} x {picture.height} pixels"]
@@ -38,7 +42,10 @@ def read_image(path, config):
     if pixels.shape[:2] != (height, width):
         bands = [Image.fromarray(band) for band in np.moveaxis(np.atleast_3d(pixels), 2, 0)]
         pixels = np.stack([np.asarray(band.resize((width, height), Image.Resampling.BOX)) for band in bands], axis=-1)
-        notes.append(f"resized to {width} x {height}")
+        stretched = picture.width * height / (picture.height * width)
+        notes.append(f"resized to {width} x {height}" + (", which changes its shape" if not 0.8 < stretched < 1.25 else ""))
+    if pixels.max() == pixels.min():
+        notes.append("one colour all over")
     return np.atleast_3d(pixels).astype(np.float32), notes
 
 

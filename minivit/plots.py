@@ -194,13 +194,14 @@ def augmented_samples(dataset, recipe, seed=0):
 
 
 @matplotlib.rc_context(STYLE)
-def heat_maps(image, maps, titles):
-    """The image (H, W, C), and maps over its patches beside it, each with its own scale."""
+def heat_maps(image, maps, titles, limits=(None, None)):
+    """The image (H, W, C), and maps over its patches beside it. limits: of the scale; without them each map has its own."""
     figure, (axes,) = _subplots(1, 1 + len(maps), (3.6 * (1 + len(maps)), 3.5))
     _show(axes[0], image)
     axes[0].set_title("the picture")
     for axis, values, title in zip(axes[1:], maps, titles, strict=True):
-        shown = axis.imshow(values, cmap="viridis", aspect=(image.shape[0] / len(values)) / (image.shape[1] / len(values[0])))
+        aspect = (image.shape[0] / len(values)) / (image.shape[1] / len(values[0]))
+        shown = axis.imshow(values, cmap="viridis", aspect=aspect, vmin=limits[0], vmax=limits[1])
         axis.set(title=title, xticks=(), yticks=())
         figure.colorbar(shown, ax=axis, shrink=0.8)
     return figure
@@ -211,18 +212,21 @@ def damage_curves(shares, found):
     """Probability of the answer against the share of patches that were hidden or shuffled: mean, smallest and largest draw.
     found: {kind: (shares, draws)}."""
     figure, ((axis,),) = _subplots(1, 1, (5, 3.5))
-    names = {"hide": "hidden", "shuffle": "shuffled among each other"}
+    names = {"hide": "made grey", "shuffle": "shuffled among each other"}
     for (kind, rows), (colour, marker, line) in zip(found.items(), ((BLUE, "o", "-"), (ORANGE, "s", "--")), strict=True):
         axis.plot(100 * shares, 100 * rows.mean(axis=1), color=colour, marker=marker, linestyle=line, label=names[kind])
         axis.fill_between(100 * shares, 100 * rows.min(axis=1), 100 * rows.max(axis=1), color=colour, alpha=0.15)
-    axis.set(xlabel="patches, %", ylabel="probability of the answer, %", ylim=(0, 102))
+    draws = next(iter(found.values())).shape[1]
+    title = f"mean, smallest and largest of {draws} draws"
+    axis.set(xlabel="patches, %", ylabel="probability of the answer, %", ylim=(0, 102), title=title)
     axis.legend(frameon=False)
     return figure
 
 
 @matplotlib.rc_context(STYLE)
-def attention_distances(distances):
-    """A point for each head, block by block: how far it looks, in pixels. distances: a list of (h,)."""
+def attention_distances(distances, everywhere):
+    """A point for each head, block by block: how far it looks, in pixels. distances: a list of (h,); everywhere: the distance of
+    a head that looks at all patches alike."""
     figure, ((axis,),) = _subplots(1, 1, (5, 3.5))
     for block, heads in enumerate(distances, start=1):
         axis.plot([block] * len(heads), heads, "o", color=BLUE, alpha=0.7)
@@ -233,7 +237,8 @@ def attention_distances(distances):
         linestyle="--",
         label="mean of the heads",
     )
-    top = 1.1 * max(heads.max() for heads in distances)
+    axis.axhline(everywhere, color="black", linewidth=1, linestyle=":", label="a head that looks everywhere alike")
+    top = 1.3 * max(everywhere, *(heads.max() for heads in distances))
     axis.set(xlabel="block", ylabel="mean distance, pixels", ylim=(0, top), xticks=range(1, len(distances) + 1))
     axis.legend(frameon=False)
     return figure
@@ -255,13 +260,23 @@ def position_maps(similar, grid):
 
 @matplotlib.rc_context(STYLE)
 def filter_tiles(filters):
-    """Filters (count, P, Q, C) as small pictures, each with its own black and white."""
+    """Filters (count, P, Q, C) as small numbered pictures on one scale: grey is 0 where they have three colours, white where
+    they have another number of channels, whose mean is drawn."""
     columns = min(8, len(filters))
     rows = -(-len(filters) // columns)
-    figure, axes = _subplots(rows, columns, (max(3.0, 0.95 * columns), 0.95 * rows + 0.6))
-    for axis in axes.flat:
+    figure, axes = _subplots(rows, columns, (max(4.0, 0.95 * columns), 1.1 * rows + 0.9))
+    limit = np.abs(filters).max()
+    for axis in axes.flat[len(filters) :]:
         axis.set_axis_off()
-    for axis, one in zip(axes.flat, filters, strict=False):
-        _show(axis, one if one.shape[-1] in (1, 3) else one.mean(axis=-1, keepdims=True))
-    figure.suptitle("principal filters of the patch embedding", fontsize=11)
+    for number, (axis, one) in enumerate(zip(axes.flat, filters, strict=False), start=1):
+        if one.shape[-1] == 3:
+            axis.imshow(0.5 + one / (2 * limit))
+        else:
+            shown = axis.imshow(one.mean(axis=-1), cmap="PuOr", vmin=-limit, vmax=limit)
+        axis.set(xticks=(), yticks=())
+        axis.set_title(number, fontsize=8)
+        axis.spines[:].set_visible(True)
+    if filters.shape[-1] != 3:
+        figure.colorbar(shown, ax=axes, shrink=0.8)
+    figure.suptitle("principal filters, the largest first", fontsize=11)
     return figure

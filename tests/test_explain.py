@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minivit.checkpoint import save_model
+from minivit.checkpoint import save_arrays, save_model
 from minivit.cli import main
 from minivit.vit import ViT, ViTConfig
 
@@ -43,6 +43,28 @@ def test_every_figure_that_fits_the_model_is_drawn(tmp_path, picture, capsys, ch
     told = capsys.readouterr().out
     assert "the model says" in told and all(name in told for name in ALL - missing)
     assert told.count("  no ") == len({"rollout.png", "positions.png", "filters.png"} & missing)
+
+
+def test_figures_of_another_model_do_not_stay_and_other_files_do(tmp_path, picture):
+    out = tmp_path / "inside"
+    main(["explain", str(picture), "--model", str(model_file(tmp_path)), "--out", str(out)])
+    (out / "notes.txt").write_text("mine")
+    other = model_file(tmp_path, pool="mean", pos_embed="none")
+    main(["explain", str(picture), "--model", str(other), "--out", str(out)])
+    assert {path.name for path in out.iterdir()} == ALL - {"rollout.png", "heads.png", "positions.png"} | {"notes.txt"}
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_computed(tmp_path, picture, capsys):
+    (tmp_path / "taken").write_text("mine")
+    assert main(["explain", str(picture), "--model", str(model_file(tmp_path)), "--out", str(tmp_path / "taken" / "sub")]) == 2
+    out, told = capsys.readouterr()
+    assert "cannot be made" in told and "--out" in told and "the model says" not in out
+
+
+def test_a_checkpoint_is_told_from_a_model(tmp_path, picture, capsys):
+    save_arrays(tmp_path / "checkpoint.npz", {"a": np.zeros(2)}, {"rows": []})
+    assert main(["explain", str(picture), "--model", str(tmp_path / "checkpoint.npz")]) == 2
+    assert f"is a checkpoint of a run and no model: name the run's folder, {tmp_path}" in capsys.readouterr().err
 
 
 def test_a_file_in_the_way_is_told_and_left_alone(tmp_path, picture, capsys):

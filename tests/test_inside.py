@@ -124,6 +124,21 @@ def test_occlusion_finds_the_patch_on_which_the_answer_hangs():
     assert hidden[1, 2] == 0 and hidden.sum() == 5
 
 
+def test_occlusion_paints_a_patch_in_the_colour_that_is_asked_for():
+    image = np.random.default_rng(5).standard_normal((4, 6, 3))
+    seen = []
+
+    def probabilities(images):
+        seen.append(images)
+        return np.tile([0.25, 0.75], (len(images), 1))
+
+    occlusion(probabilities, image, 2, fill=np.array([7.0, 8.0, 9.0]))
+    whole, *painted = seen[0]
+    assert (whole == image).all() and len(painted) == 6
+    assert (painted[4][2:4, 2:4] == [7, 8, 9]).all()
+    assert (painted[4] == image).all(axis=-1).sum() == 20
+
+
 @pytest.mark.parametrize("share, changed", [(0, 0), (0.5, 3), (1, 6)])
 def test_hiding_takes_that_share_of_the_patches(share, changed):
     images = np.ones((2, 4, 6, 1))
@@ -134,6 +149,8 @@ def test_hiding_takes_that_share_of_the_patches(share, changed):
 def test_shuffling_keeps_every_patch_and_moves_them():
     images = np.repeat(np.repeat(np.arange(6.0).reshape(1, 2, 3, 1), 2, axis=1), 2, axis=2)
     found = damaged(images, 2, 1, np.random.default_rng(0), "shuffle")
-    assert sorted(found.ravel()) == sorted(images.ravel()) and (found != images).any()
+    assert sorted(found.ravel()) == sorted(images.ravel()) and (found != images).all()
+    two = damaged(np.repeat(images, 50, axis=0), 2, 1 / 3, np.random.default_rng(0), "shuffle") != images
+    assert (two.sum(axis=(1, 2, 3)) == 2 * 4).all(), "two patches of four pixels change places, in every image"
     with pytest.raises(ValueError, match="hide"):
         damaged(images, 2, 1, np.random.default_rng(0), "burn")

@@ -117,6 +117,13 @@ def test_a_picture_of_any_size_is_resized(picture, size, config):
     assert notes[0] == f"{size[1]} x {size[0]} pixels"
 
 
+def test_a_picture_that_is_squeezed_or_empty_is_read_and_said_to_be(picture):
+    _, notes = read_image(picture(np.kron(STROKE, np.ones((2, 4), np.uint8))), GREY)
+    assert notes == ["32 x 16 pixels", "grey", "resized to 8 x 8, which changes its shape"]
+    _, notes = read_image(picture(np.full((8, 8), 40, np.uint8)), GREY)
+    assert notes == ["8 x 8 pixels", "grey", "one colour all over"]
+
+
 def test_an_oblong_model_gets_height_and_width_the_right_way_round(picture):
     oblong = np.arange(32, dtype=np.uint8).reshape(4, 8)
     image, notes = read_image(picture(np.kron(oblong, np.ones((2, 2), np.uint8))), tiny_config(image_size=(4, 8)))
@@ -145,6 +152,18 @@ def test_a_folder_is_refused(tmp_path):
 def test_a_file_that_is_not_an_image_is_refused(tmp_path, content):
     (tmp_path / "picture.png").write_bytes(content)
     refused(tmp_path / "picture.png")
+
+
+def test_what_is_wrong_with_an_image_is_said(tmp_path, picture, monkeypatch):
+    (tmp_path / "text.png").write_text("hello")
+    assert "give a PNG or JPEG file" in refused(tmp_path / "text.png")
+    path = picture(np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8))
+    content = path.read_bytes()
+    path.write_bytes(content[:600])
+    assert "cut off or damaged" in refused(path)
+    path.write_bytes(content)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 700)
+    assert "too many pixels, more than 1,400" in refused(path)
 
 
 def test_an_image_cut_short_is_refused(picture):
