@@ -15,14 +15,14 @@ def saved_vit():
 
     Raises ValueError if the file is not what lesson 16 writes.
     """
-    path, model = saved_file(), _new_model()
+    from minivit.checkpoint import load_model
+
+    path = saved_file()
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            arrays = {name: saved[name] for name in saved}
-        model.load_state_dict({name: arrays[name] for name in model.state_dict()})
-        numbers = {name: float(arrays[name]) for name in ("test_accuracy", "mean", "std")}
-        return model.eval(), numbers | {"losses": arrays["losses"]}
-    except Exception as error:
+        model, run = load_model(path)
+        numbers = {name: float(np.squeeze(run[name])) for name in ("test_accuracy", "mean", "std")}
+        return model, numbers | {"losses": np.array(run["losses"], dtype=np.float64)}
+    except (ValueError, TypeError, KeyError) as error:
         sentence = f"{path} does not hold a ViT of lesson 16 ({error}): python work/16_train_it.py digits makes it anew"
         raise ValueError(sentence) from None
 
@@ -32,23 +32,20 @@ def trained_vit(epochs, model_changes=None):
 
     The learner's own unless model_changes are asked for; where there is none, the preset digits is trained for `epochs`.
     """
-    from minivit.configs import load_config, recipe
+    from tqdm import tqdm
+
+    from minivit.configs import load_config, model_config, recipe
     from minivit.data import load
     from minivit.train import Training
+    from minivit.vit import ViT
 
     data = load("digits")
     if saved_file().exists() and not model_changes:
         model, run = saved_vit()
         return model, run["mean"], run["std"], "your ViT", data
-    model = _new_model(model_changes)
-    for _ in Training(model, data, recipe(load_config("digits")["recipe"] | {"epochs": epochs})).run():
+    settings = load_config("digits")
+    model = ViT(model_config(settings["model"] | (model_changes or {}), data), np.random.default_rng(0))
+    training = Training(model, data, recipe(settings["recipe"] | {"epochs": epochs}))
+    for _ in tqdm(training.run(), total=epochs, desc="training a ViT", unit=" epochs", leave=False, disable=None):
         pass
     return model.eval(), float(np.squeeze(data.mean)), float(np.squeeze(data.std)), "a ViT, trained just now", data
-
-
-def _new_model(changes=None):
-    from minivit.configs import load_config, model_config
-    from minivit.data import load
-    from minivit.vit import ViT
-
-    return ViT(model_config(load_config("digits")["model"] | (changes or {}), load("digits")), np.random.default_rng(0))

@@ -6,24 +6,7 @@ Click a patch of the digit, or move with the arrow keys; 0 is the class token. S
 import numpy as np
 
 from lessons.figures import ORANGE
-
-
-def trained(epochs):
-    """(model, data): a small ViT that has seen the digits for a few epochs."""
-    from tqdm import tqdm
-
-    from minivit.configs import load_config, model_config, recipe
-    from minivit.data import load
-    from minivit.train import Training
-    from minivit.vit import ViT
-
-    settings = load_config("digits")
-    data = load("digits")
-    model = ViT(model_config(settings["model"], data), np.random.default_rng(0))
-    training = Training(model, data, recipe(settings["recipe"] | {"epochs": epochs}))
-    for _ in tqdm(training.run(), total=epochs, desc="training", leave=False, disable=None):
-        pass
-    return model.eval(), data
+from lessons.trained import trained_vit
 
 
 def demo(quick=False):
@@ -31,7 +14,7 @@ def demo(quick=False):
 
     from minivit import no_grad
 
-    model, data = trained(1 if quick else 14)
+    model, mean, std, whose, data = trained_vit(1 if quick else 14)
     blocks, heads = model.config.depth, model.config.heads
     figure = plt.figure(figsize=(12, 6.4))
     left, right = figure.subfigures(1, 2, width_ratios=(2, 3))
@@ -42,7 +25,7 @@ def demo(quick=False):
     def draw():
         image = data.test_images[state["image"]][None]
         with no_grad():
-            logits, attention = model(data.normalise(image), return_attention=True)
+            logits, attention = model((image - mean) / std, return_attention=True)
         token = state["token"]
         digit.clear()
         digit.imshow(image[0, ..., 0], cmap="gray_r")
@@ -50,7 +33,7 @@ def demo(quick=False):
             row, column = divmod(token - 1, 4)
             digit.add_patch(plt.Rectangle((2 * column - 0.5, 2 * row - 0.5), 2, 2, fill=False, edgecolor=ORANGE, linewidth=4))
         who = f"patch {token - 1}" if token else "the class token"
-        digit.set(title=f"the model says {logits.data.argmax()}; looking: {who}", xticks=(), yticks=())
+        digit.set(title=f"{whose} says {logits.data.argmax()}; looking: {who}", xticks=(), yticks=())
         for block in range(blocks):
             for head in range(heads):
                 weights = attention[block][0, head, token]  # (T,)

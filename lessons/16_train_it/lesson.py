@@ -10,8 +10,10 @@
 # It will, about 98 of 100. You write the loop, one trick that makes 1,437 digits count for more, and an honest test.
 
 # %%
+import json
 import math
 import sys
+from dataclasses import asdict
 
 import numpy as np
 
@@ -160,7 +162,7 @@ RUNS = {
 
 
 def train_on(name, seed=0, **changes):
-    """Trains your ViT on "digits" or "fashion-mini": {"parameters", "losses", "test_accuracy", "mean", "std"}."""
+    """Trains your ViT on "digits" or "fashion-mini", and returns what `keep` takes."""
     from tqdm import tqdm
 
     from minivit.data import load
@@ -182,13 +184,19 @@ def train_on(name, seed=0, **changes):
             Watched(parameters), sizes, data.train_images, data.train_labels, np.random.default_rng((seed, 1)), **recipe
         )
     accuracy = evaluate_vit(parameters, sizes, data.test_images, data.test_labels, mean, std)
-    return {"parameters": parameters, "losses": losses, "test_accuracy": accuracy, "mean": mean, "std": std}
+    trained = {"parameters": parameters, "losses": losses, "test_accuracy": accuracy, "mean": mean, "std": std}
+    return trained | {"sizes": sizes, "data": name, "classes": list(data.classes)}
 
 
 def keep(run, path):
-    """Writes a run into an .npz file: every parameter under its name, losses, test_accuracy, mean, std."""
-    arrays = {name: p.data for name, p in run["parameters"].items()}
-    np.savez(path, **arrays, **{name: np.array(run[name]) for name in ("losses", "test_accuracy", "mean", "std")})
+    """Writes a run as a model file that minivit's own commands read: the weights, and all else as JSON text.
+
+    run: "parameters", "sizes", "data" and "classes" (names), "losses", "test_accuracy", "mean", "std".
+    """
+    about = {name: run[name] for name in ("data", "classes", "test_accuracy")} | {"config": asdict(run["sizes"])}
+    about |= {"mean": [run["mean"]], "std": [run["std"]], "losses": [float(loss) for loss in run["losses"]]}
+    weights = {name: p.data for name, p in run["parameters"].items()}
+    np.savez(path, **weights, **{"about.json": np.array(json.dumps(about))})
 
 
 # %% [markdown]
@@ -262,7 +270,8 @@ def picture(epochs=8):
 # the best possible is about 0.50. Look at the misread digits: would you have read them?
 #
 # Then let it read *your* handwriting: `python -m lessons demo 16`. Draw with the mouse, and watch what your ViT thinks,
-# and where it looks. And take it home: `python -m lessons export my_vit` writes it as a package of its own.
+# and where it looks. `python -m minivit predict photo.png --model work/my_vit.npz` reads a picture of yours with it. And
+# take it home: `python -m lessons export my_vit` writes it as a package of its own.
 #
 # ## Argue about it
 #

@@ -46,7 +46,8 @@ def export(folder):
         shutil.rmtree(building, ignore_errors=True)
     say(f"Your Vision Transformer is in {shown(folder)}: {len(mine)} of {len(rows)} parts are your own code.", "title")
     table(rows)
-    say("It needs NumPy and nothing of this course. Train it:")
+    say("check_gradient (lesson 03) is not among them: training does not need it.")
+    say("The package needs NumPy and nothing of this course. Train it:")
     say(f"cd {shown(folder)} && python train.py", indent=2)
 
 

@@ -57,7 +57,7 @@ def main(argv=None):
     losses, mean, std = mine.train_vit(watched, sizes, images, labels, rng, **recipe | {"epochs": arguments.epochs})
     accuracy = mine.evaluate_vit(parameters, sizes, *test, mean, std)
     run = {"parameters": parameters, "losses": losses, "test_accuracy": accuracy, "mean": mean, "std": std}
-    mine.keep(run, arguments.out)
+    mine.keep(run | {"sizes": sizes, "data": "digits", "classes": list("0123456789")}, arguments.out)
     print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}; test accuracy {100 * accuracy:.1f} %; weights in {arguments.out}")
 
 

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from lessons import course
+from minivit.checkpoint import load_model
 
 from .conftest import flat
 
@@ -25,7 +26,8 @@ def test_of_somebody_who_has_passed_nothing_it_is_the_course_s_and_trains(mine, 
     assert code == 0 and "0 of 28 parts are your own code" in out and "cd my vit && python train.py" in out
     out = runs(tmp_path / "my vit", "import train; train.main(['--epochs', '2', '--images', '200'])")
     assert "102,666 parameters, 200 digits, 2 epochs" in out and "test accuracy" in out
-    assert (tmp_path / "my vit" / "weights.npz").exists()
+    model, about = load_model(tmp_path / "my vit" / "weights.npz")
+    assert model.config.dim == 64 and about["data"] == "digits" and len(about["losses"]) == 4
 
 
 def test_what_is_passed_comes_along_in_the_learner_s_own_words(mine, tmp_path):

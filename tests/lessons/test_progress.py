@@ -1,21 +1,42 @@
 """python -m lessons progress: the Vision Transformer with the learner's parts marked, and the page at the end of the course."""
 
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-from lessons import course, diagram, trained
+from lessons import course, diagnose, diagram
 from lessons.export import WANTED
 from lessons.export.pieces import collect
+from minivit import no_grad
+from minivit.checkpoint import load_model, save_arrays, save_model
+from minivit.vit import ViT, ViTConfig
 
 from .conftest import flat
+
+SIZES = ViTConfig(image_size=8, patch_size=2, channels=1, classes=10, dim=64, depth=3, heads=4, mlp_dim=128)
 
 
 def trains(mine):
     """Leaves what lesson 16 leaves, with weights that nobody trained."""
-    arrays = trained._new_model().state_dict()
-    np.savez(mine.work / "my_vit.npz", **arrays, losses=np.linspace(2.3, 0.5, 7), test_accuracy=0.975, mean=0.3, std=0.4)
+    about = {"losses": list(np.linspace(2.3, 0.5, 7)), "test_accuracy": 0.975, "mean": [0.3], "std": [0.4]}
+    save_model(mine.work / "my_vit.npz", ViT(SIZES, np.random.default_rng(0)), about)
+
+
+def test_what_lesson_16_keeps_is_a_model_that_the_library_reads(tmp_path):
+    names = diagnose.solution_names(course.find("16"))
+    numbers, rng = names["RUNS"]["digits"][0], np.random.default_rng(0)
+    sizes = names["mine"].Sizes(*numbers)
+    parameters = names["mine"].vit_parameters(sizes, rng, 0.7)
+    run = {"parameters": parameters, "sizes": sizes, "data": "digits", "classes": list("0123456789")}
+    names["keep"](run | {"losses": [2.3, np.float32(1)], "test_accuracy": 0.9, "mean": 0.3, "std": 0.4}, tmp_path / "my.npz")
+    model, about = load_model(tmp_path / "my.npz")
+    images = rng.random((2, 8, 8, 1), dtype=np.float32)
+    with no_grad():
+        theirs, ours = names["mine"].vit(parameters, images, sizes).data, model(images).data
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert about["losses"] == [2.3, 1.0] and (about["mean"], about["std"]) == ([0.3], [0.4])
 
 
 def marked(out):
@@ -78,14 +99,18 @@ def test_the_page_needs_no_network_and_runs_no_code(mine):
     assert not re.findall(r"(?:src|href)=\"(?!data:)", page) and "default-src 'none'" in page
 
 
-@pytest.mark.parametrize("content", [b"no archive", b"", "pickle", "other sizes"], ids=str)
+@pytest.mark.parametrize("content", [b"no archive", b"", "pickle", "other sizes", "another model"], ids=str)
 def test_weights_that_are_none_are_told_after_the_rest(mine, content):
     mine.passes("16")
     file = mine.work / "my_vit.npz"
     if content == "pickle":
         np.savez(file, cls_token=np.array([{}], dtype=object), allow_pickle=True)
     elif content == "other sizes":
-        np.savez(file, **{name: np.zeros(3) for name in trained._new_model().state_dict()})
+        save_arrays(
+            file, {name: np.zeros(3) for name in ViT(SIZES, np.random.default_rng(0)).state_dict()}, {"config": asdict(SIZES)}
+        )
+    elif content == "another model":
+        save_model(file, ViT(SIZES, np.random.default_rng(0)), {"classes": list("0123456789")})
     else:
         file.write_bytes(content)
     code, out = mine.says("progress")
