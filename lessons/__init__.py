@@ -24,9 +24,15 @@ def check(number):
 
 def show(picture):
     """Draws the figure that picture() makes: inside a notebook, else into a PNG beside the file."""
+    import traceback
     from pathlib import Path
 
-    figure = picture()
+    try:
+        figure = picture()
+    except NotImplementedError as error:
+        frame, path = traceback.extract_tb(error.__traceback__)[-1], Path(picture.__globals__["__file__"])
+        check = f"python -m lessons check {path.name[:2]}"
+        raise SystemExit(f"{frame.name} is not written yet, line {frame.lineno} of {path.name}: {check}") from None
     try:
         get_ipython  # noqa: B018  defined in a notebook and nowhere else
         from io import BytesIO

@@ -14,6 +14,11 @@ def run(lesson, save=None, big=False, quick=False):
     import matplotlib
 
     if save:
+        path = Path(save)
+        if not path.absolute().parent.is_dir():
+            raise ValueError(f"there is no folder {path.parent} to save in: make it first, or name another")
+        if path.suffix.lower() not in ("", ".png", ".gif") and not path.is_dir():
+            raise ValueError(f"a demo is saved as PNG or, if it moves, as GIF, and not as {path.suffix}: --save {path.stem}")
         matplotlib.use("Agg")
     elif not _has_display():
         raise ValueError(f"there is no screen to open a window on: python -m lessons demo {lesson.number} --save demo")

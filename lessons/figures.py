@@ -27,7 +27,8 @@ def heat(axis, array, title, limit):
         for (i, j), value in np.ndenumerate(rows):
             if np.isfinite(value):
                 colour = "white" if abs(value) > 0.6 * limit else "black"
-                axis.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize="x-small", color=colour)
+                text = f"{value:.1g}" if abs(value) < 0.001 else f"{value:.2g}"
+                axis.text(j, i, text, ha="center", va="center", fontsize="x-small", color=colour)
 
 
 def beside(name, yours, right, label):
@@ -43,4 +44,6 @@ def beside(name, yours, right, label):
         panels += [(yours - right, "the difference")] if np.shape(yours) == np.shape(right) else []
         for axis, (array, title) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             heat(axis, array, f"{title}  {np.shape(array)}", limit)
+            if np.ndim(array) > 2:
+                axis.set_xlabel("its tables, one below the other")
         return figure

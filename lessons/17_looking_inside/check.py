@@ -16,9 +16,9 @@ GOALS = [
     "You can say why where a model looks is not what its answer hangs on, and test it by hiding and shuffling patches.",
 ]
 PICTURE = (
-    "A digit 4. Beside it two maps of 4 by 4 patches: its rollout, and the probability of the answer with each patch hidden. "
-    "Then a point for each of four heads in three blocks, all near 4 pixels. Then sixteen small maps of cosines "
-    "of positions, each brightest at its own place. Last, four filters of 2 by 2 pixels."
+    "A digit 4. Beside it three maps of 4 by 4 patches: its rollout, and the probability of the answer with each patch made "
+    "grey, and made paper. Below, a point for each of four heads in three blocks, all near 4 pixels. Then sixteen small maps of "
+    "cosines of positions, each brightest at its own place. Last, four filters of 2 by 2 pixels."
 )
 
 
@@ -59,6 +59,7 @@ def rollout_spec(attentions):
 MIXED = "mixed = (attention.mean(axis=1) + np.eye(attention.shape[-1], dtype=attention.dtype)) / 2  # (B, T, T)"
 ROLL = "rollout = mixed @ rollout  # (B, T, T)"
 LOOP = "for attention in attentions:"
+START = "rollout = np.eye(attentions.shape[-1], dtype=attentions.dtype)  # (T, T)"
 ROLLOUT_MISTAKES = [
     Mistake("The road past attention is missing: I, before the half is taken.", MIXED, "mixed = attention.mean(axis=1)"),
     Mistake(
@@ -99,8 +100,37 @@ ROLLOUT_MISTAKES = [
     Mistake("This is the last block alone: what came before it is forgotten.", ROLL, "rollout = mixed"),
     Mistake(
         "The tables are multiplied entry by entry. Mixing a mixture is a matrix product, @.",
-        f"rollout = np.eye(attentions.shape[-1], dtype=attentions.dtype)  # (T, T)\n    {LOOP}\n        {MIXED}\n        {ROLL}",
+        f"{START}\n    {LOOP}\n        {MIXED}\n        {ROLL}",
         f"rollout = 1\n    {LOOP}\n        {MIXED}\n        rollout = mixed * rollout",
+    ),
+    Mistake(
+        "The tables are multiplied entry by entry. Mixing a mixture is a matrix product, @.", ROLL, "rollout = mixed * rollout"
+    ),
+    Mistake(
+        "Only I is halved: M is half of the sum, (Ā + I) / 2. The rows of yours add up to 1.5.",
+        MIXED,
+        "mixed = attention.mean(axis=1) + np.eye(attention.shape[-1], dtype=attention.dtype) / 2",
+    ),
+    Mistake(
+        "A table of ones stands where the identity belongs: 1 on the diagonal, 0 elsewhere. Before the first block a token is "
+        "made of itself alone.",
+        START,
+        "rollout = np.ones(attentions.shape[-2:], attentions.dtype)",
+    ),
+    Mistake(
+        "In M a table of ones stands for I. The road past attention takes each token to itself: 1 on the diagonal, 0 elsewhere.",
+        MIXED,
+        "mixed = (attention.mean(axis=1) + np.ones(attention.shape[-2:], attention.dtype)) / 2",
+    ),
+    Mistake(
+        "The tables of the blocks are added up. One after the other they mix: that is their product.",
+        ROLL,
+        "rollout = (0 if rollout.ndim == 2 else rollout) + mixed",
+    ),
+    Mistake(
+        "The first block mixes twice: if the product begins with M_1, the loop must begin with block 2.",
+        ROLL,
+        "rollout = mixed @ (mixed if rollout.ndim == 2 else rollout)",
     ),
     Mistake(
         "The first block is left out. Each of the L blocks mixes.",
@@ -148,6 +178,7 @@ def distance_spec(attention, rows, columns, patch_size):
 PLACES = "row, column = np.divmod(np.arange(rows * columns), columns)  # (N,) each"
 APART = "apart = np.hypot(row[:, None] - row, column[:, None] - column) * patch_size  # (N, N), in pixels"
 AMONG = "among = attention[:, :, 1:, 1:]  # (B, h, N, N)"
+LOOKED = "looked = (among * apart.astype(attention.dtype)).sum(axis=-1)  # (B, h, N)"
 SHARE = "among = among / among.sum(axis=-1, keepdims=True)"
 MEAN = "distance = looked.mean(axis=(0, 2))  # (h,)"
 DISTANCE_MISTAKES = [
@@ -173,7 +204,7 @@ DISTANCE_MISTAKES = [
     ),
     Mistake("The result is in patches. Multiply by the patch size: neighbours are P pixels apart.", " * patch_size  #", "  #"),
     Mistake(
-        "Rows and columns of the distance along streets are added. As the crow flies it is √(Δy² + Δx²).",
+        "This is the distance along streets, |Δy| + |Δx|. As the crow flies it is √(Δy² + Δx²).",
         APART,
         "apart = (np.abs(row[:, None] - row) + np.abs(column[:, None] - column)) * patch_size",
     ),
@@ -193,6 +224,45 @@ DISTANCE_MISTAKES = [
         "column, row = np.divmod(np.arange(rows * columns), rows)",
     ),
     Mistake(
+        "Rows and columns of the grid are mixed up. Patches come in reading order: all columns of row 0 first.",
+        PLACES,
+        "row, column = np.arange(rows * columns) % columns, np.arange(rows * columns) // rows",
+    ),
+    Mistake(
+        "Only the rows count here: two patches side by side would be 0 apart. The distance is √(Δy² + Δx²).",
+        APART,
+        "apart = np.abs(row[:, None] - row) * patch_size",
+    ),
+    Mistake(
+        "Only the columns count here: a patch and the one below would be 0 apart. The distance is √(Δy² + Δx²).",
+        APART,
+        "apart = np.abs(column[:, None] - column) * patch_size",
+    ),
+    *(
+        Mistake(
+            "Weights and distances meet in a matrix product. Weight (i, j) belongs to distance (i, j): entry by entry, then the "
+            "sum over j.",
+            LOOKED,
+            f"looked = (among @ apart.astype(attention.dtype)).{over}(axis=-1)",
+        )
+        for over in ("sum", "mean")
+    ),
+    Mistake(
+        "Over the patches looked at, the mean was taken. The weights of a row add up to 1: their sum over j is a mean already.",
+        LOOKED,
+        LOOKED.replace(".sum(", ".mean("),
+    ),
+    Mistake(
+        "One sum is divided by another, for all patches and images together. Each row is divided by its own sum first.",
+        f"{SHARE}\n    {LOOKED}\n    {MEAN}",
+        "looked = among * apart.astype(attention.dtype)\n    distance = looked.sum(axis=(0, 2, 3)) / among.sum(axis=(0, 2, 3))",
+    ),
+    Mistake(
+        "The rows are those of tokens 0 to N − 1: the class token looks, and the last patch does not. Leave row 0 out as well.",
+        AMONG,
+        "among = attention[:, :, :-1, 1:]",
+    ),
+    Mistake(
         "The distance is taken along the line of tokens, |i − j|. Patches lie on a grid.",
         APART,
         "apart = np.abs(np.subtract.outer(np.arange(rows * columns), np.arange(rows * columns))) * patch_size",
@@ -209,7 +279,12 @@ DISTANCE_MISTAKES = [
         "among = np.repeat(attention[:, :, :1, 1:], rows * columns, axis=2)",
     ),
     Mistake("", MEAN, "distance = looked.mean()", step="shape"),
-    Mistake("", MEAN, "distance = looked.mean(axis=(0, 1))", step="shape"),
+    Mistake(
+        "The mean is over images and heads. Each head has a number of its own: the mean is over images and patches.",
+        MEAN,
+        "distance = looked.mean(axis=(0, 1))",
+    ),
+    Mistake("There is a number for each image: take the mean over the images, too.", MEAN, "distance = looked.mean(axis=2)"),
     Mistake("", AMONG, "among = attention", step="run"),
     Mistake("", ".astype(attention.dtype)", "", step="dtype"),
 ]
@@ -260,6 +335,16 @@ SIMILARITY_MISTAKES = [
         "positions = positions / np.sqrt((positions**2).sum(axis=1).mean())",
     ),
     Mistake(
+        "The length is that of the whole table, one number for all. Each vector has its own length, over its D numbers.",
+        UNIT,
+        "positions = positions / np.linalg.norm(positions)",
+    ),
+    Mistake(
+        "Each vector is divided by its standard deviation. Its length is the root of the sum of squares.",
+        UNIT,
+        "positions = positions / positions.std(axis=1, keepdims=True)",
+    ),
+    Mistake(
         "The length is the sum of the absolute values here. It is the root of the sum of squares.",
         UNIT,
         "positions = positions / np.abs(positions).sum(axis=1, keepdims=True)",
@@ -278,7 +363,9 @@ SIMILARITY_MISTAKES = [
     Mistake(
         "The sign is lost: the opposite direction has −1, and not 1.", COSINES, "similarity = np.abs(positions @ positions.T)"
     ),
-    Mistake("", OWN, "positions = pos_embed[0]", step="shape"),
+    Mistake(
+        "The class token's position is still in. It has no place in the picture: leave it out.", OWN, "positions = pos_embed[0]"
+    ),
     Mistake("", COSINES, "similarity = positions.T @ positions", step="shape"),
 ]
 
@@ -343,7 +430,8 @@ QUIZ = [
             "Yes, if the weight is exactly 1",
         ),
         1,
-        "After the first block, token 5 is a mixture. Rollout undoes the mixing, approximately.",
+        "Token 5 is a mixture by then, and the class token brings along what it has collected before. Rollout follows the "
+        "mixing, approximately.",
     ),
     Question(
         "Why does the later block stand on the left in R = M_L … M_1?",

@@ -3,7 +3,7 @@
 #
 # Your ViT reads 98 of 100 digits. **Which parts of a digit did it look at, and how would you know?**
 #
-# ![A digit, its rollout, its patches hidden, how far heads look, similar positions, filters](expected.png)
+# ![A digit, its rollout, its patches painted over, how far heads look, similar positions, filters](expected.png)
 #
 # In other networks one can only guess. A ViT writes down, in every block and every head, where each token looked: the
 # attention weights. In this lesson you turn these tables into three pictures: what reached the class token, how far
@@ -43,7 +43,7 @@ import numpy as np
 # R = M_L \cdots M_2 M_1
 # $$
 #
-# $R_{i j}$ says how much of patch $j$, as it came in, is in token $i$ when it goes out. This is *attention rollout*
+# $R_{i j}$ says how much of token $j$, as it came in, is in token $i$ when it goes out. This is *attention rollout*
 # (Abnar and Zuidema 2020, arXiv 2005.00928); the ViT paper draws it in Figure 6. Row 0 belongs to the class token,
 # and that is the row to look at: the only one that the head reads.
 #
@@ -56,9 +56,10 @@ import numpy as np
 #     R = M2 M1 = 0.5 · 0.75 + 0.5 · 0.5    0.5 · 0.25 + 0.5 · 0.5     =  0.625  0.375
 #                 0.5                       0.5                            0.5    0.5
 #
-# In block 2 alone, the class token takes half from the patch token. But that had half of the class token in it, so of
-# the patch as it came in there is only 0.375. (In the other order the first row would be 0.375 0.625: it is easy to
-# get wrong, and nothing complains.)
+# Follow the patch by its two ways into the class token. In block 2 the class token takes half from the patch token; but
+# that is only half patch by then, so this way brings 0.5 · 0.5 = 0.25. Its own other half has held 0.25 of the patch
+# since block 1, and brings 0.5 · 0.25 = 0.125. In all 0.375. (In the other order the first row would be 0.375 0.625: it
+# is easy to get wrong, and nothing complains.)
 #
 # The known mistakes: without $I$; the blocks in the other order; columns made to add up to 1 where rows should; and a
 # look at the class token's *column*, which says who looked at it and not what it looked at.
@@ -154,10 +155,15 @@ def position_similarity(pos_embed):
 # ## Looking is not the same as mattering
 #
 # All this says where the model *looked*. Whether it *used* what it saw is another question, and for that one has to
-# interfere. Hide one patch: set its pixels to 0 after normalising, which is the mean grey, and see what becomes of
-# the answer's probability. Do it for every patch and you have a map of what the answer hangs on: *occlusion* (Zeiler
-# and Fergus 2014, arXiv 1311.2901). Compare it with the rollout: sometimes they agree, often they do not. A patch may
-# get a lot of attention and its answer survive without it, because its neighbours say the same.
+# interfere. Paint one patch over, and see what becomes of the answer's probability. Do it for every patch and you have a
+# map: *occlusion* (Zeiler and Fergus 2014, arXiv 1311.2901). Compare it with the rollout: sometimes they agree, often
+# they do not. A patch may get a lot of attention and its answer survive without it, because its neighbours say the same.
+#
+# **Paint it over with what?** The usual choice is the mean of all training images, 0 after normalising. For a photograph
+# that is a dull grey. For a digit it is a grey too, and grey on empty paper is *ink*: nothing was hidden there, something
+# was added. The other choice is paper. That hides ink and leaves empty patches as they are; but an end of a stroke that
+# is gone can turn a 4 into another digit, so paper speaks as well. No colour says nothing. Draw two maps, and believe what
+# both of them say.
 #
 # A second experiment: shuffle the patches. A model without positions cannot notice (lesson 10), so its answer stays
 # the same, but for rounding. How much a model with positions suffers says how much it relies on them.
@@ -175,7 +181,7 @@ def side_by_side_maps(maps, columns):
 
 
 def picture(epochs=25):
-    """A digit, its rollout, occlusion; the distances of all heads; the similarities of positions; the principal filters."""
+    """A digit, its rollout, two occlusions; the distances of all heads; the cosines of positions; the principal filters."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -196,32 +202,39 @@ def picture(epochs=25):
         _, attentions = model(images, return_attention=True)
     attentions = np.stack(attentions)  # (L, B, h, T, T)
     rollout = attention_rollout(attentions)[chosen, 0, 1:].reshape(4, 4)
-    answer, _, hidden = inside.occlusion(probabilities, images[chosen], 2)
+    answer, sure, grey = inside.occlusion(probabilities, images[chosen], 2)
+    _, _, paper = inside.occlusion(probabilities, images[chosen], 2, fill=-mean / std)
     similarity = position_similarity(model.pos_embed.data)  # (16, 16)
     filters = inside.patch_filters(model.patch_embed.weight.data, 2)  # (4, 2, 2, 1)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(14.5, 3.4))
-        panels = figure.subplots(1, 6, width_ratios=(3, 3, 3, 3.4, 3.4, 3))
-        panels[0].imshow(data.test_images[chosen, ..., 0], cmap="gray_r")
-        panels[0].set_title(f"it reads {answer}")
-        for axes, values, title in ((panels[1], rollout, "rollout"), (panels[2], hidden, f"{answer}, this patch hidden")):
-            figure.colorbar(axes.imshow(values, cmap="viridis"), ax=axes, orientation="horizontal", shrink=0.9)
+        figure = Figure(figsize=(10, 6.2))
+        top, bottom = figure.subfigures(2, 1)
+        digit, *maps = top.subplots(1, 4)
+        distances, cosines, tiles = bottom.subplots(1, 3, width_ratios=(4, 3, 3))
+        digit.imshow(data.test_images[chosen, ..., 0], cmap="gray_r")
+        digit.set_title(f"it reads {answer}, {100 * sure:.0f} %")
+        painted = [(values, f"{answer}, patch made {name}", (0, 1)) for values, name in ((grey, "grey"), (paper, "paper"))]
+        for axes, (values, title, limits) in zip(maps, [(rollout, "rollout", (0, None)), *painted], strict=True):
+            shown = axes.imshow(values, cmap="viridis", vmin=limits[0], vmax=limits[1])
+            top.colorbar(shown, ax=axes, orientation="horizontal", shrink=0.9)
             axes.set_title(title)
         for block, attention in enumerate(attentions, start=1):
             distance = attention_distance(attention, 4, 4, 2)
-            panels[3].plot([block] * len(distance), distance, "o", color=BLUE, alpha=0.7)
-            panels[3].plot(block, distance.mean(), "_", color=ORANGE, markersize=22, markeredgewidth=2)
-        panels[3].set(title="how far each head looks", xlabel="block", ylabel="pixels", xticks=(1, 2, 3), ylim=(0, 6))
-        shown = panels[4].imshow(side_by_side_maps(similarity.reshape(16, 4, 4), 4), cmap="viridis")
-        figure.colorbar(shown, ax=panels[4], orientation="horizontal", shrink=0.9)
-        panels[4].set_title("cosines of positions")
-        shown = panels[5].imshow(side_by_side_maps(filters[..., 0], 2), cmap="PuOr")
-        figure.colorbar(shown, ax=panels[5], orientation="horizontal", shrink=0.9)
-        panels[5].set_title("filters, largest first")
-        for axes in (*panels[:3], *panels[4:]):
+            distances.plot([block] * len(distance), distance, "o", color=BLUE, alpha=0.7)
+            distances.plot(block, distance.mean(), "_", color=ORANGE, markersize=22, markeredgewidth=2)
+        distances.set(title="how far each head looks", xlabel="block", ylabel="pixels", xticks=(1, 2, 3), ylim=(0, 6))
+        limit = np.abs(filters).max()
+        tables = (
+            (cosines, side_by_side_maps(similarity.reshape(16, 4, 4), 4), "viridis", (None, 1), "cosines of positions"),
+            (tiles, side_by_side_maps(filters[..., 0], 2), "PuOr", (-limit, limit), "filters, largest first"),
+        )
+        for axes, table, colours, (low, high), title in tables:
+            bottom.colorbar(axes.imshow(table, cmap=colours, vmin=low, vmax=high), ax=axes, shrink=0.9)
+            axes.set_title(title)
+        for axes in (digit, *maps, cosines, tiles):
             axes.set(xticks=(), yticks=())
             axes.spines[:].set_visible(False)
-        figure.suptitle(f"inside {whose}", fontsize="medium")
+        top.suptitle(f"inside {whose}", fontsize="medium")
     return figure
 
 
@@ -229,7 +242,8 @@ def picture(epochs=25):
 # ## Look at it
 #
 # Run this file: it looks into your own ViT, from `work/my_vit.npz`, if lesson 16 left it there. Is the rollout bright
-# where there is ink? Where is the occlusion map dark: which patch does the answer hang on, and could you tell that
+# where there is ink? Where are the two occlusion maps dark, and do they agree? Look for an empty patch that is dark in the
+# first and not in the second: there the grey ink spoke, and not the digit. Could you have told the patch that matters
 # from the rollout?
 #
 # On this grid of 4 by 4 patches, a head that looks at all of them alike has a distance of 4.0 pixels (patches on the
@@ -237,11 +251,11 @@ def picture(epochs=25):
 # each is brightest at itself, by definition. Do you see neighbours shine, as in the paper's figure? With 1,437 digits
 # and a large random start there is little of it. The paper's models had millions of images. Last, the filters: a
 # patch of 2 × 2 has four numbers, so there are four. Which one tells left from right, and which one tells ink from
-# paper?
+# paper? (Only the contrast within a filter counts: orange and purple may as well change places.)
 #
-# `python -m minivit explain photo.png --model RUN` draws all this, and the filters of the patch embedding, for any
-# model that `python -m minivit train` has trained, and any picture. And `python -m lessons demo 17` lets you hide and
-# shuffle.
+# `python -m minivit explain photo.png --model work/my_vit.npz` draws all this for your ViT and any picture, and
+# `--model RUN` for any model that `python -m minivit train` has trained. And `python -m lessons demo 17` lets you hide
+# and shuffle.
 #
 # ## Argue about it
 #

@@ -159,7 +159,7 @@ def test_a_file_as_windows_saves_it_is_right(learner, change):
 
 
 RETURNS = {
-    "None": ("pass", "centre gives None", "is the `return y, backward` missing?"),
+    "None": ("pass", "centre gives None", "is the line missing that returns the output and backward?"),
     "only y": ("return x", "centre gives an array of shape (2, 3, 5)", "return two things"),
     "three": ("return x, x, lambda dy: dy", "centre gives 3 things (ndarray, ndarray, function)", "return two things"),
     "a list": ("return [1, 2], lambda dy: dy", "the result is a list, and should be an array", "np.array(...) makes one"),

@@ -10,7 +10,7 @@ import textwrap
 
 import pytest
 
-from lessons import cli, commands, course
+from lessons import cli, commands, course, show
 
 from .conftest import flat, go_to
 from .small_course import CENTRE_CHECK, LESSONS, ROOT, build_course
@@ -230,6 +230,28 @@ def test_the_solution_is_shown_after_passing(learner):
     learner.says("check", "01")
     code, out = learner.says("solution", "01")
     assert code == 0 and "return 2 * x" in out
+
+
+# demo and picture
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [("nowhere/demo", "there is no folder"), ("demo.txt", "as PNG or, if it moves, as GIF")],
+)
+def test_a_demo_that_cannot_be_saved_is_told_before_it_runs(learner, tmp_path, name, words):
+    code, out = learner.says("demo", "02", "--save", str(tmp_path / name))  # 02 has no demo.py: running it would be another error
+    assert code == 2 and words in flat(out)
+
+
+def test_a_picture_of_what_is_not_written_names_the_function_and_the_check(tmp_path):
+    path = tmp_path / "02_centre.py"
+    path.write_text("def centre(x):\n    raise NotImplementedError\n\ndef picture():\n    return centre(1)\n")
+    names = {"__file__": str(path)}
+    exec(compile(path.read_text(), str(path), "exec"), names)
+    with pytest.raises(SystemExit) as told:
+        show(names["picture"])
+    assert str(told.value) == "centre is not written yet, line 2 of 02_centre.py: python -m lessons check 02"
 
 
 # quiz
