@@ -76,6 +76,7 @@ class Learner:
 
     def __init__(self, lesson, exercise, namespace):
         self.exercise, self.namespace, self.is_op = exercise, namespace, bool(exercise.gradients)
+        self.others = {e.name: namespace.get(e.name) for e in lesson.exercises if e is not exercise}
         self.where = ""  # which case is being checked, for sentences: " (a square)"
         self.function = namespace.get(exercise.name)
         if self.function is None:
@@ -101,11 +102,11 @@ class Learner:
     def not_started(self, error):
         """Says that the function has to be written yet, or another of the file that it calls."""
         for line, frame in sentences.frames_of(error, self.namespace)[-1:]:
-            for name, other in self.namespace.items():
-                code = getattr(other, "__code__", None)
-                if other is not self.function and code and (frame.f_code is code or frame.f_code in code.co_consts):
-                    advice = f"write {name} next (line {line}), then check again"
-                    raise Stop("run", f"calls {name}, which is not written yet", details=[advice], line=line) from None
+            name = sentences.function_of(frame, self.namespace)
+            if name and self.namespace[name] is not self.function:
+                advice = f"write {name} next (line {line}), then check again"
+                raise Stop("run", f"calls {name}, which is not written yet", details=[advice], line=line) from None
+            raise Stop("start", "not started", line=line) from None
         raise Stop("start", "not started") from None
 
     def call(self, function, arguments, loud=False):
@@ -128,7 +129,7 @@ class Learner:
 
     def stop_for(self, error):
         """Says what an error of the learner's code means, and where it is."""
-        sentence, line, where = sentences.of_error(error, self.namespace)
+        sentence, line, where = sentences.of_error(error, self.namespace, self.others)
         if sentences.is_read_only(error):
             raise Stop(
                 "inputs", f"changes an array that it was given{self.where}", details=[*where, sentence], line=line
@@ -175,6 +176,13 @@ def arrays(value, wanted, names, known, where="", summed="sum"):
         elif isinstance(value, tuple | list) and sum(v is None for v in value) > sum(w is None for w in wanted):
             advice += ". Is there a None among yours that belongs to something else?"
         raise Stop("count", f"gives {sentences.kind(value)}{where}", details=[advice])
+    lost = [i for i, (v, w) in enumerate(zip(value, wanted, strict=True)) if v is None and w is not None]
+    if lost and any(v is not None and w is None for v, w in zip(value, wanted, strict=True)):
+        place = next(i for i, w in enumerate(wanted) if w is None)
+        advice = (
+            f"result {place + 1} of {len(wanted)} is None, as it has no gradient; yours stands in the place of {names[lost[0]]}"
+        )
+        raise Stop("order", f"the None is in another place{where}", details=[advice])
     shapes = [getattr(v, "shape", ()) for v, w in zip(value, wanted, strict=True) if w is not None]
     right = [w.shape for w in wanted if w is not None]
     if shapes != right and sorted(shapes) == sorted(right):

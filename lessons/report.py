@@ -61,7 +61,7 @@ def task_result(result):
     for mark, text, note in result["rows"]:
         row(mark, text, note)
     if result["status"] == "not started":
-        row("--", "not started: write it where your file says YOUR CODE")
+        row("--", "not started: write it where your file says YOUR CODE, in place of `raise NotImplementedError`")
     if result["status"] == "waiting":
         row("--", "not checked: the task before it comes first")
     if result["step"] == "check":  # a check of the exercise's own says what is wrong, and may add figures

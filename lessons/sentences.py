@@ -17,12 +17,24 @@ def frames_of(error, namespace):
     return frames
 
 
-def of_error(error, namespace):
-    """(sentence, line number or None, [the line as it stands] or []) for an error that the learner's code raised."""
+def function_of(frame, functions):
+    """Which of these functions, {name: function}, the frame runs in, or in a function inside of it; None for no one."""
+    codes = {name: getattr(function, "__code__", None) for name, function in functions.items()}
+    return next((n for n, code in codes.items() if code and (frame.f_code is code or frame.f_code in code.co_consts)), None)
+
+
+def of_error(error, namespace, others=None):
+    """(sentence, line number or None, [the line as it stands] or []) for an error that the learner's code raised. An error inside
+    one of `others`, {name: function}, is shown where that was called: it is checked by itself."""
     frames = frames_of(error, namespace)
     line, frame = frames[-1] if frames else (None, None)
+    sentence = _sentence(error, frame)
+    while len(frames) > 1 and (name := function_of(frames[-1][1], others or {})):
+        frames.pop()
+        (line, frame), inside = frames[-1], f"in {name}, which is called here: "
+        sentence = inside + sentence.removeprefix(inside)
     text = linecache.getline(frame.f_code.co_filename, line).strip() if frame else ""
-    return _sentence(error, frame), line, [f"line {line}:  {text}"] if text else []
+    return sentence, line, [f"line {line}:  {text}"] if text else []
 
 
 def _sentence(error, frame):
@@ -31,12 +43,13 @@ def _sentence(error, frame):
         name = (re.findall(r"'(\w+)'", text) or ["a name"])[0]
         return (
             f"{name} is used before it has a value. A name that a function assigns, also by +=, is the function's own: "
-            "give the new value a new name"
+            "give the new value a new name. If branches of an `if` give it its value: is an `else` missing?"
         )
     if isinstance(error, NameError) and getattr(error, "name", None):
         names = {**frame.f_globals, **frame.f_locals} if frame else {}
         known = {n for n, value in names.items() if not n.startswith("_") and not isinstance(value, ModuleType)}
-        near = difflib.get_close_matches(error.name, sorted(known - {error.name}), n=1)
+        others = {n for n in known if re.sub(r"\d", "", n) != re.sub(r"\d", "", error.name)}  # fc1 is no misspelt fc2
+        near = difflib.get_close_matches(error.name, sorted(others), n=1)
         return f"there is no {error.name!r} here" + (
             f": did you mean {near[0]!r}?" if near else ": is it spelled right, and made before?"
         )
@@ -75,7 +88,10 @@ def _sentence(error, frame):
     if isinstance(error, TypeError) and ("as an integer" in text or "slice indices must be integers" in text):
         return f"a whole number is needed here: / gives a float even where nothing is left over, // gives a whole number ({text})"
     if "inhomogeneous shape" in text:
-        return "a list or tuple of different things stands where an array should: is it the pair (output, backward) of an op?"
+        return (
+            "a list or tuple of different things stands where an array should: is it the pair (output, backward) of an op, or "
+            "the gradients of a backward?"
+        )
     if isinstance(error, TypeError) and ("0-dimensional arrays" in text or "length-1 arrays" in text):
         return "a function of math takes one number, and this is an array: np has the same functions for arrays (np.exp, np.sqrt)"
     if isinstance(error, TypeError) and "as a data type" in text:
@@ -83,7 +99,14 @@ def _sentence(error, frame):
     if isinstance(error, TypeError) and "NoneType" in text:
         return f"something is None here; was it made before this line? ({text})"
     if isinstance(error, TypeError) and "unsupported operand" in text and "'tuple'" in text:
-        return f"a tuple stands where an array should: an op returns the pair (output, backward) ({text})"
+        return (
+            "a tuple stands where an array should: is it the pair (output, backward) of an op, or the gradients of a backward? "
+            f"({text})"
+        )
+    if "'Tensor' object" in text:
+        return (
+            f"a Tensor stands where an array should: the op that mine.op made takes Tensors, the function itself arrays ({text})"
+        )
     if isinstance(error, ValueError) and "truth value of an array" in text:
         return "if and while need one True or False, and this is an array of them: np.where chooses entry by entry"
     if isinstance(error, AttributeError) and getattr(error, "name", None):
@@ -143,6 +166,8 @@ def shape_advice(got, want, summed="sum"):
         if all(got[i] == 1 for i in extra):
             return "an axis of size 1 too many: keepdims=True, where the axis should go?"
         return f"{summed} over {_axes(extra)}"
+    if len(got) > len(want) and tuple(n for n in got if n != 1) == want:
+        return "an axis of size 1 too many: a slice where a number should be, or keepdims=True where the axis should go?"
     if len(got) == len(want):
         kept = [i for i, (a, b) in enumerate(zip(got, want, strict=True)) if a != b]
         if all(want[i] == 1 for i in kept):

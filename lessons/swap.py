@@ -1,5 +1,6 @@
 """The command train --mine: the library's training, with every function of the learner's that passes in its place."""
 
+import functools
 import statistics
 import time
 from pathlib import Path
@@ -55,8 +56,22 @@ def _passing():
         if good:
             names = loading.load(lesson.learner_file, loading.read(lesson.learner_file))
             namespaces.append(names)
-            functions |= {e.library: (names[e.name], e.large) for e in good}
+            functions |= {e.library: (_with_tuples(names[e.name]), e.large) for e in good}
     return functions, namespaces
+
+
+def _with_tuples(function):
+    """The op with tuples where it gives lists: to the checker both are several results, to the library a list is one."""
+
+    def as_tuple(value):
+        return tuple(value) if isinstance(value, list) else value
+
+    @functools.wraps(function)
+    def op(*arguments, **options):
+        y, backward = function(*arguments, **options)
+        return as_tuple(y), lambda *dy: as_tuple(backward(*dy))
+
+    return op
 
 
 def _tell(functions):

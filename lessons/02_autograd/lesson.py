@@ -145,7 +145,7 @@ def op(function):
 
         def step_back(dy):
             returned = function_backward(dy)
-            returned = returned if isinstance(returned, tuple) else (returned,)
+            returned = tuple(returned) if isinstance(returned, tuple | list) else (returned,)
             gradients = tuple(g for g, a in zip(returned, arguments, strict=True) if isinstance(a, Tensor))
             for gradient, source in zip(gradients, inputs, strict=True):
                 if source.requires_grad and (gradient is None or np.shape(gradient) != source.data.shape):

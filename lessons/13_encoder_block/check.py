@@ -69,6 +69,21 @@ MLP_MISTAKES = [
         MLP_Y.partition("  #")[0] + "\n    y = mine.gelu(y)[0]",
     ),
     Mistake("x is added already here: the road is the block's business.", MLP_Y, MLP_Y.partition("  #")[0] + "\n    y = y + x"),
+    Mistake(
+        "GELU comes at the end. It stands between the two Linears.",
+        MLP_Y,
+        "y, fc2_backward = mine.linear(hidden, fc2_weight, fc2_bias)\n    y = mine.gelu(y)[0]",
+    ),
+    Mistake(
+        "This is max(0, x), relu, in place of GELU.",
+        MLP_Y,
+        "y, fc2_backward = mine.linear(hidden * (hidden > 0), fc2_weight, fc2_bias)",
+    ),
+    Mistake(
+        "The bias of fc1 is missing.",
+        MLP_Y,
+        "y, fc2_backward = mine.linear(mine.gelu(hidden - fc1_bias)[0], fc2_weight, fc2_bias)",
+    ),
     Mistake("The bias of fc2 is missing.", MLP_Y, "y, fc2_backward = mine.linear(bent, fc2_weight, 0 * fc2_bias)"),
     Mistake("GELU was passed by on the way back: its slope belongs between the two Linears.", DHIDDEN, "dhidden = dbent"),
     Mistake(
@@ -134,7 +149,10 @@ SEEN = "seen, attention_backward = mine.self_attention(normed1, qkv_weight, qkv_
 Z = "z = x + seen  # (B, T, D)"
 NORMED1 = "normed1, norm1_backward = mine.layernorm(x, norm1_weight, norm1_bias)  # (B, T, D)"
 NORMED2 = "normed2, norm2_backward = mine.layernorm(z, norm2_weight, norm2_bias)  # (B, T, D)"
+THOUGHT = "thought, mlp_backward = mlp(normed2, fc1_weight, fc1_bias, fc2_weight, fc2_bias)  # (B, T, D)"
 Y = "y = z + thought  # (B, T, D)"
+AFTER_NORM = "\n    ".join((SEEN, Z, NORMED2, THOUGHT, Y))
+POST_NORM = "This is post-norm: the norms stand on the road, after the sums. They belong into the branches, in front."
 DNORMED2 = "dnormed2, *dmlp = mlp_backward(dy)"
 FROM_MLP = "from_mlp, *dnorm2 = norm2_backward(dnormed2)"
 DZ = "dz = dy + from_mlp  # (B, T, D)"
@@ -161,13 +179,43 @@ BLOCK_MISTAKES = [
         SEEN,
         SEEN.replace("(normed1", "(x"),
     ),
+    Mistake("The second norm is missing: the MLP reads the road without a norm.", THOUGHT, THOUGHT.replace("(normed2", "(z")),
+    Mistake(
+        "Both norms are missing: attention and MLP read the road as it is.",
+        AFTER_NORM,
+        AFTER_NORM.replace("(normed1", "(x").replace("(normed2", "(z"),
+    ),
+    Mistake(
+        "Both roads are missing: attention and MLP are only chained.",
+        AFTER_NORM,
+        AFTER_NORM.replace(Z, "z = seen").replace(Y, "y = thought"),
+    ),
+    Mistake(
+        "Both roads come from the norm. That is post-norm, with its norms one place further on: the road itself is normalised.",
+        AFTER_NORM,
+        AFTER_NORM.replace(Z, "z = normed1 + seen").replace(Y, "y = normed2 + thought"),
+    ),
+    Mistake(
+        POST_NORM,
+        AFTER_NORM,
+        AFTER_NORM.replace("(normed1", "(x")
+        .replace(Z, "z = mine.layernorm(x + seen, norm1_weight, norm1_bias)[0]")
+        .replace("(normed2", "(z")
+        .replace(Y, "y = mine.layernorm(z + thought, norm2_weight, norm2_bias)[0]"),
+    ),
+    Mistake("Attention has one head only: how many there are is in `heads`.", SEEN, SEEN.replace("heads)", "1)")),
+    Mistake(
+        "The two norms use each other's weight and bias.",
+        f"{NORMED1}\n    {AFTER_NORM}",
+        f"{NORMED1}\n    {AFTER_NORM}".replace("norm1_", "norm_").replace("norm2_", "norm1_").replace("norm_", "norm2_"),
+    ),
     Mistake(
         "Both norms use the weight and bias of the first.",
         NORMED2,
         "normed2, norm2_backward = mine.layernorm(z, norm1_weight, norm1_bias)",
     ),
     Mistake(
-        "This is post-norm: the norms stand on the road, after the sums. They belong into the branches, in front.",
+        POST_NORM,
         Z,
         "seen, attention_backward = mine.self_attention(x, qkv_weight, qkv_bias, proj_weight, proj_bias, heads)\n"
         "    z = mine.layernorm(x + seen, norm1_weight, norm1_bias)[0]",
@@ -190,6 +238,17 @@ BLOCK_MISTAKES = [
         "Attention's backward was given dy: what arrives at z is dz, road and branch together.",
         DATTENTION,
         "dnormed1, *dattention, _ = attention_backward(dy)",
+    ),
+    Mistake(
+        "Attention's backward was given the MLP's branch alone: what arrives at z is dz, road and branch together.",
+        DATTENTION,
+        "dnormed1, *dattention, _ = attention_backward(from_mlp)",
+    ),
+    Mistake(
+        "The backwards of the two norms have changed places: norm2 was the MLP's, norm1 attention's.",
+        f"{FROM_MLP}\n        {DZ}\n        {DATTENTION}\n        {FROM_ATTENTION}",
+        f"from_mlp, *dnorm2 = norm1_backward(dnormed2)\n        {DZ}\n        {DATTENTION}\n"
+        "        from_attention, *dnorm1 = norm2_backward(dnormed1)",
     ),
     Mistake(
         "The second norm was passed by on the way back.",
@@ -219,6 +278,12 @@ BLOCK_MISTAKES = [
         "return (dx, *dnorm1, *dattention, *dnorm2, *dmlp, None)",
         "return (dx, *dnorm1, *dattention, *dnorm2, *dmlp)",
         step="count",
+    ),
+    Mistake(
+        "",
+        "return (dx, *dnorm1, *dattention, *dnorm2, *dmlp, None)",
+        "return (dx, *dnorm1, *dattention, None, *dnorm2, *dmlp)",
+        step="order",
     ),
 ]
 

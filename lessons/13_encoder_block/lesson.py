@@ -118,14 +118,16 @@ def mlp(x, fc1_weight, fc1_bias, fc2_weight, fc2_bias):
 # ## The mistakes most people make
 #
 # - **The residual from the norm**: after `h = norm(x)` they write `h + attention(h)`. It looks tidier. But then the
-#   road leads through the norm, and it is no road any more.
+#   road leads through the norm, and it is no road any more. In both halves, it is post-norm again, with each norm one
+#   place further on.
 # - **A lost way**: going back, `dz` gets only the branch, or only the road. Either runs, and training goes on, worse.
 # - **Changing dy in place**: `dy += ...`. The array still belongs to whoever handed it over, and another branch may
 #   be about to read it. The checker hands you arrays that cannot be written to.
 # - **The second norm on x** instead of z: then the MLP does not see what attention has just found out.
 #
 # `first, *others = backward(dy)` puts the first result into `first` and the rest into the list `others`. The attention of
-# lesson 12 gives None as its last, for heads; leave it out with `first, *others, _ = ...`.
+# lesson 12 gives None as its last, for heads; leave it out with `first, *others, _ = ...`. GELU's backward gives one array
+# by itself: there is nothing to take apart.
 
 
 # %%

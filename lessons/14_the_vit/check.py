@@ -1,10 +1,11 @@
 """Lesson 14: count the parameters, make them, pick the class token, and put the ViT together."""
 
 import math
+import numbers
 
 import numpy as np
 
-from lessons import course, diagnose, mine
+from lessons import course, diagnose, mine, sentences
 from lessons.exercise import Exercise, Mistake, Question, Term, Wrong
 
 TITLE = "The ViT"
@@ -36,35 +37,48 @@ KNOWN = {
 
 def check_count(function, namespace, rng):
     lesson = course.find("14")
-    for name, (numbers, wanted) in KNOWN.items():
-        sizes = namespace["Sizes"](*numbers)
+    every = [(namespace["Sizes"](*numbers), name, wanted) for name, (numbers, wanted) in KNOWN.items()]
+    for sizes, name, wanted in every:
         found = function(sizes)
+        if not isinstance(found, numbers.Integral):
+            raise Wrong(
+                f"A count is a whole number, and yours is {sentences.kind(found)}: // divides without a rest, / gives a float."
+            )
         if found == wanted:
             yield f"{name}: {wanted:,}"
             continue
+        difference = (
+            f"{name}: yours {found:,}, wanted {wanted:,}: {abs(found - wanted):,} too {'many' if found > wanted else 'few'}"
+        )
         for mistake in COUNT_MISTAKES:
-            if diagnose.planted_names(lesson, mistake)["count_parameters"](sizes) == found:
-                raise Wrong(f"{mistake.says}\n{name}: yours {found:,}, wanted {wanted:,}")
-        raise Wrong(f"A summand of the formula is not right, or is missing.\n{name}: yours {found!r}, wanted {wanted:,}")
+            theirs = diagnose.planted_names(lesson, mistake)["count_parameters"]
+            if all(theirs(other) == function(other) for other, _, _ in every):
+                raise Wrong(f"{mistake.says}\n{difference}")
+        raise Wrong(f"A summand of the formula is not right, or is missing.\n{difference}")
 
 
+ONE_D = (
+    "D numbers are missing, once: the class token, one of the N + 1 positions, the bias of the patch embedding, or one half of "
+    "the last LayerNorm."
+)
+TWO_D = (
+    "2D numbers are missing, once: the last LayerNorm, weight and bias, or two of class token, its position and the bias of the "
+    "patch embedding."
+)
+TWO_D_A_BLOCK = (
+    "2D numbers are missing in each block: one of its two LayerNorms, half of each (a weight and a bias of D numbers), or two "
+    "thirds of qkv's bias, which has 3D."
+)
 COUNT_MISTAKES = [
-    Mistake(
-        "D numbers are missing before the blocks: the class token, or its position? There are N + 1 positions.",
-        "tokens = dim + (patches + 1) * dim",
-        "tokens = dim + patches * dim",
-    ),
-    Mistake(
-        "D numbers are missing before the blocks: the class token, or its position? There are N + 1 positions.",
-        "tokens = dim + (patches + 1) * dim",
-        "tokens = (patches + 1) * dim",
-    ),
-    Mistake(
-        "The last LayerNorm is not counted: 2D numbers after the blocks.",
-        "(2 * norm + attention + mlp) + norm + (dim + 1)",
-        "(2 * norm + attention + mlp) + (dim + 1)",
-    ),
-    Mistake("A block has two LayerNorms, and you count one.", "(2 * norm + attention + mlp)", "(norm + attention + mlp)"),
+    Mistake(ONE_D, "tokens = dim + (patches + 1) * dim", "tokens = dim + patches * dim"),
+    Mistake(ONE_D, "tokens = dim + (patches + 1) * dim", "tokens = (patches + 1) * dim"),
+    Mistake(ONE_D, "sizes.channels + 1) * dim", "sizes.channels) * dim"),
+    Mistake(ONE_D, "+ norm + (dim + 1)", "+ dim + (dim + 1)"),
+    Mistake(TWO_D, "+ norm + (dim + 1)", "+ (dim + 1)"),
+    Mistake(TWO_D, "tokens = dim + (patches + 1) * dim", "tokens = patches * dim"),
+    Mistake(TWO_D_A_BLOCK, "(2 * norm + attention + mlp)", "(norm + attention + mlp)"),
+    Mistake(TWO_D_A_BLOCK, "attention = (dim + 1) * 3 * dim", "attention = (3 * dim + 1) * dim"),
+    Mistake("A LayerNorm has 2D numbers, a weight and a bias, and you count D for each.", "norm = 2 * dim", "norm = dim"),
     Mistake(
         "The output projection of attention is not counted.",
         "attention = (dim + 1) * 3 * dim + (dim + 1) * dim",
@@ -93,7 +107,7 @@ COUNT_MISTAKES = [
 
 
 def _small(namespace):
-    return namespace["Sizes"](6, 2, 3, 5, 8, 2, 2, 12)
+    return namespace["Sizes"](6, 2, 3, 5, 8, 3, 2, 12)
 
 
 PARAMETERS = {
@@ -137,8 +151,10 @@ def check_parameters(function, namespace, rng):
     yield "first values: weights, zeros, ones, positions"
     first, second = (data[f"blocks.{i}.attn.proj.weight"] for i in (0, 1))
     _unless(not np.array_equal(first, second), PARAMETERS["same"], "blocks.0 and blocks.1")
-    again, other = (function(sizes, np.random.default_rng(seed), 0.3)["patch_embed.weight"].data for seed in (3, 4))
-    _unless(np.array_equal(again, data["patch_embed.weight"]) and not np.array_equal(again, other), PARAMETERS["rng"], "")
+    again, other = (function(sizes, np.random.default_rng(seed), 0.3) for seed in (3, 4))
+    for name, array in data.items():
+        _unless(np.array_equal(again[name].data, array), PARAMETERS["rng"], name)
+        _unless(len(np.unique(array)) == 1 or not np.array_equal(other[name].data, array), PARAMETERS["rng"], name)
     default = function(sizes, np.random.default_rng(3))["pos_embed"].data.std()
     _unless(0.015 < default < 0.025, PARAMETERS["position"], "without pos_embed_std it is 0.02")
     yield "random numbers from rng"
@@ -198,10 +214,12 @@ PICK, DX = "y = x[:, 0]  # (B, D)", "dx[:, 0] = dy"
 PICK_MISTAKES = [
     Mistake("This is the last token. The class token was put in front, so it is the first.", PICK, "y = x[:, -1]"),
     Mistake("This is the mean of all tokens. Only the class token is read here.", PICK, "y = x.mean(axis=1)"),
+    Mistake("These are all tokens of the first image. The first token of every image is wanted.", PICK, "y = x[0]"),
+    Mistake("This is the first number of every token. The first token of every image is wanted.", PICK, "y = x[:, :, 0]"),
     Mistake(
-        "These are all tokens of the first image. The first token of every image is wanted.",
+        "The token is right, and its axis is still there, with size 1: a number takes the axis away, a slice keeps it.",
         PICK,
-        "y = np.broadcast_to(x[0, :1], (x.shape[0], x.shape[2])).copy()",
+        "y = x[:, :1]",
     ),
     Mistake("The gradient went to the last token: it belongs to the first.", DX, "dx[:, -1] = dy"),
     Mistake("The gradient went to every token. The others had no influence on y: theirs is 0.", DX, "dx[:] = dy[:, None]"),
@@ -239,8 +257,14 @@ def check_vit(function, namespace, rng):
 
     sizes, parameters, model, images, labels = _with_weights(namespace, rng)
     logits = function(parameters, images, sizes)
-    if not isinstance(logits, mine.Tensor) or np.shape(logits.data) != (3, 5):
-        raise Wrong(f"vit should give a Tensor of shape (B, K), here (3, 5); yours is {getattr(logits, 'data', logits)!r:.80}")
+    if not isinstance(logits, mine.Tensor):
+        raise Wrong(f"vit should give a Tensor, as the ops do, and yours gives {sentences.kind(logits)}.")
+    if np.shape(logits.data) == (3, 10, 5):
+        raise Wrong(
+            "vit should give logits of shape (B, K), and yours gives them for every token, (B, N+1, K): pick the class token."
+        )
+    if np.shape(logits.data) != (3, 5):
+        raise Wrong(f"vit should give logits of shape (B, K), here (3, 5); yours have the shape {np.shape(logits.data)}.")
     wanted = model(images)
     if not diagnose.same(logits.data, wanted.data):
         for mistake in VIT_MISTAKES:
@@ -286,6 +310,8 @@ X_NORM = 'x = layernorm(x, p["norm.weight"], p["norm.bias"])  # (B, N+1, D)'
 X_TOKENS = 'x = embed_tokens(x, p["cls_token"], p["pos_embed"])  # (B, N+1, D)'
 LOGITS = 'logits = linear(pick(x), p["head.weight"], p["head.bias"])  # (B, K)'
 LOOP = "for i in range(sizes.depth):\n        x = block"
+ALL_BLOCKS = f"for i in range(sizes.depth):\n        {X_BLOCK}"
+AFTER_TOKENS = f"{ALL_BLOCKS}\n    {X_NORM}"
 VIT_MISTAKES = [
     Mistake("The last LayerNorm is missing: after the blocks nothing has brought the road back to scale.", X_NORM, "x = x"),
     Mistake(
@@ -329,10 +355,34 @@ VIT_MISTAKES = [
         'logits = linear(mine.op(lambda x: (x.mean(axis=1), None))(x), p["head.weight"], p["head.bias"])',
     ),
     Mistake(
-        "The class token's LayerNorm comes before the blocks: it belongs behind the last of them.",
-        X_NORM,
-        "x = x",
+        "The LayerNorm comes before the blocks: it belongs behind the last of them.",
+        AFTER_TOKENS,
+        f"{X_NORM}\n    {ALL_BLOCKS}",
     ),
+    Mistake(
+        "The LayerNorm is in the loop, after every block: it belongs behind the last of them only.",
+        AFTER_TOKENS,
+        f"{ALL_BLOCKS}\n        {X_NORM}",
+    ),
+    Mistake(
+        "The weight and the bias of the last LayerNorm have changed places.",
+        X_NORM,
+        'x = layernorm(x, p["norm.bias"], p["norm.weight"])',
+    ),
+    Mistake(
+        "What a block gives is not handed to the next: every block reads the same x, and only the last one counts.",
+        AFTER_TOKENS,
+        AFTER_TOKENS.replace("x = block(", "y = block(").replace("layernorm(x", "layernorm(y"),
+    ),
+    Mistake(
+        "The tokens are added once more around each block: the roads past attention and MLP are inside it already.",
+        X_BLOCK,
+        X_BLOCK.replace("x = block(", "x = mine.op(lambda a, b: (a + b, None))(x, block(").replace(
+            "sizes.heads)", "sizes.heads))"
+        ),
+    ),
+    Mistake("embed_tokens is missing: no class token and no positions. What is read then is the first patch.", X_TOKENS, "x = x"),
+    Mistake("The first block is left out: they are counted from 0.", LOOP, LOOP.replace("sizes.depth", "1, sizes.depth")),
     Mistake("The head's bias is missing.", LOGITS, LOGITS.replace('p["head.bias"]', '0 * p["head.bias"].data')),
     Mistake(
         "The patch embedding's bias is missing.",
@@ -341,7 +391,6 @@ VIT_MISTAKES = [
     ),
     Mistake("Attention has one head only: the number of heads is in sizes.heads.", X_BLOCK, X_BLOCK.replace("sizes.heads", "1")),
 ]
-del VIT_MISTAKES[9]
 
 EXERCISES = [
     Exercise(

@@ -86,7 +86,7 @@ BLOCK = (
 
 
 def parameter_shapes(sizes):
-    """{name: shape} of every parameter, in order. The names are those of timm, so that weights can be exchanged."""
+    """{name: shape} of every parameter, in order. The names follow timm's, which says patch_embed.proj and transposes weights."""
     dim, width = sizes.dim, sizes.mlp_dim
     tokens = (sizes.image_size // sizes.patch_size) ** 2 + 1
     found = {

@@ -5,7 +5,7 @@ import pytest
 
 from lessons import diagnose
 from lessons.exercise import Term
-from lessons.sentences import shape_advice
+from lessons.sentences import of_error, shape_advice
 
 SHAPES = {
     ((2, 3, 5), (5,)): "sum over axes 0 and 1",
@@ -26,6 +26,7 @@ SHAPES = {
     ((0,), (3, 5)): "",
     ((2, 4, 5), (2, 3, 5)): "one too many along axis 1",
     ((2, 3, 5), (2, 4, 5)): "one too few along axis 1",
+    ((2, 1, 5), (2, 5)): "an axis of size 1 too many: a slice",
     ((5, 5), (4, 4)): "one too many along axes 0 and 1",
     ((3, 5), (4, 4)): "",
     ((1, 5), (5,)): "an axis of size 1 too many",
@@ -47,6 +48,17 @@ def test_advice_names_shapes_that_can_be_reached_by_following_it(rng):
     for got, want in [((2, 3, 5), (5,)), ((2, 3, 5), (1, 3, 5)), ((4, 2, 3, 5), (5,)), ((5,), ())]:
         axes = tuple(int(c) for c in shape_advice(got, want) if c.isdigit())
         assert rng.random(got).sum(axes, keepdims="keepdims" in shape_advice(got, want)).shape == want
+
+
+def test_an_error_inside_a_function_that_is_checked_by_itself_is_shown_where_that_was_called():
+    names = {}
+    exec(compile("def part(x):\n    return x @ x\n\n\ndef whole(x):\n    return part(x)\n", "f.py", "exec"), names)
+    with pytest.raises(ValueError, match="matmul") as caught:
+        names["whole"](np.ones((2, 3)))
+    sentence, line, _ = of_error(caught.value, names, {"part": names["part"]})
+    assert line == 6 and sentence.startswith("in part, which is called here: @ needs the last axis")
+    sentence, line, _ = of_error(caught.value, names)
+    assert line == 2 and sentence.startswith("@ needs the last axis")
 
 
 @pytest.fixture

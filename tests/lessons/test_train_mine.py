@@ -64,6 +64,17 @@ def test_a_function_that_is_half_right_stays_out(mine):
     assert code == 0 and "0 of 10 are yours" in out and "lesson 05: GELU" in out and "my own gelu" not in out
 
 
+def test_lists_that_the_check_takes_for_several_results_train_too(mine):
+    lesson = course.find("12")
+    text = build.solution(lesson.source, lesson.name).replace("return (q, k, v), backward", "return [q, k, v], backward")
+    mine.writes(text, f"{lesson.name}.py")
+    lesson = course.find("04")
+    text = build.solution(lesson.source, lesson.name).replace("return dx, dweight, dbias", "return [dx, dweight, dbias]")
+    assert "[dx, dweight, dbias]" in mine.writes(text, f"{lesson.name}.py").read_text(encoding="utf-8")
+    code, out = trains(mine, "--mine")
+    assert code == 0 and "3 of 10 parts of this ViT were your own code." in out
+
+
 def test_without_mine_it_is_the_library_s(mine):
     gelu(mine, BEGINS, f"{BEGINS}    if {IN_TRAINING}:\n        print('my own gelu')\n")
     code, out = trains(mine)
