@@ -168,11 +168,14 @@ class _Check:
                 raise Stop("value", f"the result ({label})", details=[f"yours {y[0]!r}, wanted {wanted[0]!r}"])
             return
         names = ("y" if self.learner.is_op else "result",) if len(wanted) == 1 else self.exercise.outputs or _names(len(wanted))
-        for i, (found, want, name) in enumerate(zip(y, wanted, names, strict=True)):
-            found, want = np.asarray(found, dtype=np.float64), np.asarray(want, dtype=np.float64)
+        rights = {name: np.asarray(want, dtype=np.float64) for want, name in zip(wanted, names, strict=True)}
+        for i, found in reversed(list(enumerate(y))):  # in (weight, m, v) a wrong v makes a wrong weight too
+            name, found = names[i], np.asarray(found, dtype=np.float64)
+            want = rights[name]
             if diagnose.largest(diagnose.error(found, want)) > LIMIT_VALUE:
                 known = diagnose.known_mistake(self.lesson, self.exercise, found, want, self.output_of(given, i))
-                looks = [known or diagnose.by_relation(found, want, {})]
+                others = {other: array for other, array in rights.items() if other != name}
+                looks = [known or diagnose.by_relation(found, want, others)]
                 self.differs("value", name, label, found, want, "wanted", LIMIT_VALUE, looks)
 
     @staticmethod

@@ -96,6 +96,10 @@ def _sentence(error, frame):
         return "a function of math takes one number, and this is an array: np has the same functions for arrays (np.exp, np.sqrt)"
     if isinstance(error, TypeError) and "as a data type" in text:
         return "the shape goes into brackets of its own: np.zeros((2, 3))"
+    if isinstance(error, TypeError) and "for ^" in text:
+        return f"a power is ** in Python: ^ is something else, and only for whole numbers ({text})"
+    if isinstance(error, ZeroDivisionError):
+        return f"something is divided by 0 here: when is it 0, and what should happen then? (ZeroDivisionError: {text})"
     if isinstance(error, TypeError) and "NoneType" in text:
         return f"something is None here; was it made before this line? ({text})"
     if isinstance(error, TypeError) and "unsupported operand" in text and "'tuple'" in text:

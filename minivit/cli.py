@@ -1,6 +1,7 @@
 """python -m minivit train | evaluate | predict | compare | info"""
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -54,7 +55,8 @@ def parser():
         epilog="Start with: python -m minivit train      Each command explains itself: python -m minivit train --help",
     )
     top.add_argument("--version", action="version", version=f"minivit {__version__}")
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    whole_names = functools.partial(_Parser, allow_abbrev=False)  # --data must never pass for --data-dir
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=whole_names)
 
     p = commands.add_parser(
         "train", help="train a ViT on handwritten digits, in half a minute on two cores", description=_train.__doc__

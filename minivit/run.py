@@ -22,12 +22,13 @@ from .train import Training, accuracy, predict
 from .vit import ViT
 
 CHECKPOINT = "checkpoint.npz"
+OF_A_RUN = (CHECKPOINT, "config.json", "metrics.csv", "model.npz")  # one of these files in a folder tells that it is a run's
 
 
 class RunFolder:
     """runs/NAME. An earlier folder of that name is renamed to NAME-1, NAME-2, ...; this happens at the first write, so that
     a run that never completes an epoch leaves everything as it was. resume=True goes on in the folder that is there.
-    Raises ValueError while another process writes there."""
+    Raises ValueError while another process writes there, and for a file or a folder that holds something else than a run."""
 
     def __init__(self, path, resume=False):
         self.path = Path(path)
@@ -36,10 +37,16 @@ class RunFolder:
             raise ValueError(
                 f"{str(path)!r} cannot be the folder of a run, since an earlier one is renamed: name a new one, like runs/digits"
             )
+        if os.path.lexists(self.path) and not (self.path.is_dir() and self._is_of_a_run()):
+            raise ValueError(f"{path} is there already and is no run: choose another folder with --out")
         self.lock = Lock(self.path.with_name(f".{self.path.name}.lock"))
         if resume or self.lock.path.exists():
             self._take_lock()
             self.ready = resume
+
+    def _is_of_a_run(self):
+        names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}  # what a kill left half written
+        return not names or not names.isdisjoint(OF_A_RUN)
 
     def _take_lock(self):
         if self.lock.file is None and not self.lock.take():

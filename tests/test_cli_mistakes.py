@@ -73,6 +73,7 @@ MISTAKES = {
     "a word too many": ([*TRAIN, "extra"], "extra"),
     "predict without a picture": (["predict"], "IMAGE"),
     "a word for a number": ([*TRAIN, "--epochs", "many"], "many"),
+    "the beginning of another option": (["evaluate", "--model", "runs/tiny", "--data", "digits"], "--data digits"),
     # presets
     "an unknown preset": (["train", "--config", "nosuch"], "'nosuch'.*digits"),
     "a missing toml": (["train", "--config", "nosuch.toml"], "nosuch.toml"),

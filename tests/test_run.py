@@ -129,6 +129,21 @@ def test_the_summary_says_accuracy_parameters_and_where_the_files_are(finished):
 # an earlier folder
 
 
+@pytest.mark.parametrize("what", ["a folder", "a file", "a link to nowhere"])
+def test_what_is_no_run_is_never_renamed(digits, tmp_path, what):
+    if what == "a folder":
+        (tmp_path / "work").mkdir()
+        (tmp_path / "work" / "thesis.txt").write_text("mine")
+    elif what == "a file":
+        (tmp_path / "work").write_text("mine")
+    else:
+        (tmp_path / "work").symlink_to("nowhere")
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match="is there already and is no run: choose another folder with --out"):
+        train_run(digits, tiny_config(), tiny_recipe(epochs=1), tmp_path / "work")
+    assert contents(tmp_path) == before and [path.name for path in tmp_path.iterdir()] == ["work"]
+
+
 @pytest.mark.usefixtures("no_figures")
 def test_an_earlier_folder_is_renamed_and_never_overwritten(digits, tmp_path, capsys):
     earlier = []
@@ -139,20 +154,6 @@ def test_an_earlier_folder_is_renamed_and_never_overwritten(digits, tmp_path, ca
     assert sorted(path.name for path in tmp_path.iterdir()) == ["digits", "digits-1", "digits-2"]
     assert all(contents(tmp_path / name) == files for name, files in earlier)
     assert f"the earlier {tmp_path / 'digits'} is now {tmp_path / 'digits-2'}" in capsys.readouterr().out
-
-
-@pytest.mark.usefixtures("no_figures")
-def test_a_file_where_the_folder_should_be_is_renamed_too(digits, tmp_path):
-    (tmp_path / "digits").write_text("notes")
-    train_run(digits, tiny_config(), tiny_recipe(epochs=1), tmp_path / "digits")
-    assert (tmp_path / "digits-1").read_text() == "notes"
-
-
-@pytest.mark.usefixtures("no_figures")
-def test_a_link_to_nowhere_where_the_folder_should_be_is_renamed_too(digits, tmp_path):
-    (tmp_path / "digits").symlink_to("nowhere")
-    train_run(digits, tiny_config(), tiny_recipe(epochs=1), tmp_path / "digits")
-    assert (tmp_path / "digits").is_dir() and (tmp_path / "digits-1").is_symlink()
 
 
 def test_nothing_is_touched_before_the_first_write(tmp_path):

@@ -1,10 +1,11 @@
 """Lesson 15: a step of AdamW, the schedule, clipping by the global norm."""
 
+import contextlib
 import math
 
 import numpy as np
 
-from lessons import course, diagnose
+from lessons import course, diagnose, sentences
 from lessons.exercise import Exercise, Mistake, Question, Wrong
 
 TITLE = "AdamW, warm-up, cosine, clipping"
@@ -32,7 +33,7 @@ def step_cases(rng):
         return *arrays, np.abs(rng.standard_normal(shape)), t, lr, *others
 
     return {
-        "ordinary": given((2, 3), 3, 0.1, 0.9, 0.99, 1e-3, 0.3),
+        "ordinary": given((2, 3), 3, 0.1, 0.9, 0.99, 0.05, 0.3),
         "the first step": (*given((4,), 1, 0.01)[:2], np.zeros(4), np.zeros(4), 1, 0.01),
         "no decay": given((2, 2), 7, 0.5),
         "strong decay": given((3,), 2, 0.1, 0.5, 0.9, 1e-8, 2.0),
@@ -69,6 +70,35 @@ STEP_MISTAKES = [
         "The correction is one step late: t counts from 1, and is used as it is.",
         f"{MHAT}\n    {VHAT}",
         "mhat = new_m / (1 - beta1 ** (t + 1))\n    vhat = new_v / (1 - beta2 ** (t + 1))",
+    ),
+    Mistake(
+        "The correction is one step behind: t counts from 1, and is used as it is. (With t − 1 the first step divides by 0.)",
+        f"{MHAT}\n    {VHAT}",
+        "mhat = new_m / (1 - beta1 ** (t - 1))\n    vhat = new_v / (1 - beta2 ** (t - 1))",
+    ),
+    Mistake("v is corrected with β₁. Each average has its own β.", VHAT, "vhat = new_v / (1 - beta1**t)"),
+    Mistake("The corrected m is made from the old one. It is the new m that is corrected.", MHAT, "mhat = m / (1 - beta1**t)"),
+    Mistake(
+        "The old m and v are returned: the next step would know nothing of this gradient.",
+        "return new_weight, new_m, new_v",
+        "return new_weight, m.copy(), v.copy()",
+    ),
+    Mistake("ε is left out: where v is 0 the fraction would be 0/0.", W, W.replace(" + eps", "")),
+    Mistake("The learning rate is left out.", W, W.replace("lr * (", "1 * (")),
+    Mistake(
+        "The decay is inside the fraction, so it is divided by the root as well. In AdamW it stands beside the fraction.",
+        W,
+        "new_weight = weight - lr * (mhat + weight_decay * weight) / (np.sqrt(vhat) + eps)",
+    ),
+    Mistake(
+        "The step goes uphill, and the decay too: both are subtracted from the weight.",
+        W,
+        W.replace("weight - lr", "weight + lr"),
+    ),
+    Mistake(
+        "The decay is not multiplied by the learning rate, and has the wrong sign.",
+        W,
+        "new_weight = weight - lr * mhat / (np.sqrt(vhat) + eps) + weight_decay * weight",
     ),
     Mistake(
         "The correction does not use t: its factor is 1 − βᵗ.",
@@ -113,6 +143,27 @@ STEP_MISTAKES = [
     ),
     Mistake("v averages the gradient and not its square.", V, "new_v = np.abs(beta2 * v + (1 - beta2) * gradient)"),
     Mistake(
+        "v averages the size of the gradient. It is the average of the squares.",
+        V,
+        V.replace("gradient * gradient", "np.abs(gradient)"),
+    ),
+    Mistake(
+        "In v the factor 1 − β₂ is squared as well. Square the gradient alone.",
+        V,
+        "new_v = beta2 * v + ((1 - beta2) * gradient) ** 2",
+    ),
+    Mistake(
+        "v has one number for the whole array. Each entry has its own v.",
+        V,
+        "new_v = beta2 * v + (1 - beta2) * (gradient * gradient).mean()",
+    ),
+    Mistake(
+        "The weights of old and new have changed places in v: β₂ belongs to the past.",
+        V,
+        "new_v = (1 - beta2) * v + beta2 * gradient * gradient",
+    ),
+    Mistake("v is a plain sum: the new square has the factor 1 − β₂.", V, "new_v = beta2 * v + gradient * gradient"),
+    Mistake(
         "v is the square of m. The average of squares is another number than the square of the average.",
         V,
         "new_v = new_m * new_m",
@@ -132,6 +183,7 @@ STEP_MISTAKES = [
         "The fraction uses the gradient of this step alone: m is what gives it a direction.", W, W.replace("mhat", "gradient")
     ),
     Mistake("", V, V + "\n    m *= beta1", step="inputs"),
+    Mistake("These are the values of", "return new_weight, new_m, new_v", "return new_weight, new_v, new_m"),
     Mistake("", "return new_weight, new_m, new_v", "return new_weight", step="count"),
 ]
 
@@ -174,12 +226,11 @@ def check_schedule(function, namespace, rng):
     yours = f"{found:.6g}" if isinstance(found, int | float | np.number) else repr(found)
     where = f"warmup_cosine{arguments}: yours {yours}, wanted {wanted:.6g}"
     for mistake in SCHEDULE_MISTAKES:
-        try:
-            theirs = different(diagnose.planted_names(course.find("15"), mistake)["warmup_cosine"])
-            if theirs and theirs[0] == arguments and abs(theirs[1] - found) < 1e-9:
+        theirs = diagnose.planted_names(course.find("15"), mistake)["warmup_cosine"]
+        with contextlib.suppress(TypeError, ZeroDivisionError):
+            steps = [(step, *arguments[1:]) for step in range(arguments[1])]
+            if all(abs(theirs(*given) - function(*given)) < 1e-9 for given in steps):
                 raise Wrong(f"{mistake.says}\n{where}")
-        except (TypeError, ZeroDivisionError):
-            continue
     step, _, _, warmup, _ = arguments
     raise Wrong(f"The {'warm-up' if step < warmup else 'cosine'} is not right.\n{where}")
 
@@ -198,6 +249,12 @@ SCHEDULE_MISTAKES = [
     Mistake("The warm-up takes step W too: it is for the steps below W.", "if step < warmup:", "if step <= warmup:"),
     Mistake(
         "The warm-up starts at 0, so the first step is wasted: step 0 has peak / warmup.", WARM, "rate = peak * step / warmup"
+    ),
+    Mistake("The warm-up divides without a rest: / and not //.", WARM, "rate = peak * ((step + 1) // warmup)"),
+    Mistake(
+        "The half belongs to the whole bracket, (1 + cos) / 2, and yours halves the cosine alone.",
+        COSINE,
+        "rate = floor + (peak - floor) * (1 + math.cos(math.pi * progress) / 2)",
     ),
     Mistake("The warm-up takes one step too many.", WARM, "rate = peak * (step + 1) / (warmup + 1)"),
     Mistake("The warm-up already has the peak: it should grow to it.", WARM, "rate = peak"),
@@ -255,8 +312,13 @@ def check_clip(function, namespace, rng):
         g.flags.writeable = False
     for bound in (10 * norm, 0.25 * norm, 0.8 * norm):
         returned = function(gradients, bound)
-        if not isinstance(returned, tuple | list) or len(returned) != 2 or len(returned[0]) != 3:
-            raise Wrong("clip_gradients should give two things: a list with as many arrays as came in, and the norm.")
+        if not (isinstance(returned, tuple | list) and len(returned) == 2):
+            raise Wrong(f"clip_gradients should give two things, the list and the norm; yours gives {sentences.kind(returned)}.")
+        if not isinstance(returned[0], tuple | list) or len(returned[0]) != 3:
+            what = sentences.kind(returned[0])
+            raise Wrong(f"The first result should be a list with as many arrays as came in, here 3; yours is {what}.")
+        if not isinstance(returned[1], int | float | np.number | np.ndarray) or np.shape(returned[1]):
+            raise Wrong(f"The second result should be one number, the norm; yours is {sentences.kind(returned[1])}.")
         clipped, found = list(returned[0]), float(returned[1])
         factor = min(1.0, bound / norm)
         if abs(found - factor * norm) < 1e-4 * norm and factor < 1:

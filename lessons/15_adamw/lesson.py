@@ -265,7 +265,7 @@ def picture():
 #
 # Left: the valley is forty times steeper across than along. SGD with a large rate, 0.045, jumps from wall to wall;
 # with a small one, 0.01, it is still far from the goal after 60 steps. Adam's first steps are as long along as
-# across, so it leaves at 45 degrees, although the gradient points almost straight across. It swings past the star
+# across: one to one, although the gradient points almost straight across. It swings past the star
 # twice and comes back. SGD with 0.045 gets there too, but only just: above 0.05 it would fly apart. Right: the
 # direction stays, only the length is cut; the arrow of length 0.7 is left alone.
 #

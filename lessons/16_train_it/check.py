@@ -5,7 +5,7 @@ from unittest import mock
 
 import numpy as np
 
-from lessons import mine
+from lessons import mine, sentences
 from lessons.exercise import Exercise, Mistake, Question, Wrong
 
 TITLE = "Train it"
@@ -102,7 +102,7 @@ SHIFT_MISTAKES = [
 
 TRAIN = {
     "cleared": "Old gradients are still there when the loss is computed: backward adds to .grad, so clear it for every batch.",
-    "backward": "backward() of the loss is not called for each batch: without it there are no gradients.",
+    "backward": "backward() of the loss is not called for each batch, or only after step: without it there are no gradients.",
     "step": "The optimizer makes no step: call its step(...) once for each batch.",
     "statistics": "The images that go into the ViT are not (shifted image − µ) / σ with µ and σ of all training pixels.",
     "before": "The images are normalised before they are shifted. What moves in is 0, and that is empty paper only before.",
@@ -115,6 +115,13 @@ TRAIN = {
     "decay": "AdamW is not made with the weight decay that train_vit was given, or not just once.",
     "smoothing": "The loss is not computed with the label smoothing that train_vit was given.",
     "shift": "The images are not shifted by up to `shift` pixels, each batch anew.",
+    "lost": "The images that go into the ViT are not those that random_shift gave.",
+    "moves": "The shifts are not drawn from the rng that train_vit was given: the same seed must give the same training.",
+    "float64": "The images have become float64, and with them everything: make mean and std plain numbers, float(...).",
+    "early": "No gradients are there when step is called: nothing may clear them between backward() and step, and the loss must "
+    "be made from the Tensor that mine.vit gives.",
+    "twice": "backward() is called more than once for a batch: each call adds to .grad.",
+    "loss": "The loss is not computed with cross_entropy, which stands at the top of train_vit.",
 }
 COUNT, BATCH, EPOCHS = 10, 4, 3
 REAL = mine  # where a stand-in has taken its name
@@ -138,6 +145,8 @@ class _Recorder:
         return self
 
     def step(self, lr):
+        if not all(p.grad is not None and np.any(p.grad) for p in self.parameters.values()):
+            raise Wrong(TRAIN["early" if self.cleared else "backward"])
         self.rates.append(lr)
 
 
@@ -152,11 +161,12 @@ def _run(function, namespace, seed, shift=0):
         "bias": mine.Tensor(np.zeros(5, np.float32), requires_grad=True),
     }
     recorder, seen = _Recorder(parameters), []
-    shifts, losses = [], namespace["smoothed_loss"]
+    shifts, losses, real, own_rng = [], namespace["smoothed_loss"], namespace["random_shift"], np.random.default_rng(seed)
 
-    def spy(batch, pixels, rng):
-        shifts.append((np.array(batch), pixels))
-        return namespace["random_shift"](batch, pixels, rng) if pixels else batch
+    def spy(images, pixels, rng):
+        moved = real(images, pixels, rng)
+        shifts.append((np.array(images), pixels, np.array(moved), rng is own_rng))
+        return moved
 
     def smoothed(label_smoothing):
         cross_entropy = losses(label_smoothing)
@@ -175,17 +185,9 @@ def _run(function, namespace, seed, shift=0):
 
         return with_notes
 
-    stand_ins = {"mine": recorder, "smoothed_loss": smoothed}
-    if shift:
-        real = namespace["random_shift"]
-        stand_ins["random_shift"] = lambda batch, pixels, rng: (
-            shifts.append((np.array(batch), pixels)),
-            real(batch, pixels, rng),
-        )[1]
+    stand_ins = {"mine": recorder, "smoothed_loss": smoothed, "random_shift": spy}
     with mock.patch.dict(function.__globals__, stand_ins), mock.patch.dict(namespace, stand_ins):
-        given = function(
-            parameters, namespace_sizes(), images, labels, np.random.default_rng(seed), EPOCHS, BATCH, 0.5, 0.07, 0.2, shift
-        )
+        given = function(parameters, namespace_sizes(), images, labels, own_rng, EPOCHS, BATCH, 0.5, 0.07, 0.2, shift)
     return recorder, seen, shifts, given, images
 
 
@@ -195,36 +197,49 @@ def namespace_sizes():
 
 def check_train(function, namespace, rng):
     seed = int(rng.integers(1000))
-    recorder, seen, _, given, images = _run(function, namespace, seed)
+    recorder, seen, shifts, given, images = _run(function, namespace, seed)
     if not isinstance(given, tuple | list) or len(given) != 3:
-        raise Wrong(TRAIN["figures"])
+        raise Wrong(f"{TRAIN['figures']}\nyours gives {sentences.kind(given)}")
     losses, mean, std = given
+    if not isinstance(losses, list | tuple) or any(np.shape(number) for number in (mean, std)):
+        raise Wrong(f"{TRAIN['figures']}\nyours are {', '.join(map(sentences.kind, given))}")
+    if not seen:
+        raise Wrong(TRAIN["loss"])
     if not recorder.cleared:
         raise Wrong(TRAIN["backward"])
     if not recorder.rates:
         raise Wrong(TRAIN["step"])
+    if len(recorder.cleared) > len(recorder.batches):
+        raise Wrong(TRAIN["twice"])
     if not all(recorder.cleared):
         raise Wrong(TRAIN["cleared"])
+    if any(pixels != 0 for _, pixels, _, _ in shifts):
+        raise Wrong(f"{TRAIN['shift']}\nwith shift = 0 yours moves them by up to {max(s[1] for s in shifts)}")
+    if any(batch.dtype != np.float32 for batch in recorder.batches):
+        raise Wrong(TRAIN["float64"])
     steps = EPOCHS * math.ceil(COUNT / BATCH)
     ids = [_which(batch, images) for batch in recorder.batches]
     if any(number is None for batch in ids for number in batch):
         raise Wrong(TRAIN["statistics"])
     if [len(batch) for batch in ids] != EPOCHS * [4, 4, 2]:
-        raise Wrong(f"{TRAIN['epoch']}\nwith {COUNT} images and batches of {BATCH} yours are {[len(b) for b in ids]}")
+        yours = f"yours are {[len(batch) for batch in ids]}"
+        raise Wrong(f"{TRAIN['epoch']}\nwanted: {EPOCHS} epochs of [4, 4, 2] for {COUNT} images and batches of {BATCH}; {yours}")
     epochs = [[i for batch in ids[3 * e : 3 * e + 3] for i in batch] for e in range(EPOCHS)]
     if any(sorted(epoch) != list(range(COUNT)) for epoch in epochs):
         raise Wrong(TRAIN["epoch"])
     if any(list(labels) != [i % 5 for i in batch] for (_, labels), batch in zip(seen, ids, strict=True)):
         raise Wrong(TRAIN["labels"])
     yield "every image once an epoch, each with its own label, normalised; gradients cleared"
-    other = _run(function, namespace, seed + 1)[0]
-    if epochs[0] == epochs[1] or epochs[0] == sorted(epochs[0]) or [_which(b, images) for b in other.batches] == ids:
+    again, other = ([_which(b, images) for b in _run(function, namespace, s)[0].batches] for s in (seed, seed + 1))
+    if epochs[0] == epochs[1] or epochs[0] == sorted(epochs[0]) or other == ids or again != ids:
         raise Wrong(TRAIN["order"])
     yield "a new random order each time, from rng"
     wanted = [mine.warmup_cosine(s, steps, 0.5, math.ceil(0.05 * steps), 1e-5) for s in range(steps)]
     if len(recorder.rates) != steps or not np.allclose(recorder.rates, wanted, atol=1e-9):
-        raise Wrong(f"{TRAIN['rates']}\nyours begin {', '.join(f'{rate:.4g}' for rate in recorder.rates[:4])}; "
-                    f"wanted {', '.join(f'{rate:.4g}' for rate in wanted[:4])}")  # fmt: skip
+        pairs = enumerate(zip(recorder.rates, wanted, strict=False))
+        step, (yours, right) = next(((s, pair) for s, pair in pairs if abs(pair[0] - pair[1]) > 1e-9), (0, (0, 0)))
+        where = f"step {step}: yours {yours:.6g}, wanted {right:.6g}"
+        raise Wrong(f"{TRAIN['rates']}\n{where if len(recorder.rates) == steps else f'{len(recorder.rates)} steps, not {steps}'}")
     if recorder.decays != [0.07]:
         raise Wrong(TRAIN["decay"])
     if any(smoothing != 0.2 for smoothing, _ in seen):
@@ -235,10 +250,15 @@ def check_train(function, namespace, rng):
     if abs(float(mean) - images.mean()) > 1e-6 or abs(float(std) - images.std()) > 1e-6:
         raise Wrong(TRAIN["figures"])
     recorder, _, shifts, _, _ = _run(function, namespace, seed, shift=1)
-    if len(shifts) != steps or any(pixels != 1 for _, pixels in shifts):
+    if len(shifts) != steps or any(pixels != 1 for _, pixels, _, _ in shifts):
         raise Wrong(TRAIN["shift"])
-    if any(batch.min() < 0 for batch, _ in shifts):
+    if any(batch.min() < 0 for batch, _, _, _ in shifts):
         raise Wrong(TRAIN["before"])
+    if not all(given for _, _, _, given in shifts):
+        raise Wrong(TRAIN["moves"])
+    pairs = zip(recorder.batches, shifts, strict=True)
+    if not all(np.allclose(batch, (moved - images.mean()) / images.std(), atol=1e-4) for batch, (_, _, moved, _) in pairs):
+        raise Wrong(TRAIN["lost"])
     yield "shifts, losses, mean and deviation"
     yield _for_real(function, namespace, seed)
 
@@ -283,6 +303,22 @@ TRAIN_MISTAKES = [
     ),
     Mistake(TRAIN["before"], BATCH_LINE, "batch = random_shift((images[chosen] - mean) / std, shift, rng)"),
     Mistake(TRAIN["shift"], BATCH_LINE, "batch = (images[chosen] - mean) / std"),
+    Mistake(TRAIN["shift"], BATCH_LINE, BATCH_LINE.replace("shift, rng", "1, rng")),
+    Mistake(
+        TRAIN["lost"], BATCH_LINE, "random_shift(images[chosen], shift, rng)\n            batch = (images[chosen] - mean) / std"
+    ),
+    Mistake(TRAIN["moves"], BATCH_LINE, BATCH_LINE.replace("shift, rng", "shift, np.random.default_rng(0)")),
+    Mistake(TRAIN["float64"], "float(images.mean()), float(images.std())", "images.mean(dtype=np.float64), images.std()"),
+    Mistake(TRAIN["backward"], "loss.backward()\n            " + STEP_LINE, STEP_LINE + "\n            loss.backward()"),
+    Mistake(
+        TRAIN["early"],
+        "loss.backward()\n",
+        "loss.backward()\n            for parameter in parameters.values():\n                parameter.grad = None\n",
+    ),
+    Mistake(TRAIN["twice"], "loss.backward()\n", "loss.backward()\n            loss.backward()\n"),
+    Mistake(TRAIN["loss"], "cross_entropy(mine.vit(parameters", "mine.op(mine.cross_entropy)(mine.vit(parameters"),
+    Mistake(TRAIN["figures"], "return losses, mean, std", "return mean, std, losses"),
+    Mistake(TRAIN["epoch"], "for _ in range(epochs):", "for _ in range(1):"),
     Mistake(TRAIN["rates"], STEP_LINE, "optimizer.step(lr)"),
     Mistake(TRAIN["rates"], STEP_LINE, STEP_LINE.replace("len(losses)", "start // batch_size")),
     Mistake(TRAIN["rates"], STEP_LINE, STEP_LINE.replace("len(losses)", "len(losses) + 1")),
@@ -292,6 +328,11 @@ TRAIN_MISTAKES = [
         TRAIN["order"],
         "order = rng.permutation(len(images))  # (N,)",
         "order = np.random.default_rng(0).permutation(len(images))",
+    ),
+    Mistake(
+        TRAIN["order"],
+        "order = rng.permutation(len(images))  # (N,)",
+        "order = np.random.permutation(len(images))",
     ),
     Mistake(TRAIN["labels"], "labels[chosen])\n", "labels[start : start + batch_size])\n"),
     Mistake(
@@ -312,7 +353,8 @@ EVALUATE = {
     "count": "This is a number of images and not a share: divide by how many there are.",
     "percent": "This is per cent: a share lies between 0 and 1.",
     "wrong": "This is the share of misread images.",
-    "last": "The last, smaller part of the images is not counted.",
+    "last": "Not all images went through the model: every part counts, the last, smaller one too.",
+    "parts": "This is the mean of the parts' shares. The last part is smaller: count right answers, and divide once.",
     "other": "The share is not that of the right answers.",
     "axis": "The answer is the largest logit of each row: along the last axis.",
     "large": "More than 256 images went through the model at once: take them in parts.",
@@ -327,7 +369,7 @@ def check_evaluate(function, namespace, rng):
     labels = rng.integers(0, 5, 600)
     images.flags.writeable = False
     weight = rng.standard_normal((9, 5)).astype(np.float32)
-    sizes_seen = []
+    sizes_seen, shifted = [], []
 
     class Fake:
         def __getattr__(self, name):
@@ -341,27 +383,32 @@ def check_evaluate(function, namespace, rng):
     def share(batch):
         return float(((batch.reshape(len(batch), -1) @ weight).argmax(axis=-1) == labels).mean())
 
-    fake = {"mine": Fake()}
+    fake = {"mine": Fake(), "random_shift": lambda *arguments: shifted.append(True) or namespace_shift(*arguments)}
+    namespace_shift = namespace["random_shift"]
     with mock.patch.dict(function.__globals__, fake), mock.patch.dict(namespace, fake):
         found = function({}, sizes, images, labels, 0.3, 0.2)
     wanted = share((images - 0.3) / 0.2)
     if not isinstance(found, int | float | np.number):
-        raise Wrong(f"{EVALUATE['other']}\nyours is {found!r:.60}")
+        raise Wrong(
+            f"evaluate_vit should give one number, the share; yours gives {sentences.kind(found)}. Is a `return` missing?"
+        )
     first = answers.get("first", np.zeros(0))
     if max(sizes_seen, default=999) > 256:
         raise Wrong(EVALUATE["large"])
     if first.size and not np.allclose(first, (images[: len(first)] - 0.3) / 0.2, atol=1e-5):
         part = images[: len(first)]
         own = any(np.allclose(first, (part - x.mean()) / x.std(), atol=1e-4) for x in (images, part))
-        raw = np.allclose(np.sort(first.sum(axis=(1, 2, 3))), np.sort(part.sum(axis=(1, 2, 3))), atol=1e-3)
-        raise Wrong(EVALUATE["own" if own else "statistics" if raw or first.shape != part.shape else "training"])
+        raise Wrong(EVALUATE["training" if shifted else "own" if own else "statistics"])
     yield "mean and deviation of the training, not more than 256 images at once"
     if abs(found - wanted) > 1e-6:
-        names = {"percent": 100 * wanted, "count": 600 * wanted, "wrong": 1 - wanted}
+        right = ((((images - 0.3) / 0.2).reshape(600, -1) @ weight).argmax(axis=-1) == labels).astype(float)
+        parts = np.mean([right[start : start + 256].mean() for start in range(0, 600, 256)])
+        names = {"percent": 100 * wanted, "count": 600 * wanted, "wrong": 1 - wanted, "parts": parts}
         name = next(
             (name for name, value in names.items() if abs(found - value) < 1e-4), "last" if sum(sizes_seen) < 600 else "other"
         )
-        raise Wrong(f"{EVALUATE[name]}\nyours {float(found):.4f}, wanted {wanted:.4f}")
+        seen = f"; {sum(sizes_seen)} of 600 images seen" if name == "last" else ""
+        raise Wrong(f"{EVALUATE[name]}\nyours {float(found):.4f}, wanted {wanted:.4f}{seen}")
     yield "the share of right answers, all images counted"
 
 
@@ -381,6 +428,13 @@ EVALUATE_MISTAKES = [
     Mistake(EVALUATE["statistics"], PART, "part = images[start : start + 256]"),
     Mistake(
         EVALUATE["training"], PART, "part = (random_shift(images[start : start + 256], 1, np.random.default_rng(0)) - mean) / std"
+    ),
+    Mistake(EVALUATE["statistics"], PART, "part = images[start : start + 256] - mean"),
+    Mistake(EVALUATE["statistics"], PART, "part = (images[start : start + 256] - std) / mean"),
+    Mistake(
+        EVALUATE["parts"],
+        f"{RIGHT}\n    {SHARE}",
+        "right += float((answers == labels[start : start + 256]).mean())\n    share = right / math.ceil(len(images) / 256)",
     ),
     Mistake(EVALUATE["count"], SHARE, "share = right"),
     Mistake(EVALUATE["percent"], SHARE, "share = 100 * right / len(images)"),

@@ -57,9 +57,13 @@ def demo(quick=False):
         best = int(p.argmax())
         bars.barh(range(10), p, color=[ORANGE if k == best else BLUE for k in range(10)])
         for k in range(10):
-            bars.text(min(p[k], 0.8) + 0.02, k, f"{100 * p[k]:.0f} %", va="center", fontsize="small", color=GREY)
+            bars.text(p[k] + 0.02, k, f"{100 * p[k]:.0f} %", va="center", color="black" if k == best else GREY)
         bars.set(
-            title=f"it says {best}" if canvas.any() else "nothing there yet", yticks=range(10), xlim=(0, 1), ylim=(9.6, -0.6)
+            title=f"it says {best}" if canvas.any() else "nothing there yet",
+            yticks=range(10),
+            xlim=(0, 1.3),
+            xticks=(0, 0.5, 1),
+            ylim=(9.6, -0.6),
         )
         where = attention[-1][0, :, 0, 1:].mean(axis=0).reshape(4, 4)  # of the last block, over its heads
         looks.imshow(where, cmap="viridis", vmin=0)

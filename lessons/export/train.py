@@ -46,6 +46,11 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if arguments.epochs < 1 or (arguments.images is not None and arguments.images < 1):
         parser.error("--epochs and --images must be 1 or more")
+    if arguments.seed < 0:
+        parser.error("--seed must be 0 or more")
+    out = Path(arguments.out).with_suffix(".npz")
+    if not out.absolute().parent.is_dir():
+        parser.error(f"there is no folder {out.parent} for --out: make it first")
 
     (images, labels), test = load_digits()
     images, labels = images[: arguments.images], labels[: arguments.images]
@@ -57,8 +62,8 @@ def main(argv=None):
     losses, mean, std = mine.train_vit(watched, sizes, images, labels, rng, **recipe | {"epochs": arguments.epochs})
     accuracy = mine.evaluate_vit(parameters, sizes, *test, mean, std)
     run = {"parameters": parameters, "losses": losses, "test_accuracy": accuracy, "mean": mean, "std": std}
-    mine.keep(run | {"sizes": sizes, "data": "digits", "classes": list("0123456789")}, arguments.out)
-    print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}; test accuracy {100 * accuracy:.1f} %; weights in {arguments.out}")
+    mine.keep(run | {"sizes": sizes, "data": "digits", "classes": list("0123456789")}, out)
+    print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}; test accuracy {100 * accuracy:.1f} %; weights in {out}")
 
 
 if __name__ == "__main__":
