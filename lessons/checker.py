@@ -148,11 +148,11 @@ class _Check:
     def output_of(self, given, i):
         """Of a function: its i-th output for these arguments."""
 
-        def answer(function):
-            out = function(*cast(given, np.float64))
-            return as_tuple(out[0] if self.learner.is_op else out)[i]
+        return lambda function: self.outputs_of(function, given)[i]
 
-        return answer
+    def outputs_of(self, function, given):
+        out = function(*cast(given, np.float64))
+        return as_tuple(out[0] if self.learner.is_op else out)
 
     def dtypes(self, given):
         if any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in given):
@@ -168,12 +168,17 @@ class _Check:
                 raise Stop("value", f"the result ({label})", details=[f"yours {y[0]!r}, wanted {wanted[0]!r}"])
             return
         names = ("y" if self.learner.is_op else "result",) if len(wanted) == 1 else self.exercise.outputs or _names(len(wanted))
+
+        def agreement(function):
+            """How many of a listed mistake's outputs are the learner's: one output alone may come from several mistakes."""
+            return sum(diagnose.same(*map(np.asarray, pair)) for pair in zip(self.outputs_of(function, given), y, strict=True))
+
         rights = {name: np.asarray(want, dtype=np.float64) for want, name in zip(wanted, names, strict=True)}
         for i, found in reversed(list(enumerate(y))):  # in (weight, m, v) a wrong v makes a wrong weight too
             name, found = names[i], np.asarray(found, dtype=np.float64)
             want = rights[name]
             if diagnose.largest(diagnose.error(found, want)) > LIMIT_VALUE:
-                known = diagnose.known_mistake(self.lesson, self.exercise, found, want, self.output_of(given, i))
+                known = diagnose.known_mistake(self.lesson, self.exercise, found, want, self.output_of(given, i), agreement)
                 others = {other: array for other, array in rights.items() if other != name}
                 looks = [known or diagnose.by_relation(found, want, others)]
                 self.differs("value", name, label, found, want, "wanted", LIMIT_VALUE, looks)

@@ -47,6 +47,7 @@ def parser():
     p.add_argument("--quick", action="store_true", help="fewer frames")
     p = command("solution", _solution, "the course's own answer")
     p.add_argument("--yes", action="store_true", help="before the lesson is passed too")
+    p.add_argument("--write", action="store_true", help="write it as your file, to run it; yours is kept as a backup")
     command("reset", _reset, "begin a lesson again; yours is kept as a backup")
     command("skip", _skip, "go on without a lesson")
     command("progress", _progress, "how far you are", lesson=None)
@@ -145,8 +146,8 @@ def _demo(arguments):
 
 
 def _solution(arguments):
-    """Shows the course's own answer."""
-    commands.solution(_lesson(arguments), arguments.yes)
+    """Shows the course's own answer, or writes it as your file."""
+    commands.solution(_lesson(arguments), arguments.yes, arguments.write)
 
 
 def _reset(arguments):

@@ -79,10 +79,9 @@ _SHIM = '''"""Written by `python -m lessons start`: lets the files in this folde
 
 import runpy
 import sys
-from pathlib import Path
 
 sys.modules.pop("{name}", None)
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, {project!r})
 if __name__ == "__main__":
     runpy.run_module("{name}", run_name="__main__")
 else:
@@ -92,11 +91,12 @@ else:
 
 def _shims(folder):
     """A file run from an editor looks for imports beside itself and not in the project: these two send it there."""
-    if folder.resolve().parent != course.FOLDER.parent.resolve():
-        return
     for name in ("minivit", "lessons"):
-        if not (folder / f"{name}.py").exists():
-            _write(folder / f"{name}.py", _SHIM.format(name=name))
+        text = _SHIM.format(name=name, project=str(course.FOLDER.parent.resolve()))
+        path = folder / f"{name}.py"
+        there = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+        if there is None or (there != text and there.startswith(text.partition("\n")[0])):  # ours, but the project has moved
+            _write(path, text)
 
 
 def _write(path, text):
@@ -112,15 +112,20 @@ def reset(lesson):
         raise ValueError(
             f"you do this lesson in {shown(lesson.notebook)}: rename it, and `notebook {lesson.number}` makes a new one"
         )
+    _keep(path)
+    _write(path, build.stub(lesson.source, lesson.name))
+    course.record(lesson, status="started", done=0, hints=0)
+    say(f"{shown(path)} is as at the beginning.")
+
+
+def _keep(path):
+    """Copies a learner's file beside itself, if there is one."""
     if path.exists():
         number = 1
         while (backup := path.with_name(f"{path.stem}.backup-{number}.py")).exists():
             number += 1
         shutil.copy2(path, backup)
         say(f"Yours is kept as {shown(backup)}")
-    _write(path, build.stub(lesson.source, lesson.name))
-    course.record(lesson, status="started", done=0, hints=0)
-    say(f"{shown(path)} is as at the beginning.")
 
 
 def open_task(lesson):
@@ -186,13 +191,20 @@ def _ask(letters):
         say(f"type one of {', '.join(letters)}, or q to stop", indent=2)
 
 
-def solution(lesson, yes):
-    """The course's own answer, after passing or when asked for twice."""
+def solution(lesson, yes, write=False):
+    """The course's own answer, after passing or when asked for twice; shown, or written as the learner's file."""
     if course.state(lesson).status != "passed" and not yes:
         raise ValueError(
             f"lesson {lesson.number} is not passed yet: a hint may be enough (python -m lessons hint {lesson.number}). "
             f"To see the answer all the same: python -m lessons solution {lesson.number} --yes"
         )
+    if write:
+        _keep(lesson.file)
+        lesson.file.parent.mkdir(parents=True, exist_ok=True)
+        _shims(lesson.file.parent)
+        _write(lesson.file, build.solution(lesson.source, lesson.name))
+        say(f"{shown(lesson.file)} is the course's own answer now. Run it: python {shown(lesson.file)}")
+        return
     for cell in build.cells(lesson.source):
         if cell.kind == "code" and "# BEGIN SOLUTION" in cell.text:
             print(writable(build.solved(cell.text)) + "\n")

@@ -20,18 +20,21 @@ def run(lesson, save=None, big=False, quick=False):
         if path.suffix.lower() not in ("", ".png", ".gif") and not path.is_dir():
             raise ValueError(f"a demo is saved as PNG or, if it moves, as GIF, and not as {path.suffix}: --save {path.stem}")
         matplotlib.use("Agg")
-    elif not _has_display():
-        raise ValueError(f"there is no screen to open a window on: python -m lessons demo {lesson.number} --save demo")
+    elif reason := no_window():
+        raise ValueError(f"{reason}: python -m lessons demo {lesson.number} --save demo")
     import matplotlib.pyplot as plt
     from matplotlib.animation import Animation
 
     module = course.import_file(lesson.folder / "demo.py", f"lessons.demo_{lesson.name}")
-    dpi = 200 if big else 110
+    dpi = 200 if big and save else 110
+    large = {"font.size": 13, "lines.linewidth": 2.5, "lines.markersize": 9} if big else {}
     keys = {name: [] for name in plt.rcParams if name.startswith("keymap.") and name not in ("keymap.quit", "keymap.fullscreen")}
-    with plt.rc_context({**figures.STYLE, **keys, "figure.dpi": dpi, "savefig.dpi": dpi}):  # the keys are the demos' own
+    with plt.rc_context({**figures.STYLE, **large, **keys, "figure.dpi": dpi, "savefig.dpi": dpi}):  # the keys are the demos' own
         say(" ".join(module.__doc__.split()))
         shown = module.demo(quick=quick)
         if not save:
+            if big:
+                plt.get_current_fig_manager().full_screen_toggle()
             plt.show()
             return None
         moves = isinstance(shown, Animation)
@@ -47,8 +50,15 @@ def run(lesson, save=None, big=False, quick=False):
     return path
 
 
-def _has_display():
-    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+def no_window():
+    """Why no window can be opened, or ""."""
+    if sys.platform not in ("win32", "darwin") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return "there is no screen to open a window on"
+    import matplotlib.pyplot as plt
+
+    if plt.get_backend().lower() == "agg":  # what Matplotlib falls back to
+        return "Matplotlib can open no window here; it needs tkinter (Debian: python3-tk) or PyQt6"
+    return ""
 
 
 def _named(path, suffix, what):

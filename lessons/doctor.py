@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 
-from . import course
+from . import course, demos
 from .screen import row, say, shown
 
 PYTHON, NUMPY = (3, 11), 2
@@ -57,8 +57,8 @@ def _optional():
     encoding = getattr(sys.stdout, "encoding", "") or ""
     unicode = "γ" if "utf" in encoding.lower() else "no Greek letters: γ is written gamma"
     row("ok", "the terminal", f"{encoding}, {unicode}")
-    display = sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    row("ok" if display else "--", "windows for demos", "" if display else "no screen: demo NN --save FILE writes a picture")
+    reason = demos.no_window()
+    row("--" if reason else "ok", "windows for demos", f"{reason}: demo NN --save FILE writes a picture" if reason else "")
     from minivit.backend import gpu_status
 
     usable, reason = gpu_status()

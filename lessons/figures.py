@@ -31,6 +31,18 @@ def heat(axis, array, title, limit):
                 axis.text(j, i, text, ha="center", va="center", fontsize="x-small", color=colour)
 
 
+def lay_out_once(figure):
+    """Finds the places of all panels now and whenever the window changes its size, and not at every frame, which is slow."""
+
+    def lay_out(event=None):
+        figure.set_layout_engine("constrained")
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+    figure.canvas.mpl_connect("resize_event", lay_out)
+    lay_out()
+
+
 def beside(name, yours, right, label):
     """A figure of three: yours, the right one, and the difference."""
     import matplotlib

@@ -5,7 +5,7 @@ Keys: left and right change h, up and down the precision (float16, float32, floa
 import numpy as np
 
 DTYPES = ("float16", "float32", "float64")
-LOWEST = {"float16": -4.5, "float32": -9.0, "float64": -14.0}  # the smallest log10 of h
+LOWEST = {"float16": -4.5, "float32": -9.0, "float64": -16.5}  # the smallest log10 of h
 X, TRUE = 1.0, np.e - 1  # of f(x) = e^x - x
 
 
@@ -26,7 +26,7 @@ def demo(quick=False):
     import matplotlib.pyplot as plt
     from matplotlib.animation import FuncAnimation
 
-    from lessons.figures import BLUE, GREY, ORANGE, PURPLE
+    from lessons.figures import BLUE, GREY, ORANGE, PURPLE, lay_out_once
 
     colours = dict(zip(DTYPES, (PURPLE, ORANGE, BLUE), strict=True))
     state = {"log": 0.0, "dtype": "float32"}
@@ -51,8 +51,7 @@ def demo(quick=False):
         xlim=(-2, 2), ylim=(-5, 8), xlabel="distance from x, in steps of h", ylabel="f(x + distance) - f(x), over h", title=" \n "
     )
     legend = left.legend(loc="upper left")
-    figure.canvas.draw()
-    figure.set_layout_engine("none")  # the layout is found once: finding it again in each frame is slow
+    lay_out_once(figure)
 
     def draw():
         h, dtype = 10.0 ** state["log"], state["dtype"]

@@ -1,8 +1,10 @@
 """A matrix product as rows that meet columns, and the way back: on the left how one entry of y is made, on the right what the
 same entry of dy adds to dx, dweight and dbias. The gradients show what is collected up to this entry; after the last they are
-whole. It plays by itself until a key is pressed. Keys: left and right change the column, up and down the row."""
+whole. It plays by itself until a key is pressed. Keys: right and left go on and back by one entry, down and up by a row."""
 
 import numpy as np
+
+from lessons.figures import lay_out_once
 
 X = np.array([[1, 2, 0], [3, 0, -1], [0, 1, 1], [-2, 1, 2]])
 WEIGHT = np.array([[1, 0, -1, 2], [2, -1, 0, 1], [0, 3, 1, -1]])
@@ -84,18 +86,15 @@ def demo(quick=False):
         return draw()
 
     def on_key(event):
-        steps = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
+        steps = {"left": -1, "right": 1, "up": -outputs, "down": outputs}
         if event.key not in steps:
             return
         animation.pause()
-        down, across = steps[event.key]
-        state["row"] = min(max(state["row"] + down, 0), rows - 1)
-        state["column"] = min(max(state["column"] + across, 0), outputs - 1)
-        draw()
+        entry = state["row"] * outputs + state["column"] + steps[event.key]
+        play(min(max(entry, 0), rows * outputs - 1))
 
     draw()
-    figure.canvas.draw()
-    figure.set_layout_engine("none")  # the layout is found once: finding it again in each frame is slow
+    lay_out_once(figure)
     frames = (0, 5, 10, 15) if quick else range(rows * outputs)
     animation = FuncAnimation(figure, play, frames=frames, interval=900, init_func=lambda: ())
     figure.canvas.mpl_connect("key_press_event", on_key)

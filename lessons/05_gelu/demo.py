@@ -15,7 +15,7 @@ def demo(quick=False):
     import matplotlib.pyplot as plt
     from matplotlib.animation import FuncAnimation
 
-    from lessons.figures import BLUE, GREY, ORANGE
+    from lessons.figures import BLUE, GREY, ORANGE, lay_out_once
     from minivit.ops import gelu
 
     grid = np.linspace(-4, 4, 401)
@@ -30,7 +30,8 @@ def demo(quick=False):
         state["heights"] = rng.uniform(0, np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi))  # under the bell, like rain
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
-    path = np.concatenate([np.linspace(-3, 3, 21), np.linspace(3, -3, 20)[1:-1]])  # there and back
+    there = np.linspace(-3, 3, 21)
+    path = np.concatenate([there, there[-2:0:-1]])  # and back
     path = path[[0, 8, 13, 20]] if quick else path
 
     def show(x):
@@ -80,7 +81,6 @@ def demo(quick=False):
 
     draw_numbers()
     frame(0)
-    figure.canvas.draw()  # lays the panels out once; doing so at every frame would be slow
-    figure.set_layout_engine("none")
+    lay_out_once(figure)
     figure.canvas.mpl_connect("key_press_event", pressed)
     return FuncAnimation(figure, frame, frames=len(path), interval=200, init_func=lambda: None)

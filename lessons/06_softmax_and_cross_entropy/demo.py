@@ -1,6 +1,6 @@
 """Ten scores, their probabilities, the gradient p − t, and the loss as a curve over one of the scores.
 
-Left and right arrow: choose a score. Up and down arrow: move it. + and -: raise and lower the temperature.
+Left and right arrow: choose a score. Up and down arrow: move it. + and -: raise and lower the temperature; 1: back to 1.
 Enter: from the start again, as an animation: first the right score climbs, then the temperature falls.
 """
 
@@ -16,13 +16,13 @@ def demo(quick=False):
     import matplotlib.pyplot as plt
     from matplotlib.animation import FuncAnimation
 
-    from lessons.figures import BLUE, GREY, ORANGE
+    from lessons.figures import BLUE, GREY, ORANGE, lay_out_once
     from minivit.ops import log_softmax, softmax
 
     classes = np.arange(len(SCORES))
     target = (classes == LABEL).astype(float)
     curve_at = np.linspace(-9, 12, 106)
-    state = {"scores": SCORES.copy(), "chosen": LABEL, "temperature": 1.0, "by hand": False}
+    state = {"scores": SCORES.copy(), "chosen": LABEL, "temperature": 1.0, "by hand": False, "next": 0}
 
     climb = [(score, 1.0) for score in np.linspace(-4, 11, STEPS)]
     cool = [(SCORES[LABEL], temperature) for temperature in np.geomspace(8, 0.2, STEPS)]
@@ -60,7 +60,7 @@ def demo(quick=False):
         rows = np.repeat(x[None], len(curve_at), axis=0)
         rows[:, chosen] = curve_at
         curve.set_data(curve_at, losses(rows))
-        point.set_data([x[chosen]], [now])
+        point.set_data([x[chosen]], [min(now, loss.get_ylim()[1])])
         reach = np.array([-2.5, 2.5])
         tangent.set_data(x[chosen] + reach, now + slope[chosen] * reach)
         limit = max(1.05, 1.1 * np.abs(slope).max())
@@ -72,16 +72,17 @@ def demo(quick=False):
 
     def frame(number):
         if not state["by hand"]:
-            score, state["temperature"] = path[number]
+            score, state["temperature"] = path[state["next"]]
+            state["next"] = (state["next"] + 1) % len(path)
             state["scores"], state["chosen"] = SCORES.copy(), LABEL
             state["scores"][LABEL] = score
             show()
 
     def pressed(event):
         if event.key == "enter":
-            state["by hand"] = False
+            state["by hand"], state["next"] = False, 0
             return
-        if event.key not in ("left", "right", "up", "down", "+", "=", "-"):
+        if event.key not in ("left", "right", "up", "down", "+", "=", "-", "1"):
             return
         state["by hand"] = True
         chosen = state["chosen"]
@@ -89,13 +90,15 @@ def demo(quick=False):
             state["chosen"] = (chosen + (1 if event.key == "right" else -1)) % len(SCORES)
         elif event.key in ("up", "down"):
             state["scores"][chosen] = np.clip(state["scores"][chosen] + (0.5 if event.key == "up" else -0.5), -9, 12)
+        elif event.key == "1":
+            state["temperature"] = 1.0
         else:
-            state["temperature"] = float(np.clip(state["temperature"] * (0.8 if event.key == "-" else 1.25), 0.1, 20))
+            state["temperature"] = float(np.clip(state["temperature"] * (0.8 if event.key == "-" else 1.25), 0.1, 100))
         show()
         figure.canvas.draw_idle()
 
     frame(0)
-    figure.canvas.draw()  # lays the panels out once; doing so at every frame would be slow
-    figure.set_layout_engine("none")
+    state["next"] = 0
+    lay_out_once(figure)
     figure.canvas.mpl_connect("key_press_event", pressed)
     return FuncAnimation(figure, frame, frames=len(path), interval=250, init_func=lambda: None)

@@ -58,7 +58,7 @@ def demo(quick=False):
     import matplotlib.pyplot as plt
     from matplotlib.animation import FuncAnimation
 
-    from lessons.figures import BLUE, GREY, ORANGE
+    from lessons.figures import BLUE, GREY, ORANGE, lay_out_once
 
     losses, steps, snapshots, data = training()
     if quick:
@@ -129,8 +129,7 @@ def demo(quick=False):
             (animation.resume if state["running"] else animation.pause)()
 
     show(len(snapshots) - 1)  # the widest texts, for the layout, which then stays: frames are drawn faster
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    lay_out_once(figure)
     show(0)
     state["next"] = 0
     figure.canvas.mpl_connect("key_press_event", press)

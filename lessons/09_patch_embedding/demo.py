@@ -35,7 +35,7 @@ def demo(quick=False):
             axes.clear()
             axes.set(xticks=(), yticks=())
         left.imshow(image[0, ..., 0], cmap="gray_r")
-        left.set_title(f"the image: a {TITLES[data.train_labels[number]]}")
+        left.set_title(f"the image: {TITLES[data.train_labels[number]]}")
         middle.imshow(seen[0, ..., 0], cmap="gray_r")
         if size > 1:
             for line in np.arange(size, 28, size) - 0.5:
@@ -59,7 +59,7 @@ def demo(quick=False):
         elif event.key == " ":
             state["shuffle"] = not state["shuffle"]
             draw()
-        elif event.key == "n":
+        elif event.key in ("n", "N"):
             state["image"] = (state["image"] + 1) % len(data.train_images)
             draw()
 

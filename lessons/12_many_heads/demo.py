@@ -33,7 +33,7 @@ def demo(quick=False):
             row, column = divmod(token - 1, 4)
             digit.add_patch(plt.Rectangle((2 * column - 0.5, 2 * row - 0.5), 2, 2, fill=False, edgecolor=ORANGE, linewidth=4))
         who = f"patch {token - 1}" if token else "the class token"
-        digit.set(title=f"{whose} says {logits.data.argmax()}; looking: {who}", xticks=(), yticks=())
+        digit.set(title=f"{whose}: {logits.data.argmax()}; looking: {who}", xticks=(), yticks=())
         for block in range(blocks):
             for head in range(heads):
                 weights = attention[block][0, head, token]  # (T,)

@@ -58,11 +58,12 @@ def demo(quick=False):
         panels[0].imshow(image[0, ..., 0], cmap="gray_r")
         panels[0].set(title="the digit", xticks=(), yticks=())
         nothing = np.zeros_like(road[0])
-        for axes, tokens, title in (
-            (panels[1], nothing if added is None else added[0], "what is added"),
-            (panels[2], road[0], "the road after it"),
+        limit_added = 1.0 if added is None else np.quantile(np.abs(added), 0.99)
+        for axes, tokens, most, title in (
+            (panels[1], nothing if added is None else added[0], limit_added, f"what is added, up to {limit_added:.1f}"),
+            (panels[2], road[0], limit, f"the road after it, up to {limit:.1f}"),
         ):
-            axes.imshow(tokens, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+            axes.imshow(tokens, cmap="PuOr", vmin=-most, vmax=most, aspect="auto")
             axes.set(title=title, xticks=(), yticks=(), ylabel="tokens")
         sizes = [float(r.std()) for _, _, r in walk]
         panels[3].plot(sizes, range(len(walk)), color=BLUE, marker="o")

@@ -148,10 +148,11 @@ def evaluate_vit(parameters, sizes, images, labels, mean, std):
 #
 # ## Your own ViT
 #
-# Now the real thing: `python work/16_train_it.py digits` trains for 70 epochs, in about a minute, and writes the weights
-# to `work/my_vit.npz`. `python work/16_train_it.py fashion-mini` trains on 4,000 pictures of clothes, in five to ten
-# minutes. The sizes are those of the library's presets, so you can compare: with five seeds they reach 96.4 to 98.9 %
-# of the digits, with three 84.5 to 85.6 % of the clothes. The course's solutions reach 98.3 % and 84.7 %.
+# Now the real thing: `python work/16_train_it.py digits` trains for 70 epochs, in half a minute or a whole one, and
+# writes the weights to `work/my_vit.npz`. `python work/16_train_it.py fashion-mini` trains on 4,000 pictures of
+# clothes, in five to ten minutes. The sizes are those of the library's presets, so you can compare: with five seeds
+# they reach 96.4 to 98.9 % of the digits, with three 84.5 to 85.6 % of the clothes. The course's solutions reach
+# 98.3 % and 84.7 %.
 
 
 # %%

@@ -63,8 +63,8 @@ def demo(quick=False):
             axes.clear()
         paper.imshow(image[0, ..., 0], cmap="gray_r", vmin=0, vmax=1)
         for line in (1.5, 3.5, 5.5):
-            paper.axhline(line, color="white", linewidth=0.8)
-            paper.axvline(line, color="white", linewidth=0.8)
+            paper.axhline(line, color=ORANGE, linewidth=1)
+            paper.axvline(line, color=ORANGE, linewidth=1)
         done = {"hide": "hidden", "shuffle": "shuffled"}[state["kind"]]
         what = "one patch hidden" if state["patch"] else f"{round(16 * SHARES[state['share']])} of 16 patches {done}"
         paper.set(title=f"a {data.test_labels[state['digit']]}, {what}", xticks=(), yticks=())
@@ -80,8 +80,8 @@ def demo(quick=False):
                 axes.axvline(16 * SHARES[state["share"]], color="black", linewidth=1, linestyle=":")
             axes.axhline(10, color="grey", linewidth=0.8)
             axes.set(
-                title=f"{title}: all {len(data.test_images)} test digits",
-                xlabel="patches of 16",
+                title=title,
+                xlabel=f"patches of 16, all {len(data.test_images)} test digits",
                 xticks=range(0, 17, 4),
                 ylim=(0, 102),
             )
@@ -89,17 +89,20 @@ def demo(quick=False):
         figure.canvas.draw_idle()
 
     def key(event):
-        move = {"right": 1, "left": -1}.get(event.key, 0)
+        pressed = (event.key or "").lower()
+        if pressed not in ("right", "left", "up", "down", "h", "s", "r"):
+            return
+        move = {"right": 1, "left": -1}.get(pressed, 0)
         state["share"] = int(np.clip(state["share"] + move, 0, len(SHARES) - 1))
-        state["digit"] = (state["digit"] + {"up": 1, "down": -1}.get(event.key, 0)) % len(data.test_images)
-        state["kind"] = {"h": "hide", "s": "shuffle"}.get(event.key, state["kind"])
-        state["draw"] += event.key == "r"
+        state["digit"] = (state["digit"] + {"up": 1, "down": -1}.get(pressed, 0)) % len(data.test_images)
+        state["kind"] = {"h": "hide", "s": "shuffle"}.get(pressed, state["kind"])
+        state["draw"] += pressed == "r"
         state["patch"] = None
         draw()
 
     def click(event):
         if event.inaxes is paper:
-            state["patch"] = int((event.ydata + 0.5) // 2), int((event.xdata + 0.5) // 2)
+            state["patch"] = tuple(int(np.clip((place + 0.5) // 2, 0, 3)) for place in (event.ydata, event.xdata))
             draw()
 
     figure.canvas.mpl_connect("key_press_event", key)

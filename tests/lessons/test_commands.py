@@ -232,6 +232,16 @@ def test_the_solution_is_shown_after_passing(learner):
     assert code == 0 and "return 2 * x" in out
 
 
+def test_the_solution_can_be_written_as_the_file_and_what_was_there_is_kept(learner):
+    learner.writes("mine")
+    assert learner.says("solution", "02", "--write")[0] == 2 and learner.file.read_text() == "mine"
+    code, out = learner.says("solution", "02", "--yes", "--write")
+    assert code == 0 and "Yours is kept as" in out and "Run it: python" in flat(out)
+    assert (learner.work / "02_centre.backup-1.py").read_text() == "mine"
+    assert learner.says("check", "02")[0] == 0
+    assert course.state(course.find("02")).status == "passed"
+
+
 # demo and picture
 
 
@@ -518,9 +528,20 @@ def test_a_file_that_is_run_from_the_project_finds_them_too(project):
     assert done.stderr == "" and done.stdout.startswith("the real one")
 
 
-def test_a_folder_elsewhere_gets_no_helpers(learner):
-    learner.says("start", "02")
-    assert not (learner.work / "minivit.py").exists()
+def test_a_file_in_a_folder_elsewhere_finds_them_too(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIVIT_WORK", str(tmp_path / "elsewhere"))
+    assert cli.main(["start", "02"]) == 0
+    (tmp_path / "elsewhere" / "look.py").write_text(LOOK)
+    done = python(tmp_path / "elsewhere" / "look.py", cwd=tmp_path)
+    assert done.stderr == "" and done.stdout.startswith("the real one")
+
+
+def test_a_helper_is_mended_when_the_project_has_moved_and_a_file_of_the_learner_s_stays(project):
+    (project / "work" / "lessons.py").write_text("mine = 1\n")
+    helper = project / "work" / "minivit.py"
+    helper.write_text(helper.read_text().replace(str(project), "/somewhere/else"))
+    assert cli.main(["start", "02"]) == 0
+    assert str(project) in helper.read_text() and (project / "work" / "lessons.py").read_text() == "mine = 1\n"
 
 
 def test_the_course_can_be_run_from_the_folder_work(project):

@@ -71,6 +71,15 @@ def test_a_folder_that_cannot_be_written_is_said(learner, monkeypatch):
     assert code == 1 and "cannot be written" in out and "MINIVIT_WORK" in out
 
 
+def test_a_screen_without_a_toolkit_opens_no_window_and_is_told(learner, monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setattr(doctor.sys, "platform", "linux")
+    monkeypatch.setattr("matplotlib.pyplot.get_backend", lambda: "agg")
+    assert "--   windows for demos" in learner.says("doctor")[1]
+    code, out = learner.says("demo", "02")
+    assert code == 2 and "tkinter" in out and "--save demo" in flat(out)
+
+
 def test_no_screen_and_no_gpu_are_no_reason_to_stop(learner, monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)

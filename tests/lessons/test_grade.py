@@ -23,6 +23,8 @@ CLASS = {
     "carla/work/05_gelu.py": STUB,
     "dora/05_gelu.ipynb": NOTEBOOK,
     "emil/notes.txt": "no time this week",
+    "emil/05_GELU-1.py": RIGHT,
+    "emil/work/minivit.py": "what start leaves there",
     "fatma/05_gelu.py": RIGHT,
     "fatma/05_gelu.ipynb": "{}",
     "=SUM(A1)/05_gelu.py": "from lessons import mine\n\n\ndef gelu(x):\n    return mine.gelu(x)\n",
@@ -123,6 +125,10 @@ def test_files_are_found_in_a_subfolder_work_too(graded):
 
 def test_who_handed_in_nothing_has_no_point(graded):
     assert "emil 0 of 2 0 05: there is no 05_gelu.py" in graded.printed
+
+
+def test_code_under_another_name_is_not_looked_at_and_it_is_said(graded):
+    assert "emil: not looked at, as no lesson's file has that name: 05_GELU-1.py" in graded.printed
 
 
 def test_of_a_python_file_and_a_notebook_the_python_file_counts_and_it_is_said(graded):
