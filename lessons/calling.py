@@ -151,6 +151,16 @@ class Learner:
         raise Stop("count", f"{self.exercise.name} gives {sentences.kind(value)}", details=[hint])
 
 
+def names_used(function):
+    """The global names that a function and the functions inside it use."""
+    codes, names = [getattr(function, "__code__", None)], set()
+    while codes:
+        code = codes.pop()
+        names |= set(getattr(code, "co_names", ()))
+        codes += [inner for inner in getattr(code, "co_consts", ()) if hasattr(inner, "co_names")]
+    return sorted(names)
+
+
 def arguments_fit(function, arguments, what):
     """The function can be called with so many arguments."""
     with contextlib.suppress(ValueError):  # some callables have no signature

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import diagnose, sentences
-from .calling import LAYOUTS, Learner, Stop, are_finite, arrays, as_tuple, cast, is_array_like, keeps_float32
+from .calling import LAYOUTS, Learner, Stop, are_finite, arrays, as_tuple, cast, is_array_like, keeps_float32, names_used
 from .exercise import Wrong
 from .slopes import gradient_of, run_backward, slopes
 
@@ -42,7 +42,13 @@ class Result:
 
 def check_lesson(lesson, namespace, seed=0):
     """One Result for each task of the lesson. namespace: the names of the learner's file."""
-    return [result for exercise in lesson.exercises for result in check_exercise(lesson, exercise, namespace, seed)]
+    found = {exercise.name: check_exercise(lesson, exercise, namespace, seed) for exercise in lesson.exercises}
+    wrong = {name: result for name, results in found.items() for result in results if result.status == "wrong"}
+    for name, result in wrong.items():
+        for other in names_used(namespace.get(name)):
+            if other != name and other in wrong:
+                result.looks.insert(0, f"It calls {other}, which is wrong as well: mend {other} first.")
+    return [result for results in found.values() for result in results]
 
 
 def check_exercise(lesson, exercise, namespace, seed=0):

@@ -289,6 +289,18 @@ def test_the_arrays_of_a_wrong_gradient_are_kept_for_the_plot(check):
     assert "arrays" not in backward.as_dict()
 
 
+def test_a_function_that_calls_a_wrong_one_is_not_blamed_alone():
+    lesson = course.find("09")
+    text = build.solution(lesson.source, lesson.name)
+    right = "pixels = grid.transpose(0, 1, 3, 2, 4, 5)  # (B, H/P, P, W/P, P, C)"
+    assert text.count(right) == 1
+    results = checker.check_lesson(lesson, names_of(text.replace(right, "pixels = grid")))
+    patchify, unpatchify = results[1], results[2]
+    assert (patchify.status, unpatchify.status) == ("wrong", "wrong")
+    assert patchify.looks[0] == "It calls unpatchify, which is wrong as well: mend unpatchify first."
+    assert not any("It calls" in text for text in unpatchify.looks)
+
+
 # the note on speed
 
 SLOW = """
