@@ -148,6 +148,9 @@ class _Check:
         def known(i, found):
             return diagnose.known_mistake(self.lesson, self.exercise, found, wanted[i], self.output_of(given, i))
 
+        if len(wanted) == 1 and isinstance(y, tuple) and len(y) == 1:
+            advice = "is there a comma at the end of a line? It makes a tuple of what stands in front of it"
+            raise Stop("kind", f"the result is a tuple with one thing in it{self.learner.where}", details=[advice])
         names = self.exercise.outputs or _names(len(wanted))
         return arrays(y, wanted, names, known, self.learner.where, summed="sum or average")
 

@@ -82,6 +82,8 @@ def by_terms(name, terms, wrong, symbols):
     factors = np.linalg.lstsq(columns, wrong.ravel(), rcond=None)[0]
     if not same((columns @ factors).reshape(wrong.shape), wrong) or np.allclose(factors, 1, atol=SAME):
         return []
+    if np.allclose(factors, 1, atol=1e-4):  # by_relation says it better
+        return []
     if np.allclose(factors, 0, atol=SAME):
         return [f"{name} is zero everywhere."]
     lines = [f"{name} = " + " + ".join(f"{_number(c)}·[{t.formula}]" for c, t in zip(factors, terms, strict=True))]
@@ -129,8 +131,11 @@ def by_relation(wrong, truth, others):
             return f"These are the values of {name}: are the results in the right order?"
     if wrong.ndim >= 2 and wrong.shape[-1] == wrong.shape[-2] and same(wrong.swapaxes(-1, -2), truth):
         return "It is the transpose of the right one."
-    if largest(error(wrong, truth)) < SAME:
-        return "Right to about seven digits: is something float32 here, or something tiny added?"
+    apart = largest(error(wrong, truth))
+    if 0 < apart < 1e-4:
+        return (
+            f"Right to about {-math.log10(apart):.0f} digits: is something float32 here, a constant rounded, or a tiny ε added?"
+        )
     strong = np.abs(truth) > 1e-3 * np.abs(truth).max(initial=0.0)
     if strong.any():
         ratio = wrong[strong] / truth[strong]
@@ -149,7 +154,8 @@ def worst_entry(name, wrong, truth, against):
     index = np.unravel_index(errors.argmax(), errors.shape)
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
     count = int((errors > SAME).sum())
-    lines = [f"worst entry {place}: yours {wrong[index]:.5g}, {against} {truth[index]:.5g}"]
+    digits = 5 if f"{wrong[index]:.5g}" != f"{truth[index]:.5g}" else 10
+    lines = [f"worst entry {place}: yours {wrong[index]:.{digits}g}, {against} {truth[index]:.{digits}g}"]
     if wrong.size > 1:
         lines.append(f"{count} of {wrong.size} entries are wrong" if count > 1 else f"1 of {wrong.size} entries is wrong")
     return lines

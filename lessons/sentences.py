@@ -86,7 +86,12 @@ def _sentence(error, frame):
             f"and along axis {axis} they have {one} and {other}. np.broadcast_to repeats what has 1"
         )
     if isinstance(error, TypeError) and ("as an integer" in text or "slice indices must be integers" in text):
-        return f"a whole number is needed here: / gives a float even where nothing is left over, // gives a whole number ({text})"
+        if "'float'" in text or "slice" in text:
+            return (
+                f"a whole number is needed here: / gives a float even if nothing is left over, // gives a whole number ({text})"
+            )
+        several = "; several axes are given as a tuple, axis=tuple(...)" if "'list'" in text or "'range'" in text else ""
+        return f"a whole number is needed here{several} ({text})"
     if "inhomogeneous shape" in text:
         return (
             "a list or tuple of different things stands where an array should: is it the pair (output, backward) of an op, or "
@@ -109,10 +114,14 @@ def _sentence(error, frame):
         )
     if "'Tensor' object" in text:
         return (
-            f"a Tensor stands where an array should: the op that mine.op made takes Tensors, the function itself arrays ({text})"
+            "a Tensor is no array: its numbers are in .data, its gradient in .grad (None until backward). What mine.op made "
+            f"takes Tensors, the function itself arrays ({text})"
         )
     if isinstance(error, ValueError) and "truth value of an array" in text:
-        return "if and while need one True or False, and this is an array of them: np.where chooses entry by entry"
+        return (
+            "one True or False is needed here, and this is an array of them. Python's own max and min compare rows: an array has "
+            "x.max(). Whether something is there is asked with `is None`. And np.where chooses entry by entry"
+        )
     if isinstance(error, AttributeError) and getattr(error, "name", None):
         near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
         return text + (f": did you mean {near[0]!r}?" if near else "")
@@ -128,7 +137,8 @@ def _reshape(text):
     what = f"the array has {size} numbers, and the shape {tuple(shape)}"
     if -1 in shape:
         return f"{what} does not come out even: {size} is no multiple of {room}. Which of its sizes is wrong?"
-    return f"{what} holds {room}. Which of its sizes is wrong?"
+    front = f"; with -1 in front it would need a multiple of {room}" if room and size % room else ""
+    return f"{what} holds {room}{front}. Which of its sizes is wrong?"
 
 
 def is_read_only(error):
@@ -177,7 +187,7 @@ def shape_advice(got, want, summed="sum"):
         if all(want[i] == 1 for i in kept):
             return f"{summed} over {_axes(kept)}, with keepdims=True"
         if all(got[i] == 1 for i in kept):
-            return f"{_axes(kept)} {'was' if len(kept) == 1 else 'were'} summed or averaged, and should not have been"
+            return f"the size is 1 along {_axes(kept)}: was it summed, or is it still to be stretched, or a slice too short?"
         off = {got[i] - want[i] for i in kept}
         if off in ({1}, {-1}):
             return f"one too {'many' if off == {1} else 'few'} along {_axes(kept)}"

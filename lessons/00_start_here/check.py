@@ -21,7 +21,7 @@ PICTURE = (
 def _image(rng, height, width, row, column):
     """Random pixels; the brightest at that place."""
     image = rng.uniform(0.1, 0.8, (height, width))
-    image[0, 0], image[row, column] = 0.45, 0.95  # the corner is neither the darkest nor the brightest
+    image[0, 0], image[row, column] = 0.45, rng.uniform(0.85, 0.99)  # the corner is neither the darkest nor the brightest
     return image
 
 

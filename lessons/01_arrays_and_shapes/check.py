@@ -103,7 +103,7 @@ ONE_PATCH = Exercise(
 
 def average_cases(rng):
     return {
-        "ordinary": (rng.uniform(size=(2, 3, 5)),),
+        "ordinary": (rng.uniform(size=(4, 3, 7)),),
         "batch of 1": (rng.uniform(size=(1, 3, 5)),),
         "a cube": (rng.uniform(size=(4, 4, 4)),),
     }

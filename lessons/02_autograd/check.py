@@ -402,7 +402,8 @@ class Kit:
             if error.args and isinstance(error.args[0], self.Tensor):
                 raise Wrong(
                     "A node's gradient was looked up before any had arrived there. Is the loss visited first, the leaves last? "
-                    "And are constants, to which none is ever sent, left out?"
+                    "Are constants, to which none is ever sent, left out? And is the first gradient of a node put there, and "
+                    "only the next ones added to it?"
                 ) from None
             raise
         except TypeError as error:
@@ -528,6 +529,8 @@ def check_backward(backward, namespace, rng):
                 "once, with the sum: a node that hands on as soon as something arrives is visited once for each road, and the "
                 "number of roads doubles at every fork."
             )
+        if visits and not same(visits[0], [11.0]) and not any(same(visits[0], [part]) for part in (5.0, 6.0)):
+            raise Wrong(f"{where}: p's step_back was given {shown(visits[0])}. It is given what has arrived at p, 5 + 6 = 11.")
         if visits and not same(visits[0], [11.0]):
             raise Wrong(
                 f"{where}: p handed on {shown(visits[0])}, before s had handed its 6 to p. A node's turn comes only after all "

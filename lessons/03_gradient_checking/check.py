@@ -128,6 +128,12 @@ def check_numeric(learner, namespace, rng):
             "With h = 0.1 your slopes of x³ are right, but not with the step that is used when none is given: leave it at 1e-5."
         )
 
+    steps = []
+    _measure(learner, _make(lambda x: steps.append(x.copy()) or x, lambda x, y, dy: 7 * x), x, dy)
+    largest = max((float(np.abs(moved - x).max()) for moved in steps), default=0.0)
+    if not abs(largest - 1e-5) < 1e-7:
+        raise Wrong(f"{DEFAULT_STEP}\nyours moves an entry by {largest:.3g}")
+
     shares = _make(lambda x: x / x.sum(axis=-1, keepdims=True), lambda x, y, dy: 7 * x)
     total = x.sum(axis=-1, keepdims=True)
     wanted = (dy - (dy * x / total).sum(axis=-1, keepdims=True)) / total
@@ -164,6 +170,9 @@ def check_numeric(learner, namespace, rng):
     if not _near(found, 3 * x**2 * dy):
         raise Wrong(LAYOUT if not found.any() else "Wrong for an x that lies transposed in memory: go over its entries by index.")
     yield "any shape, views, and arrays that lie transposed in memory"
+
+
+DEFAULT_STEP = "The step that is used when none is given should stay 1e-5."
 
 
 def _slopes(function, x, dy, h=1e-5):
@@ -363,6 +372,9 @@ def twins(rng):
     return [(bug, _make(f, right), _make(f, wrong), x) for bug, f, right, wrong, x in listed]
 
 
+NOT_FROM_RNG = "Your dy does not come from rng: rng decides what is drawn, so that a check can be done again, or with another dy."
+
+
 class _Repeating:
     """A generator that draws the same numbers each time."""
 
@@ -410,8 +422,9 @@ def _reason(learner, rng):
         return ONES if dy.flat[0] == 1 else CONSTANT
     if np.count_nonzero(dy) == 1:
         return ONE_OUTPUT
-    if np.array_equal(dy, _spy(learner, rng, 1).dys[-1]):
-        return "Your dy does not come from rng: then each check looks at the same dy, and what that one hides stays hidden."
+    again, other = (_spy(learner, rng, s).dys[-1] for s in (0, 1))
+    if np.array_equal(dy, other) or not np.array_equal(dy, again):
+        return NOT_FROM_RNG
     steps = np.array([x - seen.x for x in seen.xs if x.shape == seen.x.shape])
     moved = np.abs(steps).max(axis=0)
     if np.any(moved == 0):
@@ -448,7 +461,7 @@ def _formula(learner, rng):
             truth = factor * dys[-1]
             probes.append((truth, sign * delta, truth + sign * delta))
     size = lambda a: np.abs(a).max()  # noqa: E731
-    right = [size(d) / size(t) for t, d, _ in probes]
+    right = [float(size(d) / size(t)) for t, d, _ in probes]
     if np.allclose(found, right, rtol=1e-6, atol=0):
         return None
     for sentence, formula in (
@@ -474,10 +487,11 @@ def _formula(learner, rng):
     ):
         if np.allclose(found, [formula(*probe) for probe in probes], rtol=1e-6, atol=1e-9):
             return sentence
-    truth, difference, _ = probes[0]
+    worst = int(np.argmax(np.abs(np.subtract(found, right))))
+    truth, difference, _ = probes[worst]
     return (
         f"With a largest difference of {size(difference):.3f} and a largest entry of {size(truth):.3f} the error is "
-        f"{right[0]:.3f}; yours is {found[0]:.3f}."
+        f"{right[worst]:.3f}; yours is {found[worst]:.3f}."
     )
 
 
@@ -570,6 +584,7 @@ EXERCISES = [
             Mistake(DY_AFTER, old="losses.append((y * dy).sum())", new="losses.append(y.sum() * dy[place])"),
             Mistake(PRECEDENCE, old="losses[1]) / (2 * h)", new="losses[1]) / 2 * h"),
             Mistake(H_IGNORED, function=lambda function, x, dy, h=1e-5: _slopes(function, x, dy)),
+            Mistake(DEFAULT_STEP, function=lambda function, x, dy, h=1e-4: _slopes(function, x, dy, h)),
             Mistake(BACKWARD, function=lambda function, x, dy, h=1e-5: function(x)[1](dy)),
             Mistake(NOT_RESTORED, function=_in_place(_not_restored)),
             Mistake(DRIFT, function=_in_place(_added_back)),
@@ -592,6 +607,7 @@ EXERCISES = [
         name="check_gradient",
         check=check_check,
         mistakes=[
+            Mistake(NOT_FROM_RNG, old="dy = rng.standard_normal(y.shape)", new="dy = np.random.standard_normal(y.shape)"),
             Mistake(ONES, old="dy = rng.standard_normal(y.shape)", new="dy = np.ones(y.shape)"),
             Mistake(CONSTANT, old="dy = rng.standard_normal(y.shape)", new="dy = np.full(y.shape, rng.standard_normal())"),
             Mistake(

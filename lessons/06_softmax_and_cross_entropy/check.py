@@ -346,6 +346,22 @@ CROSS_ENTROPY_MISTAKES = [
         new="dlogits = (p - t) * dy",
     ),
     Mistake(
+        "The factor 1/B is in it twice. The loss is the mean over the batch, so each image has a share of 1/B in it, once.",
+        old=DLOGITS,
+        new="dlogits = (p - t) * (dy / batch / batch)",
+    ),
+    Mistake(
+        "It is divided by K, the number of classes. The loss is a mean over the B images.",
+        old=DLOGITS,
+        new="dlogits = (p - t) * (dy / logits.shape[1])",
+    ),
+    Mistake(
+        "A tiny number is added inside the logarithm: then no surprise is ever larger than its logarithm. Take the logarithm of "
+        "softmax on paper first.",
+        old=LOG_P,
+        new="log_p = np.log(np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True) + 1e-12)",
+    ),
+    Mistake(
         "This is p − t alone. The mean gives each image a share of 1/B, and the chain rule multiplies by dy.",
         old=DLOGITS,
         new="dlogits = p - t",

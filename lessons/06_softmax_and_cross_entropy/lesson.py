@@ -328,7 +328,7 @@ def picture():
     logits = -((image - averages) ** 2).sum(axis=(1, 2, 3))[None]  # (1, 10)
     p, t = softmax(logits)[0], targets(labels, 10, 0.1, logits.dtype)  # both (1, 10)
     loss, backward = cross_entropy(logits, labels, 0.1)
-    push = -backward(1.0)[0][0]  # (10,)
+    push = -backward(np.ones_like(loss))[0][0]  # (10,)
 
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     look, scores, chances, pushes = figure.subplots(1, 4, width_ratios=(0.8, 1, 1, 1))

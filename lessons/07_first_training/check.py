@@ -104,7 +104,25 @@ NORMALISE_MISTAKES = [
     Mistake("Only the mean is divided by σ, and the image is not: are there brackets missing?", TRAIN, TRAIN.translate(BARE)),
     Mistake("The mean is subtracted, but the division by σ is missing.", TRAIN, "train = train_images - mean"),
     Mistake(
-        "The test images come back as they were: the network would be tested on ink of another kind.", TEST, "test = +test_images"
+        "The test images come back as they were: the network would be tested on ink of another kind. Or µ and σ were taken from "
+        "train after it had been normalised: by then they are 0 and 1.",
+        TEST,
+        "test = +test_images",
+    ),
+    Mistake(
+        "µ comes from the training images and σ from the test's own: a leak. Both come from the training images.",
+        TEST,
+        "test = (test_images - mean) / test_images.std()",
+    ),
+    Mistake(
+        "σ comes from the training images and µ from the test's own: a leak. Both come from the training images.",
+        TEST,
+        "test = (test_images - test_images.mean()) / std",
+    ),
+    Mistake(
+        "σ² is divided by one less than the number of pixels (ddof=1). Here it is the plain mean of the squares.",
+        STATISTICS,
+        "mean, std = train_images.mean(), train_images.std(ddof=1)",
     ),
     Mistake("", TRAIN, "train_images -= mean\n    train = train_images / std", step="inputs"),
 ]
@@ -143,6 +161,8 @@ def check_initial(function, namespace, rng):
         raise Wrong(HIDDEN_ZERO)
     if np.all(weight1 == weight1[:, :1]):
         raise Wrong(HIDDEN_SAME)
+    if np.all(weight1 == weight1[:1]):
+        raise Wrong(ROWS_SAME)
     again, other = (_data_of(function(np.random.default_rng(s), inputs, hidden, classes))[0] for s in (seed, seed + 1))
     if not np.array_equal(again, weight1) or np.array_equal(other, weight1):
         raise Wrong(DICE)
@@ -168,6 +188,9 @@ def check_initial(function, namespace, rng):
     yield "the first loss is ln 10 = 2.3026"
 
 
+ROWS_SAME = (
+    "Every row of weight1 is the same: a unit then sees the sum of all pixels and nothing else. Draw each entry by itself."
+)
 WEIGHT1 = "weight1 = rng.standard_normal((inputs, hidden)) / math.sqrt(inputs)"
 WEIGHT2 = "weight2 = np.zeros((hidden, classes))"
 INITIAL_MISTAKES = [
@@ -242,7 +265,14 @@ def _data_after(parameters, before):
 
 
 def check_step(function, namespace, rng):
+    try:
+        function(_network(namespace, rng, 4), _images(rng, 3), np.arange(3), 0.1)
+    except (TypeError, AttributeError) as error:
+        if "NoneType" in str(error):
+            raise Wrong("The first step of all stops with an error: before any backward, each .grad is None.") from None
+        raise
     parameters = _network(namespace, rng, 4)
+    given = list(parameters)
     for parameter in parameters:  # somebody has walked back from a loss before
         parameter.grad = rng.standard_normal(parameter.data.shape).astype(np.float32)
     earlier = [parameter.grad.astype(np.float64) for parameter in parameters]
@@ -252,6 +282,8 @@ def check_step(function, namespace, rng):
         before = [np.array(parameter.data, dtype=np.float64) for parameter in parameters]
         loss, gradients = _reference(before, images, labels)
         returned = function(parameters, images, labels, lr)
+        if any(a is not b for a, b in zip(given, parameters, strict=True)):
+            raise Wrong("There are new Tensors in the list. Whoever holds the old ones sees no step: change the .data of each.")
         after = _data_after(parameters, before)
         moves = [new - old for new, old in zip(after, before, strict=True)]
         if not _close(moves, [-lr * gradient for gradient in gradients]):
@@ -300,6 +332,17 @@ STEP_MISTAKES = [
     Mistake(SIGN, UPDATE, "parameter.data = parameter.data + lr * parameter.grad"),
     Mistake(SUM_FOR_MEAN, UPDATE, "parameter.data = parameter.data - lr * len(images) * parameter.grad"),
     Mistake(MEAN_TWICE, UPDATE, "parameter.data = parameter.data - lr * parameter.grad / len(images)"),
+    Mistake(
+        "There are new Tensors in the list. Whoever holds the old ones sees no step: change the .data of each.",
+        f"    for parameter in parameters:\n        {UPDATE}",
+        "    Tensor = my_parts()[0]\n    for i, parameter in enumerate(parameters):\n"
+        "        parameters[i] = Tensor(parameter.data - lr * parameter.grad, requires_grad=True)",
+    ),
+    Mistake(
+        "The first step of all stops with an error: before any backward, each .grad is None.",
+        "parameter.grad = None",
+        "parameter.grad[:] = 0",
+    ),
     Mistake(NOTHING, UPDATE, "new = parameter.data - lr * parameter.grad"),
     Mistake(SOME, f"in parameters:\n        {UPDATE}", f"in parameters[::2]:\n        {UPDATE}"),
     Mistake(LENGTH, UPDATE, "parameter.data = parameter.data - 0.2 * parameter.grad"),
@@ -398,7 +441,7 @@ LAST_STEP = (
 N, M, SIZE, EPOCHS, RATE_GIVEN = 13, 4, 5, 3, 0.125
 
 
-def _watch(function, namespace, seed):
+def _watch(function, namespace, seed, count=N):
     """What train did, as a list of events: recorders stand in for train_step and accuracy, which are checked on their own.
 
     The recorder of train_step moves the parameters, all by 1. The losses rise and the accuracies fall, so neither the best
@@ -409,9 +452,13 @@ def _watch(function, namespace, seed):
 
     def recorder(kind):
         def record(parameters, images, labels, lr=None):
+            if kind == "train_step" and lr is None:
+                raise Wrong("train_step takes four things, parameters, images, labels and lr: one is missing.")
             images, labels = np.asarray(images), np.asarray(labels)
             if labels.shape != images.shape[:1]:
                 raise Wrong(f"{NO_BATCH}\nimages of shape {images.shape}, labels of shape {labels.shape}")
+            if not len(images):
+                raise Wrong("A batch is empty: where N is a multiple of B, nothing is left over for one more.")
             events.append((kind, [int(image.flat[0]) for image in images], labels.tolist(), lr, list(parameters)))
             if kind == "train_step":
                 for parameter in network:
@@ -430,7 +477,7 @@ def _watch(function, namespace, seed):
     recorders = {kind: recorder(kind) for kind in ("train_step", "accuracy")}
     with mock.patch.dict(namespace, recorders), mock.patch.dict(getattr(function, "__globals__", namespace), recorders):
         rng = np.random.default_rng(seed)
-        returned = function(parameters, data(0, N), data(100, M), EPOCHS, RATE_GIVEN, SIZE, rng)
+        returned = function(parameters, data(0, count), data(100, M), EPOCHS, RATE_GIVEN, SIZE, rng)
     return events, parameters, returned
 
 
@@ -447,6 +494,8 @@ def check_train(function, namespace, rng):
         raise Wrong("train never calls train_step: let it do the work for each batch.")
     if any(image >= 100 for _, ids, *_ in steps for image in ids):
         raise Wrong(LEAK)
+    if any(sorted(ids) != sorted(labels) for _, ids, labels, *_ in steps) and {i for s in steps for i in s[1]} != set(range(N)):
+        raise Wrong("The images have been changed on their way to train_step: they come normalised, and go on as they are.")
     if any(ids != labels for _, ids, labels, *_ in steps):
         raise Wrong(PAIRS)
     if any(len(given) != 4 or any(a is not b for a, b in zip(given, parameters, strict=True)) for *_, given in events):
@@ -456,6 +505,7 @@ def check_train(function, namespace, rng):
     yield "trains on training images only, each with its own label"
 
     epochs = _epochs(events)
+    _watch(function, namespace, seed, count=3 * SIZE)  # no batch is empty where no image is left over
     yield f"an epoch visits every image once: {N} images, batches of {SIZE}, {SIZE} and {N - 2 * SIZE}"
     if any([image for batch in epoch for image in batch] == list(range(N)) for epoch in epochs):
         raise Wrong(NO_SHUFFLE)
@@ -561,6 +611,7 @@ EXERCISES = [
         "normalise",
         cases=normalise_cases,
         spec=normalise_spec,
+        outputs=("train", "test"),
         mistakes=NORMALISE_MISTAKES,
         hints={
             "": (

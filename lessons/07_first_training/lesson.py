@@ -123,7 +123,7 @@ def normalise(train_images, test_images):
 #
 # That is the loss of somebody who knows nothing and says so. It costs one glance to see whether a run starts there. If
 # it does not, something is wrong before any learning, and the number often says what. 73.68 is 32 times as much: a sum
-# over the batch where the mean belongs. -2.3026 is a lost minus sign. Between 10 and 15 is what weights of standard
+# over the batch where the mean belongs. -2.3026 is a lost minus sign. About 9 to 15 is what weights of standard
 # deviation 1 in the last layer give: the network is sure of itself, and wrong.
 #
 # **The hidden layer must not start at zero.** Look at what lesson 04's backward says about the two weights, if

@@ -65,7 +65,7 @@ def _extreme(rng):
     return {
         "a constant row": (constant, weight, bias),
         "numbers around 10,000": (1e4 * x, weight, bias),
-        "rows with a spread of 0.01": _arguments(rng, 3, 5, spreads=(0.01, 0.01)),  # too steep for measured slopes
+        "rows with a spread of 0.01": _arguments(rng, 2, 3, 5, spreads=(0.01, 0.01)),  # too steep for measured slopes
         "rows with a mean of 300,000 and a spread of 1": _far(rng),
     }
 
@@ -196,6 +196,12 @@ MISTAKES = [
         old=DX,
         new="dx = (g - along_ones - xhat * along_xhat / 2) / sigma",
     ),
+    Mistake(
+        "x̂ was changed after it was made: *= and += work on the same array, and backward remembers that one. y is a new array.",
+        old=Y,
+        new="y = xhat\n    y *= weight\n    y += bias",
+    ),
+    Mistake("x̂ is missing from dweight: γ multiplies x̂, so its slope is x̂.", old=DWEIGHT, new="dweight = dy.sum(axis=shared)"),
     # dx: γ
     Mistake(
         "Only the direct road was taken, and γ is missing on it. What reaches x̂ is γ·dy, and µ and σ were computed from x too.",

@@ -53,6 +53,9 @@ IN_THE_FUNCTION = {
     "a size that is a float": ("x.reshape(6, 10 / 2)", "a whole number is needed here", "// gives a whole number"),
     "a place that is a float": ("x[: 4 / 2]", "a whole number is needed here"),
     "a reshape to fewer": ("x.reshape(2, 3, 4)", "the array has 30 numbers, and the shape (2, 3, 4) holds 24"),
+    "a reshape that leaves a rest, -1 in front": ("x.reshape(-1, 7)", "with -1 in front it would need a multiple of 7"),
+    "axes in a list": ("x.sum(axis=[0, 1])", "several axes are given as a tuple"),
+    "Python's own max": ("max(x)", "an array has x.max()"),
     "a reshape that leaves a rest": ("x.reshape(4, -1)", "(4, -1) does not come out even: 30 is no multiple of 4"),
     "putting together without repeating": (
         "np.concatenate([np.ones((1, 1, 5)), x], axis=1)", "repeats nothing", "along axis 0 they have 1 and 2",

@@ -14,7 +14,7 @@ SHAPES = {
     ((5,), ()): "sum over axis 0",
     ((2, 3, 5), (1, 3, 5)): "sum over axis 0, with keepdims=True",
     ((2, 3, 5), (1, 1, 5)): "sum over axes 0 and 1, with keepdims=True",
-    ((2, 1), (2, 5)): "axis 1 was summed or averaged, and should not have been",
+    ((2, 1), (2, 5)): "the size is 1 along axis 1: was it summed",
     ((5, 3), (3, 5)): "the same axes in another order",
     ((2, 5, 3), (2, 3, 5)): "the same axes in another order",
     ((2, 3), (2, 3, 1)): "keepdims=True keeps it",

@@ -357,6 +357,7 @@ def test_an_exercise_with_a_check_of_its_own(text, status, step, words):
         ("def double(x): return x * x", "wrong", "That is the square."),
         ("def double(x): pass", "wrong", "is a `return` missing?"),
         ("def double(x): return x, x", "wrong", "gives 2 things (ndarray, ndarray) / give one array, the result"),
+        ("def double(x): return 2 * x,", "wrong", "is there a comma at the end of a line?"),
         ("def double(x): return x + x, None", "wrong", "gives 2 things (ndarray, NoneType)"),
         ("def double(x): return [x, double]", "wrong", "is a list, and should be an array"),
         (
