@@ -64,7 +64,8 @@ LAYOUTS = {
 
 
 def as_tuple(value):
-    return value if isinstance(value, tuple) else (value,)
+    """Several results, however they were given; one by itself."""
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
 def is_array_like(value):
@@ -101,13 +102,13 @@ class Learner:
 
     def not_started(self, error):
         """Says that the function has to be written yet, or another of the file that it calls."""
-        for line, frame in sentences.frames_of(error, self.namespace)[-1:]:
-            name = sentences.function_of(frame, self.namespace)
-            if name and self.namespace[name] is not self.function:
-                advice = f"write {name} next (line {line}), then check again"
-                raise Stop("run", f"calls {name}, which is not written yet", details=[advice], line=line) from None
-            raise Stop("start", "not started", line=line) from None
-        raise Stop("start", "not started") from None
+        frames = sentences.frames_of(error, self.namespace)
+        line, frame = frames[-1] if frames else (None, None)
+        name = frame and sentences.function_of(frame, self.namespace)
+        if name and self.namespace[name] is not self.function:
+            advice = f"write {name} next (line {line}), then check again"
+            raise Stop("run", f"calls {name}, which is not written yet", details=[advice], line=line) from None
+        raise Stop("start", "not started", line=line) from None
 
     def call(self, function, arguments, loud=False):
         """function(*arguments). Prints are shown once, from the loud call."""

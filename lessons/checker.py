@@ -85,7 +85,7 @@ def _run(lesson, task, namespace, seed, result):
 def forward_and_backward(function, arguments):
     """Both halves of an op once, for timing."""
     y, backward = function(*arguments)
-    return backward(*[np.ones_like(out) for out in as_tuple(tuple(y) if isinstance(y, list) else y)])
+    return backward(*[np.ones_like(out) for out in as_tuple(y)])
 
 
 class _Check:
@@ -156,7 +156,6 @@ class _Check:
 
     def output_of(self, given, i):
         """Of a function: its i-th output for these arguments."""
-
         return lambda function: self.outputs_of(function, given)[i]
 
     def outputs_of(self, function, given):
@@ -166,7 +165,7 @@ class _Check:
     def dtypes(self, given):
         if any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in given):
             y, y64 = (self.learner.forward(cast(given, dtype))[0] for dtype in (np.float32, np.float64))
-            y, y64 = (as_tuple(tuple(found) if isinstance(found, list) else found) for found in (y, y64))
+            y, y64 = (as_tuple(found) for found in (y, y64))
             for found, found64 in zip(y, y64, strict=True):
                 keeps_float32(found, found64, "the result")
 
@@ -270,8 +269,7 @@ class _Check:
             y, backward = self.learner.forward(cast(given, np.float64))
             dy = cast([np.ones(np.shape(out)) for out in as_tuple(y)], np.float64)
             returned = self.learner.call(backward, dy)
-            returned = returned if isinstance(returned, list) else as_tuple(returned)
-            for name, value in zip(self.exercise.gradients, returned, strict=True):
+            for name, value in zip(self.exercise.gradients, as_tuple(returned), strict=True):
                 if name:
                     are_finite((value,), name, label)
 

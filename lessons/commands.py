@@ -108,18 +108,19 @@ def _write(path, text):
 def reset(lesson):
     """The lesson's file as at the beginning; what was there is kept beside it."""
     path = lesson.file
-    if lesson.learner_file == lesson.notebook:
-        raise ValueError(
-            f"you do this lesson in {shown(lesson.notebook)}: rename it, and `notebook {lesson.number}` makes a new one"
-        )
-    _keep(path)
+    _keep(lesson)
     _write(path, build.stub(lesson.source, lesson.name))
     course.record(lesson, status="started", done=0, hints=0)
     say(f"{shown(path)} is as at the beginning.")
 
 
-def _keep(path):
-    """Copies a learner's file beside itself, if there is one."""
+def _keep(lesson):
+    """Copies the learner's file beside itself, if there is one. Raises ValueError where they work in a notebook."""
+    path = lesson.file
+    if lesson.learner_file == lesson.notebook:
+        raise ValueError(
+            f"you do this lesson in {shown(lesson.notebook)}: rename it, and `notebook {lesson.number}` makes a new one"
+        )
     if path.exists():
         number = 1
         while (backup := path.with_name(f"{path.stem}.backup-{number}.py")).exists():
@@ -199,7 +200,7 @@ def solution(lesson, yes, write=False):
             f"To see the answer all the same: python -m lessons solution {lesson.number} --yes"
         )
     if write:
-        _keep(lesson.file)
+        _keep(lesson)
         lesson.file.parent.mkdir(parents=True, exist_ok=True)
         _shims(lesson.file.parent)
         _write(lesson.file, build.solution(lesson.source, lesson.name))

@@ -80,9 +80,7 @@ def by_terms(name, terms, wrong, symbols):
     if not np.all(np.isfinite(wrong)) or np.linalg.matrix_rank(columns) < len(terms):
         return []
     factors = np.linalg.lstsq(columns, wrong.ravel(), rcond=None)[0]
-    if not same((columns @ factors).reshape(wrong.shape), wrong) or np.allclose(factors, 1, atol=SAME):
-        return []
-    if np.allclose(factors, 1, atol=1e-4):  # by_relation says it better
+    if not same((columns @ factors).reshape(wrong.shape), wrong) or np.allclose(factors, 1, atol=1e-4):  # see by_relation
         return []
     if np.allclose(factors, 0, atol=SAME):
         return [f"{name} is zero everywhere."]

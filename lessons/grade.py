@@ -142,9 +142,7 @@ def _student(folder):
             notes.append(f"there are {' and '.join(own)}: {own[0]} counts")
         if own:
             files[lesson] = folder / own[0]
-    known = {path.name for path in files.values()} | {
-        f"{lesson.name}{s}" for lesson in course.lessons() for s in (".py", ".ipynb")
-    }
+    known = {f"{lesson.name}{suffix}" for lesson in course.lessons() for suffix in (".py", ".ipynb")}
     known |= {"minivit.py", "lessons.py"}  # what `start` leaves in work/
     beside = [
         p for place in (folder, folder / "work") if place.is_dir() for p in place.iterdir() if p.suffix in (".py", ".ipynb")

@@ -55,7 +55,6 @@ def gradient_of(given, upstream, i):
 
 def _agree(a, b):
     """Whether two answers are the same, where that can be said at all: what they are is looked at next."""
-    a, b = (tuple(value) if isinstance(value, list) else value for value in (a, b))
     try:
         pairs = zip(as_tuple(a), as_tuple(b), strict=True)
         return all(np.array_equal(x, y, equal_nan=True) for x, y in pairs if is_array_like(x) and is_array_like(y))

@@ -63,13 +63,13 @@ def _passing():
 def _with_tuples(function):
     """The op with tuples where it gives lists: to the checker both are several results, to the library a list is one."""
 
-    def as_tuple(value):
+    def no_list(value):
         return tuple(value) if isinstance(value, list) else value
 
     @functools.wraps(function)
     def op(*arguments, **options):
         y, backward = function(*arguments, **options)
-        return as_tuple(y), lambda *dy: as_tuple(backward(*dy))
+        return no_list(y), lambda *dy: no_list(backward(*dy))
 
     return op
 

@@ -72,7 +72,7 @@ def parser():
     p.add_argument("--lr", type=float, metavar="X", help="peak learning rate; default: the preset's")
     p.add_argument("--batch-size", type=int, metavar="N", help="images a step; default: the preset's")
     p.add_argument("--seed", type=int, metavar="N", help="of everything random; the same seed gives the same numbers; default: 0")
-    p.add_argument("--out", metavar="FOLDER", help="where the results go; default: runs/NAME. An earlier folder is renamed")
+    p.add_argument("--out", metavar="FOLDER", help="where the results go; default: runs/NAME. An earlier run is renamed")
     p.add_argument("--threads", type=int, metavar="N", help="default: one a core; the same numbers for any N")
     p.add_argument("--resume", metavar="RUN", help="go on with an interrupted run, to the numbers that it would have had")
     _add_device(p)
@@ -280,4 +280,4 @@ def _explain(arguments):
 
     model, about = _model(arguments)
     out = arguments.out or f"explain-{Path(arguments.image).stem}"
-    explain(model, about, arguments.image, out, name=arguments.model)
+    explain(model, about, arguments.image, out, arguments.model)

@@ -17,7 +17,7 @@ DRAWS = 12  # random patches hidden or exchanged, so many times a share
 FIGURES = "rollout.png heads.png occlusion.png damage.png distance.png positions.png filters.png".split()
 
 
-def explain(model, about, path, out, name="the model"):
+def explain(model, about, path, out, name):
     """Draws every figure that fits the model into the folder `out`, and prints what each shows; figures of an earlier call that
     do not fit this model are removed. name: of the model, to be written on each figure.
     Raises ValueError for a picture that cannot be read, or a folder that cannot be written."""

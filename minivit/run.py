@@ -26,7 +26,7 @@ OF_A_RUN = (CHECKPOINT, "config.json", "metrics.csv", "model.npz")  # one of the
 
 
 class RunFolder:
-    """runs/NAME. An earlier folder of that name is renamed to NAME-1, NAME-2, ...; this happens at the first write, so that
+    """runs/NAME. An earlier run of that name is renamed to NAME-1, NAME-2, ...; this happens at the first write, so that
     a run that never completes an epoch leaves everything as it was. resume=True goes on in the folder that is there.
     Raises ValueError while another process writes there, and for a file or a folder that holds something else than a run."""
 

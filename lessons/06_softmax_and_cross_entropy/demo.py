@@ -22,7 +22,7 @@ def demo(quick=False):
     classes = np.arange(len(SCORES))
     target = (classes == LABEL).astype(float)
     curve_at = np.linspace(-9, 12, 106)
-    state = {"scores": SCORES.copy(), "chosen": LABEL, "temperature": 1.0, "by hand": False, "next": 0}
+    state = {"scores": SCORES.copy(), "chosen": LABEL, "temperature": 1.0, "by hand": False}
 
     climb = [(score, 1.0) for score in np.linspace(-4, 11, STEPS)]
     cool = [(SCORES[LABEL], temperature) for temperature in np.geomspace(8, 0.2, STEPS)]
@@ -72,15 +72,15 @@ def demo(quick=False):
 
     def frame(number):
         if not state["by hand"]:
-            score, state["temperature"] = path[state["next"]]
-            state["next"] = (state["next"] + 1) % len(path)
+            score, state["temperature"] = path[number]
             state["scores"], state["chosen"] = SCORES.copy(), LABEL
             state["scores"][LABEL] = score
             show()
 
     def pressed(event):
         if event.key == "enter":
-            state["by hand"], state["next"] = False, 0
+            state["by hand"] = False
+            animation.frame_seq = animation.new_frame_seq()
             return
         if event.key not in ("left", "right", "up", "down", "+", "=", "-", "1"):
             return
@@ -98,7 +98,7 @@ def demo(quick=False):
         figure.canvas.draw_idle()
 
     frame(0)
-    state["next"] = 0
     lay_out_once(figure)
     figure.canvas.mpl_connect("key_press_event", pressed)
-    return FuncAnimation(figure, frame, frames=len(path), interval=250, init_func=lambda: None)
+    animation = FuncAnimation(figure, frame, frames=len(path), interval=250, init_func=lambda: None)
+    return animation

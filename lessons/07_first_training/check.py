@@ -264,12 +264,16 @@ def _data_after(parameters, before):
     return [parameter.data.astype(np.float64) for parameter in parameters]
 
 
+NEW_TENSORS = "There are new Tensors in the list. Whoever holds the old ones sees no step: change the .data of each."
+FIRST_STEP = "The first step of all stops with an error: before any backward, each .grad is None."
+
+
 def check_step(function, namespace, rng):
     try:
         function(_network(namespace, rng, 4), _images(rng, 3), np.arange(3), 0.1)
     except (TypeError, AttributeError) as error:
         if "NoneType" in str(error):
-            raise Wrong("The first step of all stops with an error: before any backward, each .grad is None.") from None
+            raise Wrong(FIRST_STEP) from None
         raise
     parameters = _network(namespace, rng, 4)
     given = list(parameters)
@@ -283,7 +287,7 @@ def check_step(function, namespace, rng):
         loss, gradients = _reference(before, images, labels)
         returned = function(parameters, images, labels, lr)
         if any(a is not b for a, b in zip(given, parameters, strict=True)):
-            raise Wrong("There are new Tensors in the list. Whoever holds the old ones sees no step: change the .data of each.")
+            raise Wrong(NEW_TENSORS)
         after = _data_after(parameters, before)
         moves = [new - old for new, old in zip(after, before, strict=True)]
         if not _close(moves, [-lr * gradient for gradient in gradients]):
@@ -333,13 +337,13 @@ STEP_MISTAKES = [
     Mistake(SUM_FOR_MEAN, UPDATE, "parameter.data = parameter.data - lr * len(images) * parameter.grad"),
     Mistake(MEAN_TWICE, UPDATE, "parameter.data = parameter.data - lr * parameter.grad / len(images)"),
     Mistake(
-        "There are new Tensors in the list. Whoever holds the old ones sees no step: change the .data of each.",
+        NEW_TENSORS,
         f"    for parameter in parameters:\n        {UPDATE}",
         "    Tensor = my_parts()[0]\n    for i, parameter in enumerate(parameters):\n"
         "        parameters[i] = Tensor(parameter.data - lr * parameter.grad, requires_grad=True)",
     ),
     Mistake(
-        "The first step of all stops with an error: before any backward, each .grad is None.",
+        FIRST_STEP,
         "parameter.grad = None",
         "parameter.grad[:] = 0",
     ),
@@ -441,6 +445,10 @@ LAST_STEP = (
 N, M, SIZE, EPOCHS, RATE_GIVEN = 13, 4, 5, 3, 0.125
 
 
+EMPTY = "A batch is empty: where N is a multiple of B, nothing is left over for one more."
+CHANGED = "The images have been changed on their way to train_step: they come normalised, and go on as they are."
+
+
 def _watch(function, namespace, seed, count=N):
     """What train did, as a list of events: recorders stand in for train_step and accuracy, which are checked on their own.
 
@@ -458,7 +466,7 @@ def _watch(function, namespace, seed, count=N):
             if labels.shape != images.shape[:1]:
                 raise Wrong(f"{NO_BATCH}\nimages of shape {images.shape}, labels of shape {labels.shape}")
             if not len(images):
-                raise Wrong("A batch is empty: where N is a multiple of B, nothing is left over for one more.")
+                raise Wrong(EMPTY)
             events.append((kind, [int(image.flat[0]) for image in images], labels.tolist(), lr, list(parameters)))
             if kind == "train_step":
                 for parameter in network:
@@ -495,7 +503,7 @@ def check_train(function, namespace, rng):
     if any(image >= 100 for _, ids, *_ in steps for image in ids):
         raise Wrong(LEAK)
     if any(sorted(ids) != sorted(labels) for _, ids, labels, *_ in steps) and {i for s in steps for i in s[1]} != set(range(N)):
-        raise Wrong("The images have been changed on their way to train_step: they come normalised, and go on as they are.")
+        raise Wrong(CHANGED)
     if any(ids != labels for _, ids, labels, *_ in steps):
         raise Wrong(PAIRS)
     if any(len(given) != 4 or any(a is not b for a, b in zip(given, parameters, strict=True)) for *_, given in events):
@@ -603,6 +611,8 @@ TRAIN_MISTAKES = [
     Mistake(EACH_EPOCH, MEASURE, "            accuracies.append(accuracy(parameters, *test_data))"),
     Mistake(TRAIN_DICE, ORDER, "order = np.random.default_rng().permutation(len(images))"),
     Mistake(RATE, STEP, "losses.append(train_step(parameters, images[chosen], labels[chosen], lr / len(chosen)))"),
+    Mistake(CHANGED, STEP, STEP.replace("images[chosen]", "images[chosen] - 1")),
+    Mistake(EMPTY, RANGE, RANGE.replace("len(images)", "len(images) + 1")),
     Mistake(ONE_LOSS, STEP, f"{STEP.removeprefix('losses.append(')[:-1]}\n        losses.append(0.0)"),
 ]
 

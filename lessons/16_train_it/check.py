@@ -1,6 +1,7 @@
 """Lesson 16: random shifts, the training loop, an honest test."""
 
 import math
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -165,7 +166,7 @@ def _run(function, namespace, seed, shift=0):
 
     def spy(images, pixels, rng):
         moved = real(images, pixels, rng)
-        shifts.append((np.array(images), pixels, np.array(moved), rng is own_rng))
+        shifts.append(SimpleNamespace(images=np.array(images), pixels=pixels, moved=np.array(moved), own_rng=rng is own_rng))
         return moved
 
     def smoothed(label_smoothing):
@@ -213,8 +214,8 @@ def check_train(function, namespace, rng):
         raise Wrong(TRAIN["twice"])
     if not all(recorder.cleared):
         raise Wrong(TRAIN["cleared"])
-    if any(pixels != 0 for _, pixels, _, _ in shifts):
-        raise Wrong(f"{TRAIN['shift']}\nwith shift = 0 yours moves them by up to {max(s[1] for s in shifts)}")
+    if any(s.pixels != 0 for s in shifts):
+        raise Wrong(f"{TRAIN['shift']}\nwith shift = 0 yours moves them by up to {max(s.pixels for s in shifts)}")
     if any(batch.dtype != np.float32 for batch in recorder.batches):
         raise Wrong(TRAIN["float64"])
     steps = EPOCHS * math.ceil(COUNT / BATCH)
@@ -250,14 +251,14 @@ def check_train(function, namespace, rng):
     if abs(float(mean) - images.mean()) > 1e-6 or abs(float(std) - images.std()) > 1e-6:
         raise Wrong(TRAIN["figures"])
     recorder, _, shifts, _, _ = _run(function, namespace, seed, shift=1)
-    if len(shifts) != steps or any(pixels != 1 for _, pixels, _, _ in shifts):
+    if len(shifts) != steps or any(s.pixels != 1 for s in shifts):
         raise Wrong(TRAIN["shift"])
-    if any(batch.min() < 0 for batch, _, _, _ in shifts):
+    if any(s.images.min() < 0 for s in shifts):
         raise Wrong(TRAIN["before"])
-    if not all(given for _, _, _, given in shifts):
+    if not all(s.own_rng for s in shifts):
         raise Wrong(TRAIN["moves"])
     pairs = zip(recorder.batches, shifts, strict=True)
-    if not all(np.allclose(batch, (moved - images.mean()) / images.std(), atol=1e-4) for batch, (_, _, moved, _) in pairs):
+    if not all(np.allclose(batch, (s.moved - images.mean()) / images.std(), atol=1e-4) for batch, s in pairs):
         raise Wrong(TRAIN["lost"])
     yield "shifts, losses, mean and deviation"
     yield _for_real(function, namespace, seed)
@@ -380,14 +381,15 @@ def check_evaluate(function, namespace, rng):
             answers.setdefault("first", np.array(batch))
             return REAL.Tensor(np.asarray(batch).reshape(len(batch), -1) @ weight)
 
-    def share(batch):
-        return float(((batch.reshape(len(batch), -1) @ weight).argmax(axis=-1) == labels).mean())
+    def shift(*arguments):
+        shifted.append(True)
+        return real_shift(*arguments)
 
-    fake = {"mine": Fake(), "random_shift": lambda *arguments: shifted.append(True) or namespace_shift(*arguments)}
-    namespace_shift = namespace["random_shift"]
+    real_shift, fake = namespace["random_shift"], {"mine": Fake(), "random_shift": shift}
     with mock.patch.dict(function.__globals__, fake), mock.patch.dict(namespace, fake):
         found = function({}, sizes, images, labels, 0.3, 0.2)
-    wanted = share((images - 0.3) / 0.2)
+    right = (((images - 0.3) / 0.2).reshape(600, -1) @ weight).argmax(axis=-1) == labels
+    wanted = float(right.mean())
     if not isinstance(found, int | float | np.number):
         raise Wrong(
             f"evaluate_vit should give one number, the share; yours gives {sentences.kind(found)}. Is a `return` missing?"
@@ -401,7 +403,6 @@ def check_evaluate(function, namespace, rng):
         raise Wrong(EVALUATE["training" if shifted else "own" if own else "statistics"])
     yield "mean and deviation of the training, not more than 256 images at once"
     if abs(found - wanted) > 1e-6:
-        right = ((((images - 0.3) / 0.2).reshape(600, -1) @ weight).argmax(axis=-1) == labels).astype(float)
         parts = np.mean([right[start : start + 256].mean() for start in range(0, 600, 256)])
         names = {"percent": 100 * wanted, "count": 600 * wanted, "wrong": 1 - wanted, "parts": parts}
         name = next(

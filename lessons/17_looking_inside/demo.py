@@ -66,7 +66,7 @@ def demo(quick=False):
             paper.axhline(line, color=ORANGE, linewidth=1)
             paper.axvline(line, color=ORANGE, linewidth=1)
         done = {"hide": "hidden", "shuffle": "shuffled"}[state["kind"]]
-        what = "one patch hidden" if state["patch"] else f"{round(16 * SHARES[state['share']])} of 16 patches {done}"
+        what = "one patch hidden" if state["patch"] else f"{round(16 * SHARES[state['share']])} of 16 {done}"
         paper.set(title=f"a {data.test_labels[state['digit']]}, {what}", xticks=(), yticks=())
         for i, (model, m, s, name, colour) in enumerate(models):
             p = probabilities(model, (image - m) / s)[0]
