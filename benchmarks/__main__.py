@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from minivit.backend import gpu_status
-from minivit.files import replacing
-from minivit.parallel import cores
+from minivit.training.files import replacing
+from minivit.training.parallel import cores
 
 from . import chart, sections
 from .devices import CuPyGPU

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from minivit.configs import load_config, model_config, recipe
 from minivit.data import load
-from minivit.files import replacing
-from minivit.run import metrics_row
-from minivit.train import Training, accuracy, predict
-from minivit.vit import ViT
+from minivit.models.vit import ViT
+from minivit.program.run import metrics_row
+from minivit.training.files import replacing
+from minivit.training.loop import Training, accuracy, predict
+from minivit.training.presets import load_config, model_config, recipe
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -3,7 +3,7 @@
 import matplotlib
 from matplotlib.figure import Figure
 
-from minivit.plots import BLUE, ORANGE, STYLE, save
+from minivit.program.figures import BLUE, ORANGE, STYLE, save
 
 
 def draw(found, path):

@@ -19,8 +19,8 @@ def minivit(config, threads):
     from minivit import ViT, ViTConfig, no_grad, ops
     from minivit.backend import to_device
     from minivit.optim import AdamW
-    from minivit.parallel import pieces, sum_of_gradients, workers
-    from minivit.train import piece_size
+    from minivit.training.loop import piece_size
+    from minivit.training.parallel import pieces, sum_of_gradients, workers
 
     device, on_cpu = config["device"], config["device"] == "cpu"
     sizes = {name: config[name] for name in ("channels", "classes", "dim", "depth", "heads", "mlp_dim")}

@@ -206,10 +206,10 @@ def start(setup):
 
 def digits(setup):
     """the default training on digits: seconds until the test accuracy has reached 97 %, looked at after every epoch"""
-    from minivit.configs import load_config, model_config, recipe
     from minivit.data import load
-    from minivit.train import accuracy, predict, train
-    from minivit.vit import ViT
+    from minivit.models.vit import ViT
+    from minivit.training.loop import accuracy, predict, train
+    from minivit.training.presets import load_config, model_config, recipe
 
     settings = load_config("digits")
     dataset = load(settings["data"])

@@ -86,8 +86,8 @@ def torch(name, config):
 
 def products(config, threads):
     """Nothing but the matrix products of a training step, forward and backward, cut and spread as minivit does."""
-    from minivit.parallel import pieces, workers
-    from minivit.train import piece_size
+    from minivit.training.loop import piece_size
+    from minivit.training.parallel import pieces, workers
 
     from .peers import FOR_LIFE
 

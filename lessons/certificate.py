@@ -7,7 +7,7 @@ from string import Template
 
 import numpy as np
 
-from minivit.files import replacing
+from minivit.training.files import replacing
 
 from . import course
 from .diagram import diagram

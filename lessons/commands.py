@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 
-from minivit.files import replacing
+from minivit.training.files import replacing
 
 from . import build, course
 from .diagram import diagram

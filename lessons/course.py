@@ -133,7 +133,7 @@ def state(lesson):
 
 def record(lesson, **changes):
     """Changes what is known of one lesson, and writes progress.txt."""
-    from minivit.files import replacing
+    from minivit.training.files import replacing
 
     all_states = progress()
     today = datetime.date.today().isoformat()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from minivit.files import replacing
+from minivit.training.files import replacing
 
 from . import course, sandbox
 from .report import detail, task_result

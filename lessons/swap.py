@@ -18,9 +18,9 @@ SLOWER = 1.5  # times the library's: from here on it is said
 def train(mine, epochs, out):
     """Trains the digits preset; returns the exit code."""
     from minivit import ops
-    from minivit.configs import load_config, model_config, recipe
     from minivit.data import load
-    from minivit.run import train_run
+    from minivit.program.run import train_run
+    from minivit.training.presets import load_config, model_config, recipe
 
     functions, namespaces = _passing() if mine else ({}, [])
     if mine:

@@ -15,7 +15,7 @@ def saved_vit():
 
     Raises ValueError if the file is not what lesson 16 writes.
     """
-    from minivit.checkpoint import load_model
+    from minivit.training.checkpoint import load_model
 
     path = saved_file()
     try:
@@ -34,10 +34,10 @@ def trained_vit(epochs, model_changes=None):
     """
     from tqdm import tqdm
 
-    from minivit.configs import load_config, model_config, recipe
     from minivit.data import load
-    from minivit.train import Training
-    from minivit.vit import ViT
+    from minivit.models.vit import ViT
+    from minivit.training.loop import Training
+    from minivit.training.presets import load_config, model_config, recipe
 
     data = load("digits")
     if saved_file().exists() and not model_changes:

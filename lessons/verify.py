@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from minivit.parallel import cores
+from minivit.training.parallel import cores
 
 from . import build, checker, course, diagnose, loading, verify_texts
 from .calling import as_tuple, cast

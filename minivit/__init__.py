@@ -1,9 +1,10 @@
 """minivit: a Vision Transformer that you can read to the bottom."""
 
-from . import ops, optim
+from . import _former as _former
+from . import data, models, ops, optim, training
 from .engine import Tensor, gradients, no_grad, op
 from .gradcheck import gradcheck
-from .vit import ViT, ViTConfig
+from .models import ViT, ViTConfig
 
 __version__ = "0.1.0"
-__all__ = ["Tensor", "ViT", "ViTConfig", "gradcheck", "gradients", "no_grad", "op", "ops", "optim"]
+__all__ = ["Tensor", "ViT", "ViTConfig", "data", "gradcheck", "gradients", "models", "no_grad", "op", "ops", "optim", "training"]

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from .backend import array_module
-from .ops import cuda
+from .kernels import cuda
 
 
 class _Group:

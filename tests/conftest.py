@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from .plain import DEVICES
+from .support.plain import DEVICES
 
 if os.environ.get("MINIVIT_EXACT_MEMORY") and "gpu" in DEVICES:
     import cupy

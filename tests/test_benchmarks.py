@@ -11,7 +11,7 @@ from benchmarks import chart, devices, sections, single_ops
 from benchmarks.measure import Setup, config_of, ratios, side_by_side
 from benchmarks.sections import product_multiply_adds
 
-from .plain import DEVICES
+from .support.plain import DEVICES
 
 TINY = config_of(image=8, patch=4, dim=8, depth=1, heads=2, mlp_dim=12, batch=4)
 

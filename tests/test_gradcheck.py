@@ -7,8 +7,8 @@ import pytest
 
 from minivit import gradcheck, op, ops
 
-from .ops.cases import CASES, build
-from .planted import PLANTED
+from .support.cases import CASES, build
+from .support.planted import PLANTED
 
 
 def test_at_least_two_dozen_mistakes_are_planted_each_under_its_own_name():

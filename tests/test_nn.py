@@ -9,7 +9,7 @@ import pytest
 from minivit import Tensor, gradcheck, gradients, no_grad, ops
 from minivit.nn import MLP, Attention, Block, Dropout, LayerNorm, Linear, Module
 
-from . import plain
+from .support import plain
 
 
 class Pair(Module):

@@ -8,7 +8,7 @@ import pytest
 
 from minivit import gradients, ops, optim
 
-from .plain import small_vit
+from .support.plain import small_vit
 
 NOT_DECAYED = ("bias", "cls_token", "pos_embed", "norm1.weight", "norm2.weight", "norm.weight")
 

@@ -7,8 +7,8 @@ import pytest
 
 from minivit import gradients, ops, optim
 
-from .ops.cases import CASES, build
-from .plain import as_tuple, is_float_array, relative_error, small_vit, upstream_like
+from .support.cases import CASES, build
+from .support.plain import as_tuple, is_float_array, relative_error, small_vit, upstream_like
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; these tests compare with it")
 F = torch.nn.functional

@@ -29,10 +29,10 @@ def halves(model, images):
 
 def trained(epochs):
     """(model, data): a small ViT that has seen the digits for a few epochs."""
-    from minivit.configs import load_config, model_config, recipe
     from minivit.data import load
-    from minivit.train import Training
-    from minivit.vit import ViT
+    from minivit.models.vit import ViT
+    from minivit.training.loop import Training
+    from minivit.training.presets import load_config, model_config, recipe
 
     settings, data = load_config("digits"), load("digits")
     model = ViT(model_config(settings["model"] | {"depth": 4, "dim": 32, "mlp_dim": 64}, data), np.random.default_rng(0))

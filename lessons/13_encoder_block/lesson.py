@@ -187,10 +187,10 @@ def picture():
 
     from lessons.figures import BLUE, GREEN, ORANGE
     from minivit import ops
-    from minivit.configs import load_config, model_config, recipe
     from minivit.data import load
-    from minivit.train import Training
-    from minivit.vit import ViT
+    from minivit.models.vit import ViT
+    from minivit.training.loop import Training
+    from minivit.training.presets import load_config, model_config, recipe
 
     settings, data = load_config("digits"), load("digits")
     model = ViT(model_config(settings["model"] | {"depth": 4, "dim": 32, "mlp_dim": 64}, data), np.random.default_rng(0))

@@ -22,7 +22,7 @@ def probabilities(model, images):
 
 def curves(model, images, labels):
     """{kind: accuracy for each share of damaged patches}, over many digits."""
-    from minivit.inside import damaged
+    from minivit.models.inside import damaged
 
     found = {}
     for kind in ("hide", "shuffle"):
@@ -35,7 +35,7 @@ def curves(model, images, labels):
 def demo(quick=False):
     import matplotlib.pyplot as plt
 
-    from minivit.inside import damaged
+    from minivit.models.inside import damaged
 
     epochs = 2 if quick else 25
     with_positions, mean, std, whose, data = trained_vit(epochs)

@@ -187,7 +187,8 @@ def picture(epochs=25):
 
     from lessons.figures import BLUE, ORANGE, STYLE
     from lessons.trained import trained_vit
-    from minivit import inside, no_grad
+    from minivit import no_grad
+    from minivit.models import inside
     from minivit.ops import softmax
 
     model, mean, std, whose, data = trained_vit(epochs)

@@ -5,7 +5,7 @@ import sys
 
 from tqdm import tqdm
 
-from minivit.files import replacing
+from minivit.training.files import replacing
 
 from . import charts
 from .runs import FOLDER, Results

@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 
 from minivit import ops
-from minivit.configs import load_config, model_config, recipe
 from minivit.data import load
-from minivit.files import replacing
+from minivit.models.hybrid import Conv3x3
+from minivit.models.vit import ViT
 from minivit.nn import Linear, Module
-from minivit.train import Training, accuracy, predict
-from minivit.vit import Conv3x3, ViT
+from minivit.training.files import replacing
+from minivit.training.loop import Training, accuracy, predict
+from minivit.training.presets import load_config, model_config, recipe
 
 FOLDER = Path(__file__).parent
 

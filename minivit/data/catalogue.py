@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import copies
 from .datasets import Dataset, from_pixels
-from .sources import SOURCES
+from .fetch import copies
+from .fetch.sources import SOURCES
 
 HERE = Path(__file__).parent
 
@@ -27,11 +27,11 @@ def load(name, data_dir=None):
         return _cifar(name, data_dir) if name.startswith("cifar") else _idx(name, data_dir)
     path = Path(data_dir or "", name) if name and isinstance(name, str | Path) else None
     if path is not None and path.is_dir():
-        from . import folder
+        from .formats import folder
 
         return folder.read(path)
     if path is not None and path.suffix == ".npz":
-        from . import npz
+        from .formats import npz
 
         return npz.read(path)
     raise ValueError(
@@ -44,7 +44,7 @@ def obtain(name, data_dir=None):
     found = copies.find(name, data_dir)
     missing = [file for file, path in found.items() if path is None]
     if missing:
-        from .download import download
+        from .fetch.download import download
 
         folder = copies.cache_folder() / name
         print(f"minivit: downloading {name} into {folder}", file=sys.stderr)
@@ -78,7 +78,7 @@ def _fashion_mini():
 
 
 def _idx(name, data_dir):
-    from . import idx
+    from .formats import idx
 
     parts = []
     for file, path in zip(SOURCES[name].files, obtain(name, data_dir), strict=True):
@@ -87,7 +87,7 @@ def _idx(name, data_dir):
 
 
 def _cifar(name, data_dir):
-    from . import cifar
+    from .formats import cifar
 
     source = SOURCES[name]
     (path,) = obtain(name, data_dir)

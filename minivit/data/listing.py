@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from . import copies
-from .sources import SOURCES
+from .fetch import copies
+from .fetch.sources import SOURCES
 
 
 def where(name, data_dir=None):

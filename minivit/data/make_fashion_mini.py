@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import copies, idx
+from .fetch import copies
+from .formats import idx
 
 TRAIN, TEST = 400, 100  # of each class
 

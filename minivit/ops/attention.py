@@ -6,8 +6,8 @@ import numpy as np
 
 from ..backend import array_module
 from ..engine import op, unbroadcast
-from .cuda_attention import WIDEST, attention_tiles
-from .kernels import attention_blocks
+from ..kernels.cpu import attention_blocks
+from ..kernels.cuda_attention import WIDEST, attention_tiles
 from .linear import matmul
 from .shapes import transpose
 from .softmax import softmax

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..backend import array_module, erf
 from ..engine import op
-from . import cuda
-from .kernels import gelu_exact_blocks, gelu_tanh_blocks
+from ..kernels import cuda
+from ..kernels.cpu import gelu_exact_blocks, gelu_tanh_blocks
 
 
 @op

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..backend import array_module
 from ..engine import op
-from . import cuda
+from ..kernels import cuda
 
 
 def _softmax(x, axis):

@@ -7,7 +7,7 @@ from minivit import ops
 from minivit.backend import array_module, to_device, to_host
 from minivit.data.augment import flip, mixup, shift
 
-from ..plain import noncontiguous
+from ..support.plain import noncontiguous
 
 rng = np.random.default_rng(0)
 IMAGES = rng.uniform(1, 2, (6, 5, 7, 2)).astype(np.float32)  # nowhere 0, so that what moved in from outside shows

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minivit.data import copies, load, make_fashion_mini
-from minivit.data.sources import CIFAR100, SOURCES
+from minivit.data import load, make_fashion_mini
+from minivit.data.fetch import copies
+from minivit.data.fetch.sources import CIFAR100, SOURCES
 
 
 @pytest.fixture(scope="module")

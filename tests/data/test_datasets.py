@@ -10,7 +10,7 @@ import pytest
 
 from minivit.data import load, make_digits
 
-from ..tiny import few_digits
+from ..support.tiny import few_digits
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from lessons import cli, course, sandbox
 
-from .small_course import ROOT, build_course
+from ..support.small_course import ROOT, build_course
 
 OF_THE_COURSE = re.compile(r"lessons[\\/]\w+\.py|Traceback")
 

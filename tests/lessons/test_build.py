@@ -8,7 +8,7 @@ import pytest
 
 from lessons import build, course
 
-from .small_course import CENTRE, DOUBLE
+from ..support.small_course import CENTRE, DOUBLE
 
 NAMES = ["centre"]
 

@@ -12,8 +12,8 @@ import pytest
 
 from lessons import cli, commands, course, show
 
+from ..support.small_course import CENTRE_CHECK, LESSONS, ROOT, build_course
 from .conftest import flat, go_to
-from .small_course import CENTRE_CHECK, LESSONS, ROOT, build_course
 
 # which lesson
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from lessons import course
-from minivit.checkpoint import load_model
+from minivit.training.checkpoint import load_model
 
 from .conftest import flat
 

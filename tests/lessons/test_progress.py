@@ -10,8 +10,9 @@ from lessons import course, diagnose, diagram
 from lessons.export import WANTED
 from lessons.export.pieces import collect
 from minivit import no_grad
-from minivit.checkpoint import load_model, save_arrays, save_model
-from minivit.vit import ViT, ViTConfig
+from minivit.models.config import ViTConfig
+from minivit.models.vit import ViT
+from minivit.training.checkpoint import load_model, save_arrays, save_model
 
 from .conftest import flat
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-import minivit.configs
 import minivit.data
+import minivit.training.presets
 from lessons import build, course
 from minivit import ops
 
-from ..tiny import MODEL, RECIPE, few_digits
+from ..support.tiny import MODEL, RECIPE, few_digits
 from .conftest import flat
 
 BEGINS = "def gelu(x):\n"
@@ -19,7 +19,7 @@ def mine(mine, monkeypatch):
     """Few digits, a tiny model, and a learner."""
     config = {"data": "digits", "model": MODEL | {"mlp_dim": 24}, "recipe": RECIPE | {"epochs": 9}}
     few = few_digits()
-    monkeypatch.setattr(minivit.configs, "load_config", lambda name: config)
+    monkeypatch.setattr(minivit.training.presets, "load_config", lambda name: config)
     monkeypatch.setattr(minivit.data, "load", lambda name: few)
     yield mine
     assert all(ops.registry[name].replacement is None for name in ops.swappable)

@@ -4,7 +4,7 @@ import pytest
 
 from lessons import course, verify
 
-from . import unlisted, unlisted_vit
+from ..support import unlisted, unlisted_vit
 
 WRONG = unlisted.WRONG | unlisted_vit.WRONG
 ANSWERS = [

@@ -6,8 +6,8 @@ import pytest
 
 from lessons import cli, course
 
+from ..support.small_course import LESSONS, build_course
 from .conftest import flat, go_to
-from .small_course import LESSONS, build_course
 
 README = """\
 # The course

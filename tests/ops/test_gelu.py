@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from minivit import ops
+from minivit.kernels.cpu import BLOCK, gelu_exact_blocks, gelu_tanh_blocks
 from minivit.ops.gelu import gelu_exact, gelu_tanh
-from minivit.ops.kernels import BLOCK, gelu_exact_blocks, gelu_tanh_blocks
 
-from .. import plain
+from ..support import plain
 
 KERNELS = [
     pytest.param(gelu_exact_blocks, gelu_exact, np.float32, 1e-6, id="exact float32"),

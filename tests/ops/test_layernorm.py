@@ -5,7 +5,7 @@ import pytest
 
 from minivit import ops
 
-from .. import plain
+from ..support import plain
 
 
 def test_layernorm_against_numpys_mean_and_var(rng):

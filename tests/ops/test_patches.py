@@ -7,7 +7,7 @@ import pytest
 
 from minivit import ops
 
-from .. import plain
+from ..support import plain
 
 HEIGHT, WIDTH, CHANNELS = 4, 9, 2
 

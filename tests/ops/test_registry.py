@@ -6,8 +6,8 @@ import pytest
 from minivit import Tensor, gradcheck, gradients, ops
 from minivit.backend import to_host
 
-from ..plain import as_tuple, is_float_array, noncontiguous, on, relative_error, upstream_like
-from .cases import CASES, build
+from ..support.cases import CASES, build
+from ..support.plain import as_tuple, is_float_array, noncontiguous, on, relative_error, upstream_like
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 DTYPES = (np.float32, np.float64)

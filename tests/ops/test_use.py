@@ -9,7 +9,7 @@ import pytest
 
 from minivit import Tensor, gradients, no_grad, op, ops
 
-from ..plain import small_vit
+from ..support.plain import small_vit
 
 LABELS = np.array([4, 0, 2])
 

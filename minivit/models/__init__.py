@@ -1,0 +1,6 @@
+"""The models: the plain Vision Transformer, and the hybrid with convolutions in front."""
+
+from .config import PRESETS, SIZES, ViTConfig
+from .vit import ViT, sincos2d
+
+__all__ = ["PRESETS", "SIZES", "ViT", "ViTConfig", "sincos2d"]

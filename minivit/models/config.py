@@ -1,0 +1,165 @@
+"""ViTConfig: every size of a Vision Transformer, checked, with exact counts of its parameters and multiply-adds.
+
+B batch, H W C image, P patch, N = (H/P)(W/P) patches, T = N + 1 tokens, D width, h heads, d = D / h, M MLP width, K classes
+"""
+
+import math
+from dataclasses import dataclass
+
+# Table 1 of the paper, and Ti and S of DeiT (arXiv 2012.12877):
+#           depth    D    MLP  heads
+SIZES = {
+    "Ti": (12, 192, 768, 3),
+    "S": (12, 384, 1536, 6),
+    "B": (12, 768, 3072, 12),
+    "L": (24, 1024, 4096, 16),
+    "H": (32, 1280, 5120, 16),
+}
+PRESETS = ("Ti/16", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14")
+CHOICES = {
+    "pool": ("cls", "mean"),
+    "pos_embed": ("learned", "sincos2d", "none"),
+    "stem": ("patch", "conv"),
+    "activation": ("gelu", "gelu_tanh"),
+}
+
+
+def _whole(number):
+    return isinstance(number, int) and not isinstance(number, bool) and number > 0
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """Every size of a ViT. Raises ValueError, with the remedy, for sizes that do not fit together.
+
+    image_size, patch_size   pixels, one number or (height, width)
+    dim, depth, heads        D, the number of blocks, h
+    mlp_dim                  M, the width inside the MLP
+    pool                     what the head reads: the class token ("cls"), or the mean of all tokens ("mean", no class token)
+    pos_embed                "learned", "sincos2d" (fixed sines and cosines), or "none"
+    pos_embed_std            of the learned positions at the start. 0.02 suits long training; with few images and steps, a larger
+                             one spares the model finding out where each patch was: see configs/digits.toml
+    stem                     "patch" cuts the image itself; "conv" is the hybrid: a few convolutions first (see ConvStem)
+    activation               "gelu", exact, or "gelu_tanh", as in the paper's own code
+    representation_size      a number puts the paper's tanh layer of that width in front of the head
+    dropout                  rate, after embed_tokens, proj, fc1 (past its GELU) and fc2
+    drop_path                rate at the last block, growing linearly from 0 at the first
+    """
+
+    image_size: int | tuple
+    patch_size: int | tuple
+    channels: int
+    classes: int
+    dim: int
+    depth: int
+    heads: int
+    mlp_dim: int
+    pool: str = "cls"
+    pos_embed: str = "learned"
+    pos_embed_std: float = 0.02
+    stem: str = "patch"
+    activation: str = "gelu"
+    representation_size: int | None = None
+    dropout: float = 0.0
+    drop_path: float = 0.0
+
+    def __post_init__(self):
+        for name in ("image_size", "patch_size"):
+            value = getattr(self, name)
+            value = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+            if len(value) != 2 or not all(_whole(n) for n in value):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one or two whole numbers above 0")
+            object.__setattr__(self, name, value)
+        for name in ("channels", "classes", "dim", "depth", "heads", "mlp_dim", "representation_size"):
+            value = getattr(self, name)
+            optional = name == "representation_size" and value is None
+            if not optional and not _whole(value):
+                raise ValueError(f"{name} is {value!r}; it must be a whole number above 0")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
+        for name in ("dropout", "drop_path"):
+            rate = getattr(self, name)
+            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
+                raise ValueError(f"{name} is {rate!r}; a rate is at least 0 and below 1")
+        std = self.pos_embed_std
+        if isinstance(std, bool) or not isinstance(std, int | float) or not 0 <= std < math.inf:
+            raise ValueError(f"pos_embed_std is {std!r}; a standard deviation is a number that is not negative")
+        self._check_fit()
+
+    def _check_fit(self):
+        (height, width), (p, q), dim = self.image_size, self.patch_size, self.dim
+        if height % p or width % q:
+            raise ValueError(
+                f"patches of {p} x {q} do not divide images of {height} x {width}: "
+                f"resize the images to {max(1, round(height / p)) * p} x {max(1, round(width / q)) * q}, or change patch_size"
+            )
+        if dim % self.heads:
+            raise ValueError(
+                f"{self.heads} heads do not divide dim {dim}: take dim {-(-dim // self.heads) * self.heads}, or other heads"
+            )
+        if self.pos_embed == "sincos2d" and dim % 4:
+            raise ValueError(f"sincos2d positions need a dim that is a multiple of 4; got {dim}")
+        if self.stem == "conv" and (p != q or p < 2 or p & (p - 1) or dim % p):
+            raise ValueError(
+                f'stem="conv" halves {p} x {q} patches to 1 x 1 and doubles its width to dim: '
+                f"patch_size must be a power of 2 that divides dim {dim}"
+            )
+
+    @classmethod
+    def preset(cls, name, **changes):
+        """One of the paper's models by name, "B/16", for 224 x 224 RGB images and 1000 classes; `changes` replace fields."""
+        if name not in PRESETS:
+            raise ValueError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
+        size, _, patch = name.partition("/")
+        depth, dim, mlp_dim, heads = SIZES[size]
+        fields = {"image_size": 224, "patch_size": int(patch), "channels": 3, "classes": 1000}
+        fields |= {"dim": dim, "depth": depth, "heads": heads, "mlp_dim": mlp_dim}
+        return cls(**fields | changes)
+
+    @property
+    def grid(self):
+        """(H/P, W/P): how many patches down and across."""
+        return self.image_size[0] // self.patch_size[0], self.image_size[1] // self.patch_size[1]
+
+    @property
+    def tokens(self):
+        """T: the patches, and the class token if there is one."""
+        return math.prod(self.grid) + (self.pool == "cls")
+
+    @property
+    def patch_length(self):
+        """How many numbers patch_embed reads a token: P P C, or the stem's D."""
+        return self.dim if self.stem == "conv" else math.prod(self.patch_size) * self.channels
+
+    def stem_layers(self):
+        """(height, width, channels in, channels out) of each convolution of the hybrid's stem; none without one."""
+        if self.stem == "patch":
+            return []
+        halvings = self.patch_size[0].bit_length() - 1  # of a power of 2
+        widths = [self.dim >> (halvings - i) for i in range(halvings + 1)]  # D/P, ..., D/2, D
+        (height, width), inputs, layers = self.image_size, self.channels, []
+        for i, outputs in enumerate(widths):
+            shrink = max(0, i - 1)
+            layers.append((height >> shrink, width >> shrink, inputs, outputs))
+            inputs = outputs
+        return layers
+
+    def num_parameters(self):
+        """How many numbers the model learns, by formula: no model is built."""
+        D, M = self.dim, self.mlp_dim
+        stem = sum(9 * inputs * outputs + outputs for _, _, inputs, outputs in self.stem_layers())
+        embedding = (self.patch_length + 1) * D + (self.pool == "cls") * D + (self.pos_embed == "learned") * self.tokens * D
+        block = 4 * D + (D + 1) * 3 * D + (D + 1) * D + (D + 1) * M + (M + 1) * D
+        width = self.representation_size or D
+        pre_logits = (D + 1) * width if self.representation_size else 0
+        return stem + embedding + self.depth * block + 2 * D + pre_logits + (width + 1) * self.classes
+
+    def multiply_adds(self):
+        """Multiply-adds of the matrix products of one image's forward pass, q k^T and p v included; FLOPs are twice that."""
+        D, M, T = self.dim, self.mlp_dim, self.tokens
+        stem = sum(height * width * 9 * inputs * outputs for height, width, inputs, outputs in self.stem_layers())
+        block = T * (4 * D * D + 2 * D * M) + 2 * T * T * D
+        width = self.representation_size or D
+        head = (D * width if self.representation_size else 0) + width * self.classes
+        return stem + math.prod(self.grid) * self.patch_length * D + self.depth * block + head

@@ -1,0 +1,116 @@
+"""The Vision Transformer of "An Image is Worth 16x16 Words" (arXiv 2010.11929).
+
+B batch, H W C image, P patch, N = (H/P)(W/P) patches, T = N + 1 tokens, D width, h heads, d = D / h, M MLP width, K classes
+"""
+
+import numpy as np
+
+from .. import ops
+from ..engine import Tensor
+from ..nn import Block, Dropout, LayerNorm, Linear, Module, zeros
+from .hybrid import ConvStem
+
+
+def sincos2d(grid, dim):
+    """Fixed positions, (N, D): a quarter of the numbers each sin and cos of the column and of the row, at frequencies from 1
+    down to 1/10000, as in Vaswani et al. 2017, section 3.5, for two axes."""
+    rows, columns = np.meshgrid(np.arange(grid[0]), np.arange(grid[1]), indexing="ij")
+    frequencies = 1 / 10000 ** (np.arange(dim // 4) / max(1, dim // 4 - 1))  # (D/4,)
+    angles = [axis.reshape(-1, 1) * frequencies for axis in (columns, rows)]  # 2 of (N, D/4)
+    return np.concatenate([f(a) for a in angles for f in (np.sin, np.cos)], axis=1)
+
+
+class ViT(Module):
+    """The model: `ViT(config, rng)` draws its weights from a numpy Generator; the head starts at zero, so that every class
+    is equally likely at first and the first loss is ln K.
+
+        logits = model(images)                        (B, H, W, C) to (B, K)
+        logits, attention = model(images, return_attention=True)      and for each block an array (B, h, T, T)
+        for name, x in model.stages(images): ...      every stage on the way
+
+    Raises ValueError for images of another size, and in training mode for a dropout rate above 0 without `rng`.
+    """
+
+    def __init__(self, config, rng, dtype=np.float32):
+        self.config = config
+        dim = config.dim
+        if config.stem == "conv":
+            self.stem = ConvStem(config, rng, dtype)
+        self.patch_embed = Linear(config.patch_length, dim, rng, dtype)
+        self.cls_token = zeros((1, 1, dim), dtype) if config.pool == "cls" else None
+        self.pos_embed = self._positions(rng, dtype)
+        self.dropout = Dropout(config.dropout)
+        rates = np.linspace(0, config.drop_path, config.depth)
+        self.blocks = [
+            Block(dim, config.heads, config.mlp_dim, rng, dtype, config.activation, config.dropout, float(rate)) for rate in rates
+        ]
+        self.norm = LayerNorm(dim, dtype)
+        if config.representation_size:
+            self.pre_logits = Linear(dim, config.representation_size, rng, dtype)
+        self.head = Linear(config.representation_size or dim, config.classes, rng, dtype)
+        self.head.weight.data[...] = 0
+
+    def _positions(self, rng, dtype):
+        """(1, T, D), or None. The class token's fixed position is zero."""
+        config = self.config
+        if config.pos_embed == "none":
+            return None
+        if config.pos_embed == "learned":
+            positions = config.pos_embed_std * rng.standard_normal((1, config.tokens, config.dim))
+            return Tensor(positions.astype(dtype), requires_grad=True)
+        fixed = np.zeros((1, config.tokens, config.dim), dtype)
+        fixed[0, config.pool == "cls" :] = sincos2d(config.grid, config.dim)
+        return Tensor(fixed)
+
+    def _check(self, images):
+        expected = (*self.config.image_size, self.config.channels)
+        shape = getattr(images, "shape", None)
+        if shape is None or len(shape) != 4 or tuple(shape[1:]) != expected:
+            raise ValueError(
+                f"this model reads images of shape (batch, {', '.join(map(str, expected))}); got {shape}: "
+                f"resize them to {expected[0]} x {expected[1]} pixels, and put {expected[2]} channel(s) on the last axis"
+            )
+        if images.dtype.kind != "f":
+            raise ValueError(f"images must be floating-point numbers, normalised as in training; got {images.dtype}")
+
+    def stages(self, images, rng=None, attention=None):
+        """(name, Tensor) after every stage of the forward pass, the image first and the logits last. A list given as
+        `attention` receives each block's weights."""
+        self._check(images)
+        x = images if isinstance(images, Tensor) else Tensor(images)
+        rng = None if rng is None else np.random.default_rng(rng)  # from an int too, one Generator for all layers
+        dtype = self.head.weight.dtype
+        if x.dtype != dtype:
+            if x.requires_grad:
+                raise ValueError(f"the images are {x.dtype} and require a gradient, and the model is {dtype}: make them {dtype}")
+            x = Tensor(x.data.astype(dtype))
+        yield "image", x  # (B, H, W, C)
+        if self.config.stem == "conv":
+            x = self.stem(x)  # (B, H/P, W/P, D)
+            yield "stem", x
+            x = ops.patchify(x, patch_size=1)  # (B, N, D)
+        else:
+            p, q = self.config.patch_size
+            x = ops.patchify(x, patch_size=p if p == q else (p, q))  # (B, N, P*P*C)
+        yield "patchify", x
+        x = self.patch_embed(x)  # (B, N, D)
+        yield "patch_embed", x
+        x = self.dropout(ops.embed_tokens(x, self.cls_token, self.pos_embed), rng)  # (B, T, D)
+        yield "embed_tokens", x
+        for i, block in enumerate(self.blocks):
+            x = block(x, rng, attention)
+            yield f"blocks.{i}", x
+        x = self.norm(x)
+        yield "norm", x
+        x = x[:, 0] if self.config.pool == "cls" else x.mean(axis=1)  # (B, D)
+        yield "pool", x
+        if self.config.representation_size:
+            x = ops.tanh(self.pre_logits(x))  # (B, R)
+            yield "pre_logits", x
+        yield "head", self.head(x)  # (B, K)
+
+    def __call__(self, images, rng=None, return_attention=False):
+        attention = [] if return_attention else None
+        for _, x in self.stages(images, rng, attention):
+            pass
+        return (x, attention) if return_attention else x

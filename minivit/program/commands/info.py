@@ -1,0 +1,45 @@
+"""What the paper's models are made of, in numbers: the command info."""
+
+import time
+import tracemalloc
+
+import numpy as np
+
+from ...engine import no_grad
+from ...models.config import PRESETS, ViTConfig
+from ...models.vit import ViT
+
+
+def table():
+    """Prints the sizes and costs of all presets."""
+    print("at 224 x 224 pixels, 3 channels, 1000 classes; multiply-adds are for one image, FLOPs are twice that\n")
+    print("model   tokens  blocks  width    MLP  heads   parameters  multiply-adds")
+    for name in PRESETS:
+        c = ViTConfig.preset(name)
+        print(
+            f"{name:6}  {c.tokens:6}  {c.depth:6}  {c.dim:5}  {c.mlp_dim:5}  {c.heads:5}  {c.num_parameters():11,}  "
+            f"{c.multiply_adds() / 1e9:11.3f} G"
+        )
+    print("\none of them, stage by stage: python -m minivit info B/16")
+
+
+def stages(preset):
+    """Prints the shape after every stage of one model, on one image."""
+    config = ViTConfig.preset(preset)
+    print(f"{preset}: drawing {config.num_parameters():,} random weights ...", flush=True)
+    tracemalloc.start()
+    model = ViT(config, np.random.default_rng(0)).eval()
+    weights, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    image = np.random.default_rng(1).standard_normal((1, *config.image_size, config.channels), dtype=np.float32)
+    started = time.perf_counter()
+    print("\nstage           shape               seconds")
+    with no_grad():
+        for name, x in model.stages(image):
+            print(f"{name:14}  {' x '.join(map(str, x.shape[1:])):18}  {time.perf_counter() - started:7.3f}")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    print(
+        f"\n{config.multiply_adds() / 1e9:.3f} G multiply-adds; {weights / 1e6:,.0f} MB of weights, "
+        f"{(peak - weights) / 1e6:,.0f} MB more at the peak"
+    )

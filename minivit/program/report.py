@@ -1,0 +1,254 @@
+"""What a run leaves for reading: report.html, one page that needs nothing else, results.json, and a table of several runs."""
+
+import base64
+import csv
+import html
+import json
+import platform
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from .. import __version__
+from ..models.config import ViTConfig
+from ..training.files import replacing
+from ..training.parallel import cores
+from ..training.presets import load_config, names, recipe
+
+FROM_DATA = ("image_size", "channels", "classes")  # of a model's configuration: the data decides them
+OPTIONS = {"epochs": "--epochs", "lr": "--lr", "batch_size": "--batch-size", "seed": "--seed"}  # these change a preset
+
+PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>$title: $share</title>
+<style>
+:root { --paper: #fff; --ink: #1c1c1c; --soft: #595959; --line: #d5d5d5; --block: #f3f4f6; --bar: #cfe3f1; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --paper: #16181c; --ink: #e8e8e8; --soft: #aaa; --line: #3a3d44; --block: #22252b; --bar: #1f4a68; }
+  img { filter: brightness(.9); }
+}
+* { box-sizing: border-box; }
+body { max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { margin: 0; font-size: 1.7rem; line-height: 1.2; }
+h2 { margin: 2.5rem 0 .75rem; font-size: 1.2rem; break-after: avoid; }
+.result { margin: .5rem 0; font-size: 1.15rem; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 0 2.5rem; }
+figure { margin: 0 0 1.5rem; break-inside: avoid; }
+figure div { overflow-x: auto; padding: .5rem; background: #fff; border: 1px solid var(--line); border-radius: .5rem; }
+img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+figcaption { margin-top: .4rem; color: var(--soft); font-size: .9rem; }
+table { width: 100%; border-collapse: collapse; margin-bottom: 1.5rem; font-variant-numeric: tabular-nums; }
+caption { padding-bottom: .3rem; text-align: left; font-weight: 600; }
+th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+tr { break-inside: avoid; }
+th { font-weight: normal; color: var(--soft); }
+.bar { background: linear-gradient(var(--bar) 0 0) left / var(--share) 100% no-repeat; }
+pre { overflow-x: auto; padding: .75rem 1rem; background: var(--block); border-radius: .5rem; overflow-wrap: normal; }
+@media screen and (max-width: 40rem) { .wide img { max-width: 46rem; } }
+@media print { body { max-width: none; padding: 0; font-size: 10pt; } pre { white-space: pre-wrap; } img { max-height: 20cm; } }
+</style>
+</head>
+<body>
+<main>
+<h1>$title</h1>
+<p class="result">$sentence</p>
+$sections
+</main>
+</body>
+</html>
+""")
+
+
+def write_report(folder, results):
+    """Writes report.html and results.json into a run's folder, from the config.json, metrics.csv and figures that lie there
+    and from `results`: {"test_accuracy", "labels", "predicted", "classes", "seconds", "images_per_second"}."""
+    folder = Path(folder)
+    config, rows = read_run(folder)
+    table = per_class(results["labels"], results["predicted"], results["classes"])
+    summary = {name: float(results[name]) for name in ("test_accuracy", "seconds", "images_per_second")}
+    with replacing(folder / "results.json") as temporary:
+        temporary.write_text(json.dumps(summary | {"per_class": table}, indent=2) + "\n", encoding="utf-8")
+    with replacing(folder / "report.html") as temporary:
+        temporary.write_text(_page(folder, config, rows, summary, table), encoding="utf-8")
+
+
+def read_run(folder):
+    """(config.json; epoch, loss and accuracy from metrics.csv) of a run's folder. A ValueError says that it is none."""
+    folder = Path(folder)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
+            rows = [{name: float(row[name]) for name in ("epoch", "loss", "accuracy")} for row in csv.DictReader(file)]
+        ok = rows and isinstance(config["data"], str) and all(isinstance(config[part], dict) for part in ("model", "recipe"))
+    except (OSError, ValueError, TypeError, LookupError, csv.Error):
+        ok = False
+    if not ok:
+        raise ValueError(f"{folder} is not the folder of a run, or is damaged: `python -m minivit train` leaves one, in runs/")
+    return config, rows
+
+
+def per_class(labels, predicted, classes):
+    """A dictionary a class: its name, how many were right, of how many, and what the others were most often taken for."""
+    labels, predicted, table = np.asarray(labels), np.asarray(predicted), []
+    for i, name in enumerate(classes):
+        said = np.bincount(predicted[labels == i], minlength=len(classes))
+        wrong = np.where(np.arange(len(classes)) == i, 0, said)
+        taken = {"taken_for": str(classes[wrong.argmax()]), "times": int(wrong.max())} if wrong.any() else {}
+        table.append({"class": str(name), "right": int(said[i]), "of": int(said.sum()), **taken})
+    return table
+
+
+def again(config):
+    """What trains the run of a config.json again: the options of `python -m minivit train`, and the TOML file that they name,
+    or None if they name a preset that minivit has."""
+    for name in names():
+        preset = load_config(name)
+        try:
+            model = asdict(ViTConfig(**{key: config["model"].get(key) for key in FROM_DATA} | preset["model"]))
+            wanted = asdict(recipe(preset["recipe"]))
+        except (ValueError, TypeError):
+            continue  # a preset that does not fit this data
+        settings = {key for key, value in config["recipe"].items() if value != wanted.get(key)}
+        same = preset["data"] == config["data"] and json.loads(json.dumps(model)) == config["model"]
+        if same and settings <= set(OPTIONS):
+            changed = [part for key in OPTIONS if key in settings for part in (OPTIONS[key], str(config["recipe"][key]))]
+            return ["--config", name, *changed], None
+    lines = [f"data = {_toml(config['data'])}"]
+    for part, skipped in (("model", FROM_DATA), ("recipe", ())):
+        values = {key: value for key, value in config[part].items() if key not in skipped and value is not None}
+        lines += ["", f"[{part}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
+    return ["--config", "again.toml"], "\n".join(lines)
+
+
+def _toml(value):
+    return json.dumps(value, ensure_ascii=False)  # numbers, words, lists, true and false are written alike in both
+
+
+def _page(folder, config, rows, results, table):
+    name, data, done = folder.resolve().name, config["data"], len(rows)
+    right, of = sum(row["right"] for row in table), sum(row["of"] for row in table)
+    share, planned = f"{100 * results['test_accuracy']:.1f} %", config["recipe"].get("epochs", done)
+    epochs = f"{done} epoch{'s' * (done != 1)}" + (f" of {planned}, where it stopped" if done != planned else "")
+    sentence = f"After {epochs}, the model gets {right:,} of {of:,} test images of {data} right: {share}."
+    first, last = rows[0], rows[-1]
+    curves = f"Epoch {first['epoch']:.0f}: training loss {first['loss']:.3f}, accuracy {100 * first['accuracy']:.1f} %. "
+    curves += f"Epoch {last['epoch']:.0f}: {last['loss']:.3f} and {100 * last['accuracy']:.1f} %."
+    worst = max(table, key=lambda row: row.get("times", 0))
+    confused = f"most often, {worst['class']} was taken for {worst['taken_for']}" if "times" in worst else "no mistake"
+    mistakes = f"{of - right:,} mistakes" if of - right != 1 else "1 mistake"
+    wide = _figure(folder, "learning_curves.png", "Learning curves", curves + f" Test accuracy {share}.", curves)
+    matrix = _figure(folder, "confusion_matrix.png", "Confusion matrix", f"{right} of {of} right; {confused}.")
+    shown = _figure(folder, "predictions.png", "Test images with the model's answers", f"{mistakes}, the surest first.")
+    looks = _figure(folder, "attention.png", "Where the class token looks", "Head by head in the last block, over test images.")
+    versions = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}
+    environment = versions | {"platform": platform.platform(), "cores": cores()} | config.get("environment", {})
+    speed = f"{results['images_per_second']:,.0f} images/s"
+    spent = {"epochs": done, "time": f"{results['seconds']:,.1f} s", "throughput": speed}
+    tables = [_table("Model", config["model"]), _table("Recipe", config["recipe"])]
+    tables.append(_table("Time", spent) + _table("Environment", environment))
+    options, toml = again(config)
+    command = shlex.join(["python", "-m", "minivit", "train", *options, "--out", str(folder)])
+    file = f"<p>Save this as again.toml:</p>\n<pre>{html.escape(toml)}</pre>\n<p>and run:</p>\n" if toml else ""
+    sections = {
+        "Learning": wide,
+        "Class by class": f'<div class="columns">{matrix}{_classes(table)}</div>',
+        "The worst mistakes": shown + looks,
+        "Configuration": f'<div class="columns">{"".join(f"<div>{each}</div>" for each in tables)}</div>',
+        "Train it again": f"{file}<pre>{html.escape(command)}</pre>",
+    }
+    return PAGE.substitute(
+        title=html.escape(f"{name}: a Vision Transformer on {data}"),
+        share=share,
+        sentence=html.escape(sentence),
+        sections="\n".join(f"<section>\n<h2>{what}</h2>\n{body}\n</section>" for what, body in sections.items() if body),
+    )
+
+
+def _figure(folder, file, what, about, caption=None):
+    """The picture of that name within the page, or nothing if the run left none."""
+    if not (folder / file).is_file():
+        return ""
+    data = base64.b64encode((folder / file).read_bytes()).decode()
+    what, about, caption = (html.escape(text) for text in (what, about, caption or about))
+    wide = f' class="wide" tabindex="0" role="region" aria-label="{what}"' if file != "confusion_matrix.png" else ""
+    return (
+        f'<figure><div{wide}><img alt="{what}. {about}" src="data:image/png;base64,{data}"></div>\n'
+        f"<figcaption>{what}. {caption}</figcaption></figure>\n"
+    )
+
+
+def _classes(table):
+    lines = ['<tr><th scope="col">class<th scope="col">right<th scope="col">share<th scope="col">most often taken for']
+    for row in table:
+        share = f"{100 * row['right'] / row['of']:.1f}" if row["of"] else ""
+        bar = f'<td class="bar" style="--share:{share}%">{share} %' if share else "<td>none to test"
+        taken = f"{row['taken_for']} ({row['times']:,} time{'s' * (row['times'] != 1)})" if "times" in row else ""
+        right = f"<td>{row['right']:,} of {row['of']:,}"
+        lines.append(f'<tr><th scope="row">{html.escape(row["class"])}{right}{bar}<td>{html.escape(taken)}')
+    return "<table>\n<caption>Right, class by class</caption>\n" + "\n".join(lines) + "\n</table>\n"
+
+
+def _table(caption, values):
+    lines = [f'<tr><th scope="row">{html.escape(k)}<td>{html.escape(_words(v))}' for k, v in values.items()]
+    return f"<table>\n<caption>{html.escape(caption)}</caption>\n" + "\n".join(lines) + "\n</table>\n"
+
+
+def _words(value):
+    return " x ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
+
+
+def compare(paths):
+    """(the lines of a table of runs side by side, {name: rows of metrics.csv}): their results, and what differs in their
+    configurations. A ValueError names a folder that is no run."""
+    paths = list({Path(path).resolve(): Path(path) for path in paths}.values())
+    known = [path.resolve().name for path in paths]
+    titles = [str(path) if known.count(name) > 1 else name for path, name in zip(paths, known, strict=True)]
+    runs = [read_run(path) for path in paths]
+    columns = [_column(path, *run) for path, run in zip(paths, runs, strict=True)]
+    settings = [{f"{part}.{key}": _words(v) for part in ("model", "recipe") for key, v in c[part].items()} for c, _ in runs]
+    lines = [("", *titles), *((name, *(column[name] for column in columns)) for name in columns[0])]
+    if len(runs) > 1:
+        every = {key: [of.get(key, "-") for of in settings] for key in dict.fromkeys(key for of in settings for key in of)}
+        differ = [(key, *values) for key, values in every.items() if len(set(values)) > 1]
+        lines += [(), ("what differs",), *differ] if differ else [(), ("the configurations are the same",)]
+    widths = [max(len(line[i]) for line in lines if len(line) > max(i, 1)) for i in range(len(runs) + 1)]
+    rows = {title: rows for title, (_, rows) in zip(titles, runs, strict=True)}
+    return [_aligned(line, widths) for line in lines], rows
+
+
+def _column(path, config, rows):
+    """What the table of `compare` says about one run."""
+    try:
+        parameters = f"{ViTConfig(**config['model']).num_parameters():,}"
+        text = (path / "results.json").read_text(encoding="utf-8") if (path / "results.json").exists() else "{}"
+        results = {name: float(value) for name, value in json.loads(text).items() if name != "per_class"}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: config.json or results.json is damaged ({error}): train it again") from None
+
+    def result(name, form, factor=1):
+        return form.format(factor * results[name]) if name in results else "-"
+
+    return {
+        "data": config["data"],
+        "parameters": parameters,
+        "epochs": str(len(rows)),
+        "training loss": f"{rows[-1]['loss']:.3f}",
+        "training accuracy": f"{100 * rows[-1]['accuracy']:.1f} %",
+        "test accuracy": result("test_accuracy", "{:.1f} %", 100),
+        "seconds": result("seconds", "{:,.1f}"),
+        "images/s": result("images_per_second", "{:,.0f}"),
+    }
+
+
+def _aligned(line, widths):
+    first, *others = line or ("",)
+    return "  ".join([first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=False))]).rstrip()

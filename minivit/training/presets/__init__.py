@@ -1,0 +1,71 @@
+"""Training presets: one TOML file each, with a data set, the sizes of a model ([model], fields of ViTConfig) and how to
+train it ([recipe], fields of Recipe). The sizes that the data decides (image_size, channels, classes) are left to it."""
+
+import math
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+from ...models.config import ViTConfig
+from ..recipe import Recipe
+
+HERE = Path(__file__).parent
+
+
+def names():
+    """The presets that come with minivit."""
+    return sorted(path.stem for path in HERE.glob("*.toml"))
+
+
+def load_config(name):
+    """The TOML file of a preset, or at a path, as a dictionary: {"data": ..., "model": {...}, "recipe": {...}}.
+    Raises ValueError, with what is known, for a file that is missing, is no TOML, or sets something unknown."""
+    path = Path(name) if str(name).endswith(".toml") else HERE / f"{name}.toml"
+    if not path.is_file():
+        raise ValueError(f"there is no preset or TOML file {str(name)!r}; the presets, without .toml, are {', '.join(names())}")
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from None
+    known = {"model": {f.name for f in fields(ViTConfig)}, "recipe": {f.name for f in fields(Recipe)}}
+    for key, value in config.items():
+        if key not in {"data", *known} or (key in known) != isinstance(value, dict):
+            raise ValueError(f"{path}: {key!r} is not expected there; a preset has data = NAME, [model] and [recipe]")
+        unknown = [name for name in value if name not in known[key]] if key in known else []
+        if unknown:
+            raise ValueError(f"{path}: [{key}] has no setting {unknown[0]!r}; it has {', '.join(sorted(known[key]))}")
+    return {"data": "digits", "model": {}, "recipe": {}} | config
+
+
+def model_config(settings, dataset):
+    """The ViTConfig of a preset's [model] for the images of `dataset`. A ValueError names a size that neither gives."""
+    _, height, width, channels = dataset.train_images.shape
+    found = dict(image_size=(height, width), channels=channels, classes=len(dataset.classes)) | settings
+    missing = [f for f in ("patch_size", "dim", "depth", "heads", "mlp_dim") if f not in found]
+    if missing:
+        raise ValueError(f"the preset's [model] lacks {', '.join(missing)}")
+    config = ViTConfig(**found)
+    if (config.image_size, config.channels, config.classes) != ((height, width), channels, len(dataset.classes)):
+        raise ValueError(
+            f"image_size, channels and classes are decided by the data: leave them out of [model] ({dataset.name} has "
+            f"{height} x {width}, {channels} and {len(dataset.classes)})"
+        )
+    return config
+
+
+def fitting_patch(height, width):
+    """The patch size, one number that divides both, that comes nearest to 8 patches down and across: for data without a
+    preset. Raises ValueError where every one of them makes more than 1,024 patches."""
+    sizes = [p for p in range(1, min(height, width) + 1) if height % p == 0 and width % p == 0]
+    best = min(sizes, key=lambda p: abs(math.log(height * width / (64 * p * p))))
+    if height * width > 1024 * best * best:
+        raise ValueError(f"no patch size divides images of {height} x {width} into 1,024 patches or fewer: resize the images")
+    return best
+
+
+def recipe(settings):
+    """The Recipe of a preset's [recipe]. A ValueError names what is missing."""
+    missing = [f for f in ("epochs", "batch_size", "lr") if f not in settings]
+    if missing:
+        raise ValueError(f"the preset's [recipe] lacks {', '.join(missing)}")
+    return Recipe(**settings)

@@ -1,0 +1,120 @@
+"""Attention in blocks, held to the plain form that keeps the whole matrix of scores."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from minivit import ops
+from minivit.kernels import cpu
+from minivit.kernels.cpu import KEEP, SCORES, attention_blocks
+from minivit.ops.attention import attention_plain
+
+LIMIT = {np.float32: 2e-6, np.float64: 1e-13}
+SHAPES = {
+    "one token": (2, 3, 1, 5),
+    "few tokens, kept": (2, 3, 7, 5),
+    "the last that are kept": (2, 1, KEEP, 3),
+    "the first that are computed again": (2, 1, KEEP + 1, 3),
+    "several blocks of images": (11, 3, KEEP + 1, 2),
+    "an image larger than a block": (2, 5, 131, 3),
+    "a head larger than a block": (1, 2, 300, 3),
+    "kept, in blocks of a head": (2, 17, KEEP, 2),
+}
+
+
+def draw(rng, shape, dtype, scale=1.0):
+    """q, k, v as the strided views that split_heads gives, and an upstream gradient as merge_heads gives it."""
+    batch, heads, tokens, width = shape
+    qkv = (scale * rng.standard_normal((batch, tokens, 3 * heads * width))).astype(dtype)
+    (q, k, v), _ = ops.split_heads.forward(qkv, heads=heads)
+    dy = rng.standard_normal((batch, tokens, heads, width)).astype(dtype).transpose(0, 2, 1, 3)
+    return q, k, v, dy
+
+
+def both_ways(form, q, k, v, dy):
+    y, backward = form(q, k, v)
+    return [y, *backward(dy)[:3]]
+
+
+def assert_the_same(q, k, v, dy):
+    for found, expected in zip(both_ways(attention_blocks, q, k, v, dy), both_ways(attention_plain, q, k, v, dy), strict=True):
+        assert found.dtype == q.dtype
+        assert found.shape == q.shape
+        assert np.abs(found - expected).max() <= LIMIT[q.dtype.type] * max(1.0, np.abs(expected).max())
+
+
+@pytest.mark.parametrize("dtype", LIMIT)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_the_blocks_give_what_the_plain_form_gives(rng, shape, dtype):
+    assert_the_same(*draw(rng, shape, dtype))
+
+
+def test_the_shapes_above_reach_every_way_of_cutting():
+    """A whole image in a block, several images, some queries of a head: otherwise the test above would miss one."""
+    cuts = {name: cpu._score_blocks(*shape[:3]) for name, shape in SHAPES.items()}
+    assert len(cuts["several blocks of images"]) > 1
+    assert cuts["several blocks of images"][0][0].stop > 1
+    assert cuts["an image larger than a block"][0][1] == slice(0, 1)
+    assert any(rows.start for _, _, rows in cuts["a head larger than a block"])
+    assert all(
+        tokens * (rows.stop - rows.start) <= SCORES for tokens in (300,) for _, _, rows in cuts["a head larger than a block"]
+    )
+
+
+@pytest.mark.parametrize("dtype", LIMIT)
+def test_scores_far_beyond_what_exp_can_hold(rng, dtype):
+    """Scores of some thousands: without the row maxima exp would be infinite, and a row far below zero would vanish."""
+    q, k, v, dy = draw(rng, (2, 3, 7, 5), dtype, scale=60.0)
+    found = both_ways(attention_blocks, q, k, v, dy)
+    expected = both_ways(attention_plain, q, k, v, dy)
+    for f, e in zip(found, expected, strict=True):
+        assert np.isfinite(f).all()
+        # with scores of thousands one rounding of a score changes its exponential by a thousand roundings
+        assert np.abs(f - e).max() <= (1e-2 if dtype == np.float32 else 1e-10) * np.abs(e).max()
+
+
+def test_a_row_of_very_low_scores_beside_an_ordinary_one(rng):
+    """All scores of one token near -1000: its exponentials would all be 0, and its average 0 / 0."""
+    q, k, v, dy = (a.copy() for a in draw(rng, (1, 1, 4, 2), np.float64))
+    k[...] = 1.0
+    q[0, 0, 0] = -700.0
+    y = both_ways(attention_blocks, q, k, v, dy)[0]
+    np.testing.assert_allclose(y[0, 0, 0], v[0, 0].mean(axis=0), rtol=1e-12)
+
+
+def test_contiguous_and_strided_inputs_give_the_same(rng):
+    strided = draw(rng, (2, 3, 7, 5), np.float32)
+    contiguous = [np.ascontiguousarray(a) for a in strided]
+    for a, b in zip(both_ways(attention_blocks, *strided), both_ways(attention_blocks, *contiguous), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_its_memory_grows_with_the_tokens_and_not_with_their_square():
+    """Beyond q, k, v, the output and the gradients: less than 2.2 times as much for twice the tokens."""
+    extra = []
+    for tokens in (256, 512, 1024):
+        q, k, v, dy = np.random.default_rng(0).standard_normal((4, 1, 2, tokens, 4), dtype=np.float32)
+        tracemalloc.start()
+        results = both_ways(attention_blocks, q, k, v, dy)
+        extra.append(tracemalloc.get_traced_memory()[1] - sum(a.nbytes for a in results))
+        tracemalloc.stop()
+    assert extra[1] < 2.2 * extra[0]
+    assert extra[2] < 2.2 * extra[1]
+
+
+def test_the_gradients_go_back_into_qkv_without_a_copy(rng):
+    qkv = rng.standard_normal((2, 3, 30), dtype=np.float32)
+    (q, k, v), unsplit = ops.split_heads.forward(qkv, heads=2)
+    dq, dk, dv, _ = attention_blocks(q, k, v)[1](np.ones_like(q))
+    assert np.shares_memory(unsplit(dq, dk, dv), dq)
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2), (0, 2, 1), (0, 0, 2)])
+def test_gradients_in_another_order_are_not_taken_for_the_array_that_they_came_from(rng, order):
+    qkv = rng.standard_normal((2, 3, 30), dtype=np.float32)
+    (q, k, v), unsplit = ops.split_heads.forward(qkv, heads=2)
+    three = attention_blocks(q, k, v)[1](rng.standard_normal(q.shape, dtype=np.float32))[:3]
+    mixed = [three[i] for i in order]
+    expected = unsplit(*(g.copy() for g in mixed))
+    np.testing.assert_array_equal(unsplit(*mixed), expected)

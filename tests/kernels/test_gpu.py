@@ -1,0 +1,234 @@
+"""The same numbers on a GPU: kernels against the NumPy code of their ops, training step by step, checkpoints from one device
+to the other, and how often a step talks to the device.
+
+They run on any GPU that CuPy can use, and on the real CuPy executing on a CPU; elsewhere they are skipped, with the reason.
+The table of all ops runs on every usable device in tests/ops/test_registry.py.
+"""
+
+import ctypes
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minivit import ViT, ViTConfig, gradients, ops, optim
+from minivit.backend import gpu_status, to_device, to_host
+from minivit.kernels.cuda_attention import WIDEST
+from minivit.training import loop as trainer
+from minivit.training.checkpoint import load_model, save_model
+
+from ..support.plain import as_tuple, is_float_array, noncontiguous, on, relative_error, small_vit, upstream_like
+from ..support.tiny import few_digits, tiny_recipe, tiny_vit
+
+usable, reason = gpu_status()
+pytestmark = pytest.mark.skipif(not usable, reason=reason)
+LIMITS = {np.float64: 1e-12, np.float32: 2e-6}
+REFERENCE = ViTConfig(image_size=28, patch_size=4, channels=1, classes=10, dim=64, depth=4, heads=4, mlp_dim=256)
+
+# Kernels: sizes around those of a block of threads or a tile, none of them a multiple
+ROWS = [(2, 3, 5), (7, 33), (130, 257), (1, 1), (3, 600)]
+HEADS = [(2, 3, 5, 4), (1, 2, 65, 16), (2, 1, 33, 7), (1, 1, 130, 64), (1, 1, 5, WIDEST), (1, 1, 3, WIDEST + 1), (2, 2, 2, 3)]
+KERNELS = [
+    *((name, (shape,), {}) for name in ("softmax", "gelu") for shape in ROWS),
+    *(("gelu", (shape,), {"approximate": True}) for shape in ROWS),
+    *(("layernorm", (shape, shape[-1:], shape[-1:]), {"eps": 1e-3}) for shape in ROWS),
+    *(("attention", (shape, shape, shape), {}) for shape in HEADS),
+]
+
+
+def compare(name, args, options, dtype):
+    """Asserts that an op gives on the GPU what it gives on the CPU in float64: output and gradients."""
+    args = tuple(a.astype(dtype) if is_float_array(a) else a for a in args)
+    exact = tuple(a.astype(np.float64) if is_float_array(a) else a for a in args)
+    y, backward = ops.registry[name].forward(*exact, **options)
+    there, backward_there = ops.registry[name].forward(*on("gpu", args), **options)
+    upstream = upstream_like(np.random.default_rng(1), [np.asarray(y, dtype)])
+    expected = as_tuple(backward(*(dy.astype(np.float64) for dy in upstream)))
+    found = as_tuple(backward_there(*on("gpu", upstream)))
+    assert there.dtype == dtype
+    assert relative_error(there, y) < LIMITS[dtype]
+    for own, right in zip(found, expected, strict=True):
+        assert (own is None and right is None) or relative_error(own, right) < LIMITS[dtype]
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("name, shapes, options", KERNELS)
+def test_a_kernel_is_its_plain_form(name, shapes, options, dtype, rng):
+    compare(name, [rng.standard_normal(shape) for shape in shapes], options, dtype)
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("batch, classes", [(3, 5), (65, 10), (2, 300)])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_the_kernel_of_cross_entropy_is_its_plain_form(batch, classes, label_smoothing, dtype, rng):
+    args = 3 * rng.standard_normal((batch, classes)), rng.integers(0, classes, batch)
+    compare("cross_entropy", args, {"label_smoothing": label_smoothing}, dtype)
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("batch, classes", [(3, 5), (65, 10), (2, 300)])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_with_soft_labels_too_the_kernel_of_cross_entropy_is_its_plain_form(batch, classes, label_smoothing, dtype, rng):
+    targets = rng.dirichlet(np.ones(classes), batch)
+    compare("cross_entropy", (3 * rng.standard_normal((batch, classes)), targets), {"label_smoothing": label_smoothing}, dtype)
+
+
+def test_soft_labels_may_have_gaps_in_memory(rng):
+    logits, targets = rng.standard_normal((3, 5)), rng.dirichlet(np.ones(5), 3)
+    expected = ops.cross_entropy.forward(logits, targets)[0]
+    scattered = (noncontiguous(to_device(a, "gpu")) for a in (logits, targets))
+    assert float(ops.cross_entropy.forward(*scattered)[0]) == pytest.approx(float(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(2, int), np.zeros(3), np.zeros((3, 5), int), np.zeros((3, 4)), np.zeros((2, 5))])
+def test_labels_of_a_wrong_shape_are_refused_on_the_gpu_too(labels):
+    with pytest.raises(ValueError, match="labels must be 3 whole numbers"):
+        ops.cross_entropy.forward(to_device(np.zeros((3, 5)), "gpu"), to_device(labels, "gpu"))
+
+
+@pytest.mark.parametrize("name", ["softmax", "cross_entropy", "attention"])
+def test_kernels_stay_finite_where_exponentials_do_not(name, rng):
+    large = np.array([[1e4, -1e4, 0.0, 1e4]])
+    args = {"softmax": (large,), "cross_entropy": (large, np.array([1]))}.get(name)
+    args = args or tuple(10 * rng.standard_normal((1, 2, 40, 4)) for _ in range(3))
+    compare(name, args, {}, np.float64)
+
+
+def test_attention_of_views_with_gaps_is_that_of_dense_arrays(rng):
+    qkv = rng.standard_normal((2, 5, 24))  # q, k and v of split_heads are views of one array
+    dy = rng.standard_normal((2, 5, 8))
+    results = []
+    for device in ("cpu", "gpu"):
+        (q, k, v), split = ops.split_heads.forward(to_device(qkv, device), heads=2)
+        y, attend = ops.attention.forward(q, k, v)
+        merged, merge = ops.merge_heads.forward(y)
+        results.append((merged, split(*attend(merge(to_device(dy, device)))[:3])))
+    for cpu, gpu in zip(*results, strict=True):
+        assert relative_error(gpu, cpu) < 1e-12
+
+
+# Training
+
+
+def steps(device, dtype, count=10):
+    """(losses, weights) of a small ViT after so many AdamW steps on a device."""
+    rng = np.random.default_rng(5)
+    model = small_vit(rng, dtype=dtype).to(device)
+    optimizer = optim.AdamW(model, lr=3e-3, weight_decay=0.1, clip_norm=0.5)
+    losses = []
+    for _ in range(count):
+        images, labels = rng.standard_normal((6, 6, 9, 2)).astype(dtype), rng.integers(0, 5, 6)
+        loss = ops.cross_entropy(model(to_device(images, device)), to_device(labels, device), label_smoothing=0.1)
+        losses.append(float(loss))
+        optimizer.step(gradients(loss, model.parameters()))
+    return losses, model.state_dict()
+
+
+def test_ten_steps_in_float64_end_in_the_weights_of_the_cpu():
+    (_, cpu), (_, gpu) = (steps(device, np.float64) for device in ("cpu", "gpu"))
+    assert max(np.abs(gpu[name] - cpu[name]).max() for name in cpu) < 1e-8
+
+
+def test_ten_steps_in_float32_have_the_losses_of_the_cpu():
+    (cpu, _), (gpu, _) = (steps(device, np.float32) for device in ("cpu", "gpu"))
+    assert np.abs(np.subtract(cpu, gpu)).max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.AdamW])
+@pytest.mark.parametrize("bad", ["gradient", "unless"])
+def test_on_a_gpu_too_a_step_that_must_not_be_changes_nothing(kind, bad, rng):
+    model = tiny_vit().to("gpu")
+    optimizer = kind(model, lr=0.1, weight_decay=0.1, clip_norm=1.0)
+    optimizer.step([to_device(rng.standard_normal(p.shape).astype(np.float32), "gpu") for p in model.parameters()])
+    before, moments = model.state_dict(), [to_host(m) for group in optimizer.groups for m in group.moments]
+    grads = [to_device(np.ones(p.shape, np.float32), "gpu") for p in model.parameters()]
+    if bad == "gradient":
+        grads[1][...] = math.inf
+    optimizer.step(grads, unless=to_device(np.array(3 * (bad == "unless")), "gpu"))
+    after = model.state_dict()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert all(
+        np.array_equal(a, to_host(b)) for a, b in zip(moments, (m for g in optimizer.groups for m in g.moments), strict=True)
+    )
+
+
+def progress(device, **changes):
+    model = tiny_vit().to(device)
+    return [(p.step, p.loss, p.accuracy) for p in trainer.train(model, few_digits(), tiny_recipe(**changes), threads=1)]
+
+
+@pytest.mark.parametrize("changes", [{}, {"shift": 1, "label_smoothing": 0.1, "batch_size": 7}])
+def test_a_training_run_tells_the_same_on_both_devices(changes):
+    for cpu, gpu in zip(progress("cpu", **changes), progress("gpu", **changes), strict=True):
+        assert cpu[0] == gpu[0] and abs(cpu[1] - gpu[1]) < 1e-5 and abs(cpu[2] - gpu[2]) < 0.03
+
+
+def test_a_loss_that_is_no_number_is_told_with_its_first_step():
+    with pytest.raises(ValueError, match="stopped being a number at step 1 "), np.errstate(all="ignore"):
+        model = tiny_vit().to("gpu")
+        model.head.bias.data[...] = math.nan
+        list(trainer.train(model, few_digits(), tiny_recipe()))
+
+
+@pytest.mark.parametrize("first, second", [("cpu", "gpu"), ("gpu", "cpu")])
+def test_a_checkpoint_of_one_device_goes_on_on_the_other(first, second, tmp_path, rng):
+    model = tiny_vit(seed=3).to(first)
+    save_model(tmp_path / "model.npz", model, {"data": "digits"})
+    again, _ = load_model(tmp_path / "model.npz")
+    images = rng.random((2, 8, 8, 1), dtype=np.float32)
+    own, other = (to_host(m.to(d)(to_device(images, d)).data) for m, d in ((model, first), (again, second)))
+    assert np.abs(own - other).max() < 1e-5
+
+
+def test_predictions_come_back_to_the_host(rng):
+    images = rng.random((5, 8, 8, 1), dtype=np.float32)
+    cpu, gpu = (trainer.predict(tiny_vit().to(device), images, batch_size=2) for device in ("cpu", "gpu"))
+    assert isinstance(gpu, np.ndarray) and np.abs(cpu - gpu).max() < 1e-5
+
+
+# What a training step costs
+
+
+@pytest.fixture
+def counters():
+    """Copies, launches and synchronisations so far, as the CPU's stand-in for a GPU counts them."""
+    try:
+        counted = (ctypes.c_longlong * 8).in_dll(ctypes.CDLL("libamdhip64.so.7"), "cpuhip_counters")
+    except (OSError, ValueError):
+        pytest.skip("only the CPU's stand-in for a GPU counts launches and copies")
+    names = ("to the device", "to the host", "on the device", "launches", "waits")
+    return lambda: dict(zip(names, counted, strict=False))
+
+
+def cost_of_a_step(monkeypatch, counters, shift):
+    """What one step in the middle of an epoch of the reference model counts; the matrix products are not among the launches."""
+    rng, seen = np.random.default_rng(0), []
+    images = rng.random((24, 28, 28, 1), dtype=np.float32)
+    data = few_digits(24, 4)
+    data = type(data)("random", data.classes, images, data.train_labels, images[:4], data.test_labels, (0.5,), (0.3,))
+    original = trainer.warmup_cosine
+    monkeypatch.setattr(trainer, "warmup_cosine", lambda *args: (seen.append(counters()), original(*args))[1])
+    model = ViT(REFERENCE, rng).to("gpu")
+    for _ in trainer.train(model, data, trainer.Recipe(epochs=2, batch_size=4, lr=1e-3, shift=shift)):
+        pass
+    before, after = seen[8:10]  # of the second epoch, whose kernels are compiled
+    return {name: after[name] - before[name] for name in before}
+
+
+def test_a_training_step_waits_for_nothing_and_only_its_indices_travel(monkeypatch, counters):
+    cost = cost_of_a_step(monkeypatch, counters, shift=0)
+    assert (cost["to the device"], cost["to the host"], cost["waits"]) == (1, 0, 0)
+
+
+def test_with_augmentation_the_places_travel_too_and_nothing_else(monkeypatch, counters):
+    cost = cost_of_a_step(monkeypatch, counters, shift=2)
+    assert (cost["to the device"], cost["to the host"], cost["waits"]) == (2, 0, 0)
+
+
+def test_a_training_step_is_few_launches(monkeypatch, counters):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    launches = cost_of_a_step(monkeypatch, counters, shift=0)["launches"]
+    products = 3 * (4 * REFERENCE.depth + 2) + (4 * REFERENCE.depth + 2) + 2  # y, dx, dweight and dbias of each linear; the norm
+    assert launches + products <= 250, launches
+    assert f"is {launches} launches and {products} matrix products" in " ".join(readme.split())

@@ -1,0 +1,61 @@
+"""What the tests of training share: a few real digits, a ViT small enough to train in a blink, and a TOML file of both."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from minivit import ViT, ViTConfig
+from minivit.data import load
+from minivit.training.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+}  # of a new process
+MODEL = dict(patch_size=4, dim=8, depth=1, heads=2, mlp_dim=8)
+RECIPE = dict(epochs=2, batch_size=16, lr=3e-3)
+
+TOML = """\
+data = "digits"
+[model]
+patch_size = 4
+dim = 8
+depth = 1
+heads = 2
+mlp_dim = 8
+[recipe]
+epochs = 1
+batch_size = 64
+lr = 3e-3
+"""
+
+
+def few_digits(train=40, test=20):
+    """The digits with only so many images in each part."""
+    digits = load("digits")
+    return replace(
+        digits,
+        train_images=digits.train_images[:train],
+        train_labels=digits.train_labels[:train],
+        test_images=digits.test_images[:test],
+        test_labels=digits.test_labels[:test],
+    )
+
+
+def tiny_config(**changes):
+    return ViTConfig(**dict(image_size=8, channels=1, classes=10) | MODEL | changes)
+
+
+def tiny_vit(seed=0, **changes):
+    return ViT(tiny_config(**changes), np.random.default_rng(seed))
+
+
+def tiny_recipe(**changes):
+    return Recipe(**RECIPE | changes)
+
+
+def same_state(first, second):
+    """Whether two state dictionaries hold the same names and the same numbers, to the last bit."""
+    return list(first) == list(second) and all(first[name].tobytes() == second[name].tobytes() for name in first)

@@ -1,0 +1,124 @@
+"""One batch in pieces: the same numbers whatever the number of threads."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from minivit import gradients, no_grad, ops
+from minivit.training.parallel import cores, pieces, sum_of_gradients, workers
+
+from ..support.plain import small_vit
+
+
+def test_pieces_cover_the_batch_in_order_and_the_last_takes_the_rest():
+    assert pieces(7, 3) == [slice(0, 3), slice(3, 6), slice(6, 7)]
+    assert pieces(6, 3) == [slice(0, 3), slice(3, 6)]
+    assert pieces(2, 5) == [slice(0, 2)]
+    assert pieces(0, 5) == []
+
+
+def test_there_is_at_least_one_core():
+    assert cores() >= 1
+
+
+def batch(rng):
+    return rng.standard_normal((7, 6, 9, 2)), np.array([4, 0, 2, 3, 1, 1, 0])
+
+
+def train_gradients(threads, dtype=np.float32):
+    """One gradient of a small ViT with dropout, its batch of 7 cut into pieces of 3, 3 and 1."""
+    rng = np.random.default_rng(3)
+    model = small_vit(rng, dtype=dtype, dropout=0.2, drop_path=0.3)
+    images, labels = batch(rng)
+
+    def loss_of(item):
+        number, piece = item
+        logits = model(images[piece], rng=np.random.default_rng((5, number)))
+        loss = ops.cross_entropy(logits, labels[piece]) * (len(labels[piece]) / len(labels))
+        return loss, int((logits.numpy().argmax(-1) == labels[piece]).sum())
+
+    with workers(threads) as run:
+        return sum_of_gradients(run, loss_of, list(enumerate(pieces(7, 3))), model.parameters())
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_bits_are_the_same_for_any_number_of_threads(threads):
+    one, one_rest = train_gradients(1)
+    for _ in range(3):
+        several, several_rest = train_gradients(threads)
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(one, several, strict=True))
+        assert one_rest == several_rest
+
+
+def test_the_pieces_gradients_sum_to_that_of_the_whole_batch(rng):
+    model = small_vit(rng)
+    images, labels = batch(rng)
+
+    def loss_of(piece):
+        return (ops.cross_entropy(model(images[piece]), labels[piece]) * (len(labels[piece]) / 7),)
+
+    with workers(2) as run:
+        total, rest = sum_of_gradients(run, loss_of, pieces(7, 3), model.parameters())
+    whole = ops.cross_entropy(model(images), labels)
+    assert sum(loss for (loss,) in rest) == pytest.approx(float(whole.data))
+    for a, b in zip(total, gradients(whole, model.parameters()), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_results_come_in_the_order_of_the_items(threads):
+    first_waits = threading.Event()
+
+    def work(item):
+        if item == 0 and threads > 1:
+            first_waits.wait(5)  # until a later item is done
+        if item == 1:
+            first_waits.set()
+        return item * 10
+
+    with workers(threads) as run:
+        assert run(work, [0, 1, 2, 3, 4]) == [0, 10, 20, 30, 40]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_no_grad_reaches_the_workers(threads, rng):
+    model, (images, _) = small_vit(rng), batch(rng)
+    with workers(threads) as run:
+        with no_grad():
+            inside = run(lambda piece: model(images[piece]).requires_grad, pieces(7, 3))
+        outside = run(lambda piece: model(images[piece]).requires_grad, pieces(7, 3))
+    assert (inside, outside) == ([False] * 3, [True] * 3)
+
+
+def test_a_replacement_reaches_the_workers(rng):
+    calls = []
+
+    def mine(x, approximate=False):
+        calls.append(1)
+        return ops.gelu.forward(x, approximate)
+
+    model, (images, _) = small_vit(rng), batch(rng)
+    with workers(2) as run, ops.use(gelu=mine):
+        run(lambda piece: model(images[piece]), pieces(7, 3))
+    assert len(calls) == 2 * 3
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_exception_comes_through_and_the_workers_end(threads):
+    before = threading.active_count()
+
+    def work(item):
+        if item == 2:
+            raise KeyError("the third")
+        return item
+
+    with pytest.raises(KeyError, match="the third"), workers(threads) as run:
+        run(work, [0, 1, 2, 3])
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_fewer_than_one_thread_is_an_error(threads):
+    with pytest.raises(ValueError, match=str(threads)), workers(threads):
+        pass
