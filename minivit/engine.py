@@ -6,14 +6,17 @@ each backward turn the gradient of its output into the gradients of its inputs. 
 """
 
 import inspect
-import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import numpy as np
 
+from .arguments import as_arrays, bound, chosen
 from .backend import array_module, to_host
+from .checks import choice
 
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))  # what has a gradient
+YES_OR_NO = {False: False, True: True}
 _recording = ContextVar("recording", default=True)
 
 
@@ -28,31 +31,55 @@ def no_grad():
 
 
 class Tensor:
-    """An array that remembers how it was computed.
+    """An array that remembers how it was computed. What it can do beside that (+, @, sum, ...) stands in ops/tensor.py.
 
     data            anything that NumPy or CuPy takes as an array of numbers; arrays are not copied
-    requires_grad   True for what is to be learned (float32 or float64; a ValueError for other dtypes)
+    requires_grad   True for what is to be learned (float32 or float64; a ValueError for other dtypes); False freezes it
     grad            after `loss.backward()`: the gradient, an array of the shape and dtype of `data`; before it: None
+    is_parameter    whether it was ever to be learned: a frozen parameter stays one
     """
 
-    __slots__ = ("data", "requires_grad", "grad", "_node", "_index")
-    __array_ufunc__ = None  # `array * tensor` asks the Tensor, instead of looping over its entries
+    __slots__ = ("_data", "_requires_grad", "grad", "is_parameter", "_node", "_index")
 
     def __init__(self, data, requires_grad=False):
-        data = data.data if isinstance(data, Tensor) else data
-        self.data = array_module(data).asarray(data)
-        if self.data.dtype.kind not in "fiub":
-            raise ValueError(f"a Tensor holds numbers; got an array of dtype {self.data.dtype}")
-        if requires_grad and self.data.dtype.kind != "f":
-            raise ValueError(f"only floating-point numbers have gradients; got dtype {self.data.dtype}: use x.astype(np.float32)")
-        self.requires_grad = requires_grad
-        self.grad = None
+        self._requires_grad, self.grad, self.is_parameter = False, None, False
         self._node, self._index = None, 0
+        self.data = data.data if isinstance(data, Tensor) else data
+        if requires_grad is not False:
+            self.requires_grad = requires_grad
 
-    shape = property(lambda self: self.data.shape)
-    dtype = property(lambda self: self.data.dtype)
-    ndim = property(lambda self: self.data.ndim)
-    size = property(lambda self: self.data.size)
+    @property
+    def data(self):
+        return self._data
+
+    @data.setter
+    def data(self, data):
+        data = array_module(data).asarray(data)
+        if data.dtype.kind not in "fiub":
+            raise ValueError(f"a Tensor holds numbers; got an array of dtype {data.dtype}")
+        self._data = _differentiable(data) if self._requires_grad else data
+
+    @property
+    def requires_grad(self):
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad):
+        requires_grad = choice("requires_grad", requires_grad, YES_OR_NO)
+        if requires_grad:
+            _differentiable(self._data)
+            self.is_parameter = self._node is None
+        self._requires_grad = requires_grad
+
+    def _record(self, node, index):
+        """Makes this the output `index` of a Node."""
+        _differentiable(self._data, f"the output of {node.op.name}: ")
+        self._requires_grad, self._node, self._index = True, node, index
+
+    shape = property(lambda self: self._data.shape)
+    dtype = property(lambda self: self._data.dtype)
+    ndim = property(lambda self: self._data.ndim)
+    size = property(lambda self: self._data.size)
 
     def numpy(self):
         """The data as a NumPy array, copied from the GPU if it is there."""
@@ -61,27 +88,22 @@ class Tensor:
     def backward(self):
         """Adds the gradient of this number (a loss) to `.grad` of every leaf Tensor with requires_grad that it was computed
         from. The graph is consumed. Raises ValueError where `gradients` does."""
-        for leaf, gradient in _leaf_gradients(self).items():
+        found, leaves = _walk(self)
+        for leaf in leaves:
+            gradient = found[id(leaf), 0]
             # A copy: a backward may hand the same array to two inputs, and whoever clips .grad in place would change both.
             leaf.grad = array_module(gradient).array(gradient if leaf.grad is None else leaf.grad + gradient)
-
-    def __len__(self):
-        if not self.shape:
-            raise TypeError("this Tensor is a single number and has no length")
-        return self.shape[0]
-
-    def __float__(self):
-        return float(self.data)
-
-    def __bool__(self):
-        raise TypeError("a Tensor is neither true nor false: compare tensor.numpy(), or float(tensor) of a single number")
-
-    def __array__(self, dtype=None, copy=None):
-        raise TypeError("NumPy was given a Tensor: use tensor.numpy() for its array, or a function of minivit.ops to record it")
 
     def __repr__(self):
         recorded = f", from {self._node.op.name}" if self._node else ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({np.array2string(self.numpy(), separator=', ', threshold=20)}, {self.dtype}{recorded})"
+
+
+def _differentiable(array, whose=""):
+    """The array, if its dtype is one that has gradients."""
+    if array.dtype not in FLOATS:
+        raise ValueError(f"{whose}only float32 and float64 have gradients; got dtype {array.dtype}: use x.astype(np.float32)")
+    return array
 
 
 class Node:
@@ -93,7 +115,7 @@ class Node:
     inputs     for each argument: its source, or None where no gradient is wanted
     outputs    (shape, dtype) of each output
 
-    A source is a pair: (Node, which of its outputs), or (leaf Tensor, 0).
+    A source is a pair: (Node, which of its outputs), or (leaf Tensor, 0). It is known by the id of the first and the second.
     """
 
     __slots__ = ("op", "backward", "inputs", "outputs")
@@ -104,6 +126,10 @@ class Node:
 
 def _source(tensor):
     return (tensor, 0) if tensor._node is None else (tensor._node, tensor._index)
+
+
+def _key(source):
+    return id(source[0]), source[1]
 
 
 def _topological_order(root):
@@ -162,8 +188,8 @@ def _run_backward(node, upstream):
 
 
 def _walk(loss, wanted=()):
-    """Gradients of `loss` by source (see Node): of every leaf, and of the `wanted` sources too, which would otherwise be
-    forgotten as soon as they have been passed on."""
+    """({key of a source: gradient of `loss`}, the leaves among them): of every leaf, and of the sources whose keys are `wanted`,
+    which would otherwise be forgotten as soon as they have been passed on."""
     if not isinstance(loss, Tensor) or loss.size != 1:
         raise ValueError(
             f"a gradient starts from one number, a Tensor; got {getattr(loss, 'shape', type(loss).__name__)}: "
@@ -175,20 +201,21 @@ def _walk(loss, wanted=()):
             "was it computed under no_grad(), or from plain arrays?"
         )
     root = _source(loss)
-    found = {root: array_module(loss.data).ones_like(loss.data)}
-    kept = {source: found[source] for source in wanted if source in found}
+    found, leaves = {_key(root): array_module(loss.data).ones_like(loss.data)}, {}
+    kept = dict(found) if _key(root) in wanted else {}
+    if root[0] is loss:
+        leaves[id(loss)] = loss
     for node in reversed(_topological_order(root[0])):
-        upstream = [found.pop((node, i), None) for i in range(len(node.outputs))]
+        upstream = [found.pop((id(node), i), None) for i in range(len(node.outputs))]
         xp = array_module(next(dy for dy in upstream if dy is not None))
         upstream = [xp.zeros(*output) if dy is None else dy for dy, output in zip(upstream, node.outputs, strict=True)]
-        kept.update({(node, i): dy for i, dy in enumerate(upstream) if (node, i) in wanted})
+        kept.update({(id(node), i): dy for i, dy in enumerate(upstream) if (id(node), i) in wanted})
         for source, gradient in _run_backward(node, upstream):
-            found[source] = found[source] + gradient if source in found else gradient
-    return found | kept
-
-
-def _leaf_gradients(loss):
-    return {origin: gradient for (origin, _), gradient in _walk(loss).items() if isinstance(origin, Tensor)}
+            key = _key(source)
+            found[key] = found[key] + gradient if key in found else gradient
+            if isinstance(source[0], Tensor):
+                leaves[key[0]] = source[0]
+    return found | kept, leaves.values()
 
 
 def gradients(loss, tensors):
@@ -197,15 +224,19 @@ def gradients(loss, tensors):
     Touches no `.grad`, and consumes the graph: the arrays kept for backward are freed as the walk proceeds. Safe to call
     from several threads at once, each with a graph of its own. The arrays may share memory: read them, do not write.
 
-    Raises ValueError if `loss` is not a single number or has no gradient, if a tensor takes no part in it, if the graph
-    was used before, or if an op's backward returns a wrong shape or dtype.
+    Raises ValueError if `loss` is not a single number or has no gradient, if a tensor takes no part in it (a frozen one, say),
+    if the graph was used before, or if an op's backward returns a wrong shape or dtype.
     """
-    sources = [_source(tensor) for tensor in tensors]
-    found = _walk(loss, set(sources))
-    for i, source in enumerate(sources):
-        if source not in found:
-            raise ValueError(f"tensors[{i}], of shape {tensors[i].shape}, takes no part in this loss, so it has no gradient")
-    return [found[source] for source in sources]
+    tensors = list(tensors) if isinstance(tensors, list | tuple) else [None]
+    if not all(isinstance(tensor, Tensor) for tensor in tensors):
+        raise ValueError("gradients takes a loss and a list of Tensors: gradients(loss, [weight]), or model.parameters()")
+    keys = [_key(_source(tensor)) for tensor in tensors]
+    found, _ = _walk(loss, set(keys))
+    for i, (tensor, key) in enumerate(zip(tensors, keys, strict=True)):
+        if key not in found:
+            frozen = "" if tensor.requires_grad else "; its requires_grad is False: leave it out, or set it to True before"
+            raise ValueError(f"tensors[{i}], of shape {tensor.shape}, takes no part in this loss, so it has no gradient{frozen}")
+    return [found[key] for key in keys]
 
 
 def unbroadcast(gradient, shape):
@@ -223,25 +254,28 @@ class Op:
 
     op(*tensors)           computes and records; Tensors and arrays may be mixed; returns a Tensor, or a tuple of them
     op.forward(*arrays)    the bare pair, with no engine around it
+
+    What it may be given stands in arguments.py.
     """
 
-    def __init__(self, function, broadcasts=False):
-        self.function = function
-        self.broadcasts = broadcasts
+    def __init__(self, function, broadcasts=False, keeps=(), choices=None):
+        self.function, self.broadcasts, self.keeps, self.choices = function, broadcasts, keeps, choices or {}
         self.name = self.__name__ = function.__name__
-        self.__doc__ = function.__doc__
-        self.__module__ = function.__module__
+        self.__qualname__, self.__module__, self.__doc__ = function.__qualname__, function.__module__, function.__doc__
         self.signature = self.__signature__ = inspect.signature(function)
         self.options = {p.name: p.default for p in self.signature.parameters.values() if p.default is not p.empty}
-        self.replacement = None  # set by minivit.ops.use
+        self.replacement = None  # set by minivit.ops.use: a function like `forward`
         self.parts, self.composition = (), None  # set by composed_of
 
     def __repr__(self):
         return f"<op {self.name}{self.signature}>"
 
+    def __reduce__(self):
+        return self.__qualname__  # copies and pickles of an op are the op itself
+
     def composed_of(self, *parts):
         """Declares that this op fuses `parts`, and how it is computed from them, as a function on Tensors: that function
-        runs instead while one of the parts is replaced."""
+        runs instead while one of the parts, or of their parts, is replaced."""
 
         def declare(composition):
             self.parts, self.composition = parts, composition
@@ -249,9 +283,14 @@ class Op:
 
         return declare
 
+    def is_replaced(self):
+        """Whether somebody else's code stands in for this op, or for a part of it."""
+        return self.replacement is not None or any(part.is_replaced() for part in self.parts)
+
     def forward(self, *arrays, **options):
         """(output, backward) on bare arrays. With broadcasts=True, backward sums to each input's shape."""
-        y, backward = self.function(*arrays, **options)
+        arrays, options = chosen(self, arrays, options)
+        y, backward = checked_pair(self.function(*arrays, **options), self.name)
         if not self.broadcasts:
             return y, backward
         shapes = [np.shape(a) for a in arrays]
@@ -259,54 +298,32 @@ class Op:
         def unbroadcasting_backward(dy):
             returned = backward(dy)
             returned = returned if isinstance(returned, tuple) else (returned,)
-            summed = tuple(None if g is None else unbroadcast(g, shape) for g, shape in zip(returned, shapes, strict=True))
+            summed = tuple(None if g is None else unbroadcast(g, shape) for g, shape in zip(returned, shapes, strict=False))
             return summed if len(summed) > 1 else summed[0]
 
         return y, unbroadcasting_backward
 
     def __call__(self, *args, **options):
-        replacement = self.replacement
-        if any(part.replacement for part in self.parts) and not replacement:
+        args, options = chosen(self, args, options)
+        if self.parts and self.replacement is None and self.is_replaced():
             return self.composition(*args, **options)
         if any(isinstance(value, Tensor) for value in options.values()):  # a Tensor given by name gets its place in the order
-            bound = self.signature.bind(*args, **options)
-            bound.apply_defaults()
-            args, options = bound.args, bound.kwargs
-        arrays = [a.data if isinstance(a, Tensor) else a for a in args]
-        y, backward = self._replaced(replacement, arrays, options) if replacement else self.forward(*arrays, **options)
+            args, options = bound(self, args, options)
+        tensors = [a for a in args if isinstance(a, Tensor)]
+        floats = [a.data for a in tensors if a.dtype.kind == "f"]
+        arrays = as_arrays(self, [a.data if isinstance(a, Tensor) else a for a in args], floats)
+        try:
+            y, backward = (self.replacement or self.forward)(*arrays, **options)
+        except TypeError:
+            bound(self, args, options)  # where the arguments do not fit the signature, this says it better
+            raise
         outputs = [Tensor(array) for array in (y if isinstance(y, tuple) else (y,))]
-        if _recording.get() and any(isinstance(a, Tensor) and a.requires_grad for a in args):
+        if _recording.get() and any(a.requires_grad for a in tensors):
             inputs = [_source(a) if isinstance(a, Tensor) and a.requires_grad else None for a in args]
             node = Node(self, backward, inputs, [(t.shape, t.dtype) for t in outputs])
             for i, tensor in enumerate(outputs):
-                tensor.requires_grad, tensor._node, tensor._index = True, node, i
+                tensor._record(node, i)
         return tuple(outputs) if isinstance(y, tuple) else outputs[0]
-
-    def _replaced(self, replacement, arrays, options):
-        """The replacement's (output, backward), or this op's own where the replacement lacks an option in use."""
-        bound = self.signature.bind(*arrays, **options)
-        bound.apply_defaults()
-        parameters = inspect.signature(replacement).parameters
-        accepted = self.options if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else parameters
-        positional = [value for name, value in bound.arguments.items() if name not in self.options]
-        named = {name: value for name, value in bound.arguments.items() if name in accepted and name in self.options}
-        in_use = {name for name, default in self.options.items() if not _same(bound.arguments[name], default)}
-        lacking = sorted(in_use - set(named))
-        if lacking:
-            missing = ", ".join(lacking)
-            warnings.warn(f"your {self.name} lacks {missing}, which is in use here; the library's runs instead", stacklevel=4)
-            return self.forward(*arrays, **options)
-        function = replacement.forward if isinstance(replacement, Op) else replacement
-        y, backward = checked_pair(function(*positional, **named), f"your {self.name}")
-        expected = {a.dtype for a in arrays if getattr(getattr(a, "dtype", None), "kind", "") == "f"}
-        for output in y if isinstance(y, tuple) else (y,):
-            found = getattr(output, "dtype", type(output).__name__)
-            if len(expected) == 1 and found not in expected:
-                raise ValueError(
-                    f"your {self.name} returned {found} for inputs of {expected.pop()}: write plain numbers with math.sqrt, "
-                    "not np.sqrt, which makes everything float64"
-                )
-        return y, backward
 
 
 def checked_pair(returned, name):
@@ -317,12 +334,7 @@ def checked_pair(returned, name):
     raise ValueError(f"{name} must return two things, its output and its backward function; it returned {kind}")
 
 
-def _same(value, default):
-    """Whether an option has its default value; an array never has."""
-    return value is default or (np.isscalar(value) and value == default)
-
-
-def op(function=None, *, broadcasts=False):
+def op(function=None, **properties):
     """Makes a differentiable op from a function on arrays that returns its output and its backward:
 
         @op
@@ -335,6 +347,8 @@ def op(function=None, *, broadcasts=False):
     returns one array for one array argument, else a tuple in the arguments' order, None for what has no gradient. It
     writes into nothing that it was given. What it mentions is what is kept in memory until it has run.
 
-    With `broadcasts=True` (elementwise ops) gradients are summed back to the shape of each input.
+    broadcasts   True for elementwise ops: gradients are summed back to the shape of each input, constants take its dtype
+    keeps        names of arguments that keep their dtype there, like the mask of `where`
+    choices      {name of an option: {what may be given: what the function receives}}
     """
-    return Op(function, broadcasts) if function else lambda f: Op(f, broadcasts)
+    return Op(function, **properties) if function else lambda f: Op(f, **properties)

@@ -9,38 +9,66 @@ from .backend import array_module, to_device, to_host
 from .engine import Tensor
 
 
+def _held(path, value):
+    """(path, Tensor or Module) of each that an attribute holds, in lists, tuples and dictionaries too."""
+    if isinstance(value, Tensor | Module):
+        yield path, value
+    elif isinstance(value, list | tuple | dict):
+        for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _held(f"{path}.{name}", part)
+    elif isinstance(value, set | frozenset) and any(isinstance(part, Tensor | Module) for part in value):
+        raise ValueError(f"{path} is a set, which has no order to name its parts by: make it a list or a dictionary")
+
+
 class Module:
-    """Whatever holds parameters. Attributes that are Tensors with requires_grad are its parameters; attributes that are
-    Modules, or lists of them, are its parts. Names are paths of attributes: `blocks.0.attn.qkv.weight`."""
+    """Whatever holds parameters. Attributes that are Tensors with requires_grad are its parameters, attributes that are Modules
+    its parts; lists, tuples and dictionaries of them too. Names are paths of attributes: `blocks.0.attn.qkv.weight`.
+
+    A parameter that is frozen (requires_grad = False) stays one: counted, saved and loaded, not trained. A Tensor that never
+    required a gradient, like a table of fixed positions, is none. What has two names counts once, under the first.
+    """
 
     training = True
 
-    def modules(self, prefix=""):
+    def modules(self, prefix="", seen=None):
         """(path, Module) of this one and all below, in the order in which they were set."""
+        seen = set() if seen is None else seen
+        seen.add(id(self))
         yield prefix, self
         for name, value in vars(self).items():
-            parts = {f"{prefix}{name}.": value} if isinstance(value, Module) else {}
-            if isinstance(value, list):
-                parts = {f"{prefix}{name}.{i}.": part for i, part in enumerate(value) if isinstance(part, Module)}
-            for path, part in parts.items():
-                yield from part.modules(path)
+            for path, part in _held(prefix + name, value):
+                if isinstance(part, Module) and id(part) not in seen:
+                    yield from part.modules(f"{path}.", seen)
 
     def named_tensors(self):
-        """(name, Tensor) of every Tensor, learned or constant, in the order in which they were set."""
+        """(name, Tensor) of every Tensor, parameter or constant, in the order in which they were set."""
+        seen = set()
         for path, module in self.modules():
             for name, value in vars(module).items():
-                if isinstance(value, Tensor):
-                    yield path + name, value
+                for full, tensor in _held(path + name, value):
+                    if isinstance(tensor, Tensor) and id(tensor) not in seen:
+                        seen.add(id(tensor))
+                        yield full, tensor
 
     def named_parameters(self):
-        """(name, Tensor) of every parameter: the Tensors that are learned."""
-        return ((name, tensor) for name, tensor in self.named_tensors() if tensor.requires_grad)
+        """(name, Tensor) of every parameter, frozen or not."""
+        return ((name, tensor) for name, tensor in self.named_tensors() if tensor.is_parameter)
 
     def parameters(self):
         return [parameter for _, parameter in self.named_parameters()]
 
+    def trained_parameters(self):
+        """The parameters that are not frozen: what has a gradient, and what an optimizer moves."""
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
+    def freeze(self, frozen=True):
+        """Keeps every parameter of this module, and of its parts, as it is; freeze(False) lets them learn again."""
+        for parameter in self.parameters():
+            parameter.requires_grad = not frozen
+        return self
+
     def num_parameters(self):
-        """How many numbers are learned."""
+        """How many numbers the parameters hold."""
         return sum(parameter.size for parameter in self.parameters())
 
     def state_dict(self):
@@ -48,9 +76,13 @@ class Module:
         return {name: np.array(to_host(parameter.data)) for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state):
-        """Copies `state`, arrays by name, into the parameters, in place.
-        Raises ValueError, and changes nothing, if a name is missing or unknown or a shape differs."""
+        """Copies `state`, a dictionary of arrays by name, into the parameters, in place.
+        Raises ValueError, and changes nothing, if a name is missing or unknown, a shape differs, or something is no array of
+        numbers."""
+        if not hasattr(state, "keys"):
+            raise ValueError(f"load_state_dict takes a dictionary of arrays by name; got {type(state).__name__}")
         own = dict(self.named_parameters())
+        state = {name: value.data if isinstance(value, Tensor) else value for name, value in state.items()}
         problems = [f"{name} is missing" for name in own if name not in state]
         problems += [f"{name} is not a parameter of this model" for name in state if name not in own]
         problems += [
@@ -61,8 +93,9 @@ class Module:
         if problems:
             shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
             raise ValueError(f"this state is of another model: {shown}")
-        for name, parameter in own.items():
-            parameter.data[...] = array_module(parameter.data).asarray(state[name], dtype=parameter.dtype)
+        arrays = [array_module(parameter.data).asarray(state[name], parameter.dtype) for name, parameter in own.items()]
+        for parameter, array in zip(own.values(), arrays, strict=True):
+            parameter.data[...] = array
 
     def train(self, training=True):
         """Training mode: dropout and drop_path are on."""
@@ -77,10 +110,10 @@ class Module:
     @property
     def device(self):
         """Where the parameters are: "cpu" or "gpu"."""
-        return "cpu" if array_module(self.parameters()[0].data) is np else "gpu"
+        return "gpu" if any(array_module(parameter.data) is not np for parameter in self.parameters()) else "cpu"
 
     def to(self, device):
-        """Moves every Tensor to "cpu" or "gpu". Call it before an optimizer is made, which keeps views of the parameters."""
+        """Moves every Tensor to "cpu" or "gpu". An optimizer that was made before follows at its next step."""
         for _, tensor in self.named_tensors():
             tensor.data = to_device(tensor.data, device)
         return self
@@ -92,7 +125,7 @@ def xavier_uniform(rng, shape, dtype, parts=1):
     that of one of them."""
     window = math.prod(shape[:-2])
     limit = math.sqrt(6 / (window * (shape[-2] + shape[-1] // parts)))
-    return Tensor(rng.uniform(-limit, limit, shape).astype(dtype), requires_grad=True)
+    return Tensor(rng.uniform(-limit, limit, shape).astype(dtype, copy=False), requires_grad=True)
 
 
 def zeros(shape, dtype):
@@ -163,11 +196,11 @@ class Attention(Module):
 
     def __call__(self, x, rng=None, attention=None):
         """`attention` may be a list: the weights p, an array (B, heads, T, T), are appended to it."""
-        q, k, v = ops.split_heads(self.qkv(x), heads=self.heads)  # 3 of (B, h, T, d)
+        qkv = self.qkv(x)  # (B, T, 3D)
         if attention is not None:
-            attention.append(ops.attention_weights(q.data, k.data))
-        x = ops.merge_heads(ops.attention(q, k, v))  # (B, T, D)
-        return self.dropout(self.proj(x), rng)
+            (q, k, _), _ = ops.split_heads.forward(qkv.data, self.heads)  # 3 of (B, h, T, d)
+            attention.append(ops.attention_weights(q, k))
+        return self.dropout(self.proj(ops.self_attention(qkv, heads=self.heads)), rng)  # (B, T, D)
 
 
 class Block(Module):

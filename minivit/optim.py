@@ -4,36 +4,47 @@ Every parameter lives in one of two flat buffers, decayed or not, and `parameter
 a few operations on two long arrays instead of a few hundred on short ones.
 """
 
+import itertools
 import math
 
 import numpy as np
 
-from .backend import array_module
-from .kernels import cuda
+from . import kernels
+from .backend import array_module, to_host
+from .checks import number, whole
 
 
 class _Group:
-    """The parameters that share a weight decay, one after another in a flat buffer, with room for the optimizer's moments."""
+    """The parameters that share a weight decay, one after another in a flat buffer, with room for the optimizer's moments.
+    kept: {id of a parameter: its moments so far}."""
 
-    def __init__(self, parameters, weight_decay, moments):
+    def __init__(self, parameters, weight_decay, moments, kept):
         xp = array_module(parameters[0].data)
         self.parameters, self.weight_decay = parameters, weight_decay
         self.values = xp.concatenate([p.data.reshape(-1) for p in parameters])
         self.moments = [xp.zeros_like(self.values) for _ in range(moments)]
-        start = 0
-        for parameter in parameters:
-            end = start + parameter.size
-            parameter.data = self.values[start:end].reshape(parameter.shape)
-            start = end
-        self.views = [parameter.data for parameter in parameters]
+        for p, part in zip(parameters, self.parts(), strict=True):
+            p.data = self.values[part].reshape(p.shape)
+            for moment, old in zip(self.moments, kept.get(id(p), ()), strict=False):
+                if old.size == p.size:
+                    moment[part] = old if array_module(old) is xp else xp.asarray(to_host(old))
+        self.views = [p.data for p in parameters]
+
+    def parts(self):
+        """Where each parameter stands in the buffer."""
+        ends = list(itertools.accumulate(p.size for p in self.parameters))
+        return [slice(end - p.size, end) for p, end in zip(self.parameters, ends, strict=True)]
+
+    def in_place(self):
+        """Whether every parameter's data is still the view into the buffer that it was made."""
+        views = zip(self.parameters, self.views, strict=True)
+        return all(p.data is view and view.base is self.values for p, view in views)
 
     def flatten(self, gradients):
         """The gradients of this group's parameters, one after another as in `values`."""
-        flat, start = array_module(self.values).empty_like(self.values), 0
-        for parameter in self.parameters:
-            end = start + parameter.size
-            flat[start:end] = gradients[id(parameter)].reshape(-1)
-            start = end
+        flat = array_module(self.values).empty_like(self.values)
+        for p, part in zip(self.parameters, self.parts(), strict=True):
+            flat[part] = gradients[id(p)].reshape(-1)
         return flat
 
 
@@ -53,20 +64,55 @@ class Optimizer:
     moments = 0
 
     def __init__(self, model, lr, weight_decay, clip_norm):
-        named = list(model.named_parameters())
-        if not named:
-            raise ValueError("this model has no parameters to optimize")
-        self.lr, self.clip_norm, self.steps = lr, clip_norm, 0
-        self.named = named
-        decayed = [p for name, p in named if decays(name, p)]
-        others = [p for name, p in named if not decays(name, p)]
-        self.groups = [_Group(ps, decay, self.moments) for ps, decay in ((decayed, weight_decay), (others, 0.0)) if ps]
+        if isinstance(model, type) or not callable(getattr(model, "named_parameters", None)):
+            raise ValueError(
+                f"an optimizer takes the model itself, AdamW(model), whose names tell what decays; got {type(model).__name__}"
+            )
+        self.model, self.lr, self.steps = model, lr, 0
+        self.weight_decay = number("weight_decay", weight_decay)
+        self.clip_norm = clip_norm if clip_norm is None else number("clip_norm", clip_norm)
+        self.groups = []
+        self._gather()
+        if not self.groups:
+            raise ValueError("this model has no parameters to optimize, or all of them are frozen")
+
+    @property
+    def lr(self):
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr):
+        self._lr = number("lr", lr)
+
+    def _gather(self):
+        """Takes the trained parameters, as they are now, into flat buffers; moments go along."""
+        kept = {
+            id(p): [moment[part] for moment in group.moments]
+            for group in self.groups
+            for p, part in zip(group.parameters, group.parts(), strict=True)
+        }
+        self.named = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+        if len({p.dtype for _, p in self.named}) > 1:
+            raise ValueError("the trained parameters are of float32 and float64; make them alike")
+        decayed = [p for name, p in self.named if decays(name, p)]
+        others = [p for name, p in self.named if not decays(name, p)]
+        wanted = ((decayed, self.weight_decay), (others, 0.0))
+        self.groups = [_Group(parameters, decay, self.moments, kept) for parameters, decay in wanted if parameters]
+
+    def _see_to_it_that_nothing_moved(self):
+        """A copy of the model, model.to(), a second optimizer, data that was bound anew, or a parameter that was frozen or
+        thawed: whatever happened since the last step, the buffers are what the model computes with."""
+        trained = [p for _, p in self.model.named_parameters() if p.requires_grad]
+        same = len(trained) == len(self.named) and all(a is b for a, (_, b) in zip(trained, self.named, strict=True))
+        if not (same and all(group.in_place() for group in self.groups)):
+            self._gather()
 
     def step(self, grads=None, unless=0):
-        """One update, from `grads`, a list of arrays in the order of model.named_parameters(), or else from each parameter's
+        """One update, from `grads`, a list of arrays in the order of the model's trained parameters, or else from each one's
         .grad. Returns the gradient's global norm before clipping; if that is not a finite number, or `unless` is not 0, nothing
         is updated. On a GPU the norm is a device scalar, `unless` may be one, and nothing here waits for the device.
-        Raises ValueError, and changes nothing, if a gradient is missing or misshapen, or if the parameters were moved."""
+        Raises ValueError, and changes nothing, if a gradient is missing or misshapen."""
+        self._see_to_it_that_nothing_moved()
         if grads is None:
             grads = [p.grad for _, p in self.named]
         flat = [group.flatten(self._by_parameter(grads)) for group in self.groups]
@@ -92,16 +138,16 @@ class Optimizer:
     def _by_parameter(self, grads):
         """The gradients by the id of their parameters, checked."""
         if len(grads) != len(self.named):
-            raise ValueError(f"step was given {len(grads)} gradients for {len(self.named)} parameters")
+            raise ValueError(f"step was given {len(grads)} gradients for {len(self.named)} trained parameters")
         missing = [name for (name, _), g in zip(self.named, grads, strict=True) if g is None]
         if missing:
             some = ", ".join(missing[:3] + ["..."] * (len(missing) > 3))
             raise ValueError(f"no gradient for {some}: call loss.backward() first, or pass a list of gradients")
         for (name, p), g in zip(self.named, grads, strict=True):
-            if g.shape != p.shape:
-                raise ValueError(f"the gradient for {name} has shape {g.shape}, not {p.shape}: keep model.parameters()'s order")
-        if any(p.data is not view for group in self.groups for p, view in zip(group.parameters, group.views, strict=True)):
-            raise ValueError("the parameters were moved, by model.to() or another optimizer: make the optimizer after that")
+            if np.shape(g) != p.shape:
+                raise ValueError(
+                    f"the gradient for {name} has shape {np.shape(g)}, not {p.shape}: keep model.parameters()'s order"
+                )
         return {id(p): g for (_, p), g in zip(self.named, grads, strict=True)}
 
     def finite(self):
@@ -110,7 +156,7 @@ class Optimizer:
 
     def zero_grad(self):
         """Forgets every parameter's .grad; without it, the next backward() adds to them."""
-        for _, parameter in self.named:
+        for parameter in self.model.parameters():
             parameter.grad = None
 
 
@@ -120,8 +166,8 @@ class SGD(Optimizer):
     moments = 1
 
     def __init__(self, model, lr, momentum=0.0, weight_decay=0.0, clip_norm=None):
+        self.momentum = number("momentum", momentum)
         super().__init__(model, lr, weight_decay, clip_norm)
-        self.momentum = momentum
 
     def _update(self, group, g, applies):
         (m,), xp = group.moments, array_module(g)
@@ -142,33 +188,33 @@ class AdamW(Optimizer):
     moments = 2
 
     def __init__(self, model, lr=1e-3, betas=(0.9, 0.999), weight_decay=0.01, eps=1e-8, clip_norm=None):
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise ValueError(f"betas is {betas!r}; it must be two numbers, like (0.9, 0.999)")
+        self.betas = tuple(number(f"betas[{i}]", beta, below=1) for i, beta in enumerate(betas))
+        self.eps = number("eps", eps)
         super().__init__(model, lr, weight_decay, clip_norm)
-        self.betas, self.eps = betas, eps
 
     def _update(self, group, g, applies):
-        (m, v), (b1, b2) = group.moments, self.betas
-        corrections = 1 - b1**self.steps, 1 - b2**self.steps
-        if array_module(g) is not np:
-            cuda.adamw(g, applies, (self.lr, b1, b2, self.eps, group.weight_decay, *corrections), group.values, m, v)
-            return
-        if group.weight_decay:
-            group.values *= 1 - self.lr * group.weight_decay
-        m *= b1
-        m += (1 - b1) * g
-        v *= b2
-        g *= g
-        v += (1 - b2) * g
-        denominator = np.sqrt(v, out=g)
-        denominator /= math.sqrt(corrections[1])
-        denominator += self.eps
-        np.divide(m, denominator, out=denominator)
-        denominator *= self.lr / corrections[0]
-        group.values -= denominator
+        b1, b2 = self.betas
+        rates = self.lr, b1, b2, self.eps, group.weight_decay, 1 - b1**self.steps, 1 - b2**self.steps
+        kernels.run(adamw_plain, g, applies, rates, group.values, *group.moments)
+
+
+def adamw_plain(g, applies, rates, values, m, v):
+    """One step of AdamW in place, if `applies`. rates: (lr, b1, b2, eps, decay, 1 - b1^t, 1 - b2^t)."""
+    lr, b1, b2, eps, decay, c1, c2 = rates
+    xp = array_module(g)
+    m[...] = xp.where(applies, b1 * m + (1 - b1) * g, m)
+    v[...] = xp.where(applies, b2 * v + (1 - b2) * g * g, v)
+    moved = values - lr * (m / c1 / (xp.sqrt(v / c2) + eps) + decay * values)
+    values[...] = xp.where(applies, moved, values)
 
 
 def warmup_cosine(step, total, peak, warmup, floor=0.0):
     """The learning rate of step 0 ... total - 1: linear from peak / warmup to peak in `warmup` steps, then half a cosine
     down to `floor` at the last. (Loshchilov and Hutter 2017, arXiv 1608.03983.)"""
+    step, total, warmup = whole("step", step, least=0), whole("total", total), number("warmup", warmup)
+    peak, floor = number("peak", peak), number("floor", floor)
     if step < warmup:
         return peak * (step + 1) / warmup
     progress = (step - warmup) / max(1, total - 1 - warmup)

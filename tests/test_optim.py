@@ -1,12 +1,16 @@
 """Optimizers against a plain loop over the parameters, one entry of a list at a time."""
 
+import copy
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
 
 from minivit import gradients, ops, optim
+from minivit.kernels import cpu
+from minivit.nn import Linear, Module
 
 from .support.plain import small_vit
 
@@ -229,8 +233,182 @@ def test_gradients_in_another_order_are_refused_by_name_and_shape(model, rng):
         optim.AdamW(model, lr=0.1).step(grads[::-1])
 
 
-def test_an_optimizer_made_before_the_parameters_were_moved_says_so(model, rng):
-    first = optim.AdamW(model, lr=0.1)
+# What may happen to the parameters between two steps: each time the optimizer goes on as a plain loop would
+
+
+def moved_by_another_optimizer(model, optimizer):
     optim.AdamW(model, lr=0.1)  # takes the parameters into buffers of its own
-    with pytest.raises(ValueError, match="make the optimizer after that"):
-        first.step(random_gradients(model, rng))
+    return model, optimizer
+
+
+def bound_anew_by_hand(model, optimizer):
+    for parameter in model.parameters():
+        parameter.data = parameter.data.copy()
+    return model, optimizer
+
+
+def to_the_cpu(model, optimizer):
+    return model.to("cpu"), optimizer
+
+
+HAPPENINGS = {
+    "deepcopy": lambda model, optimizer: copy.deepcopy((model, optimizer)),
+    "pickle": lambda model, optimizer: pickle.loads(pickle.dumps((model, optimizer))),
+    "another optimizer": moved_by_another_optimizer,
+    "data bound anew": bound_anew_by_hand,
+    "model.to": to_the_cpu,
+    "nothing": lambda model, optimizer: (model, optimizer),
+}
+
+
+@pytest.mark.parametrize("happening", HAPPENINGS.values(), ids=HAPPENINGS.keys())
+@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+def test_an_optimizer_goes_on_whatever_happened_to_the_arrays(kind, happening, model, rng):
+    history = [random_gradients(model, rng) for _ in range(4)]
+    if kind == "adamw":
+        settings = dict(lr=0.01, betas=(0.8, 0.95), weight_decay=0.3, eps=1e-4)
+        expected, optimizer = adamw_loop(model.state_dict(), history, **settings), optim.AdamW(model, **settings)
+    else:
+        expected = sgd_loop(model.state_dict(), history, 0.1, 0.9, 0.3)
+        optimizer = optim.SGD(model, lr=0.1, momentum=0.9, weight_decay=0.3)
+    for grads in history[:2]:
+        optimizer.step(grads)
+    model, optimizer = happening(model, optimizer)
+    for grads in history[2:]:
+        optimizer.step(grads)
+    assert_same_weights(model, expected)
+
+
+def test_a_copy_and_its_original_are_trained_apart(model, rng):
+    optimizer = optim.AdamW(model, lr=0.1)
+    other, _ = copy.deepcopy((model, optimizer))
+    before = other.state_dict()
+    optimizer.step(random_gradients(model, rng))
+    assert all(np.array_equal(before[name], value) for name, value in other.state_dict().items())
+    assert not np.array_equal(before["head.weight"], model.head.weight.data)
+
+
+def test_a_parameter_whose_shape_was_changed_by_hand_is_named_by_its_gradient(model, rng):
+    optimizer, grads = optim.AdamW(model), random_gradients(model, rng)
+    model.head.bias.data = np.zeros(7)
+    with pytest.raises(ValueError, match=r"head\.bias has shape \(5,\), not \(7,\)"):
+        optimizer.step(grads)
+
+
+# Frozen parameters
+
+
+def test_frozen_parameters_stay_as_they_are_and_the_others_move_as_without_them(model, rng):
+    model.blocks[0].freeze()
+    trained = [name for name, p in model.named_parameters() if p.requires_grad]
+    start = model.state_dict()
+    history = [[rng.standard_normal(start[name].shape) for name in trained] for _ in range(3)]
+    settings = dict(lr=0.01, betas=(0.8, 0.95), weight_decay=0.3, eps=1e-4, clip_norm=1.0)
+    expected = adamw_loop({name: start[name] for name in trained}, history, **settings)
+    optimizer = optim.AdamW(model, **settings)
+    for grads in history:
+        optimizer.step(grads)
+    assert_same_weights(model, start | expected)
+
+
+@pytest.mark.parametrize("frozen_first", [True, False], ids=["thawed on the way", "frozen on the way"])
+def test_what_is_frozen_or_thawed_on_the_way_is_from_then_on(frozen_first, model, rng):
+    model.head.freeze(frozen_first)
+    optimizer, lr = optim.SGD(model, lr=0.1, weight_decay=0.3), 0.1
+    optimizer.step([rng.standard_normal(p.shape) for p in model.trained_parameters()])
+    between = model.state_dict()
+    model.head.freeze(not frozen_first)
+    grads = [rng.standard_normal(p.shape) for p in model.trained_parameters()]
+    optimizer.step(grads)
+    trained = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert ("head.weight" in trained) == frozen_first
+    expected = sgd_loop({name: between[name] for name in trained}, [grads], lr, 0.0, 0.3)
+    assert_same_weights(model, between | expected)
+
+
+def test_step_takes_grad_of_the_trained_parameters_only(model):
+    model.patch_embed.freeze()
+    for p in model.trained_parameters():
+        p.grad = np.ones(p.shape)
+    before = model.state_dict()
+    optim.SGD(model, lr=0.1).step()
+    assert np.array_equal(model.patch_embed.weight.data, before["patch_embed.weight"])
+    np.testing.assert_allclose(model.head.bias.data, before["head.bias"] - 0.1)
+
+
+def test_a_model_that_is_frozen_all_over_has_nothing_to_optimize(model):
+    with pytest.raises(ValueError, match="frozen"):
+        optim.AdamW(model.freeze())
+
+
+def test_a_parameter_under_two_names_counts_once_in_the_norm(rng):
+    class Tied(Module):
+        def __init__(self):
+            self.encode, self.decode = (Linear(3, 3, rng, np.float64) for _ in range(2))
+            self.decode.weight = self.encode.weight
+
+    model = Tied()
+    assert [name for name, _ in model.named_parameters()] == ["encode.weight", "encode.bias", "decode.bias"]
+    grads = [np.full(p.shape, 2.0) for p in model.parameters()]
+    assert optim.SGD(model, lr=0.1).step(grads) == pytest.approx(2 * math.sqrt(9 + 3 + 3))
+    assert model.decode.weight is model.encode.weight
+
+
+# What an optimizer is given
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (dict(lr=-1), "lr is -1; .* not negative"),
+        (dict(lr="1e-3"), "lr is '1e-3'; it must be a number"),
+        (dict(lr=math.nan), "lr is nan"),
+        (dict(lr=math.inf), "lr is inf"),
+        (dict(lr=True), "lr is True"),
+        (dict(betas=0.9), "betas is 0.9; it must be two numbers"),
+        (dict(betas=(0.9, 1.0)), r"betas\[1\] is 1.0; .* below 1"),
+        (dict(betas=(-0.1, 0.9)), r"betas\[0\] is -0.1"),
+        (dict(eps=-1e-8), "eps is -1e-08"),
+        (dict(weight_decay=-0.1), "weight_decay is -0.1"),
+        (dict(clip_norm=-1), "clip_norm is -1"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused_by_name(given, words, model):
+    with pytest.raises(ValueError, match=words):
+        optim.AdamW(model, **given)
+
+
+def test_a_rate_set_later_is_looked_at_too_and_numpys_numbers_are_numbers(model):
+    optimizer = optim.SGD(model, lr=np.float32(0.5), momentum=np.float64(0.9))
+    assert optimizer.lr == 0.5 and type(optimizer.lr) is float
+    with pytest.raises(ValueError, match="lr is -1"):
+        optimizer.lr = -1
+    with pytest.raises(ValueError, match="momentum is -1"):
+        optim.SGD(model, lr=0.1, momentum=-1)
+
+
+@pytest.mark.parametrize(
+    "given", [lambda m: m.parameters(), lambda m: m.state_dict(), lambda m: None], ids=["list", "dict", "None"]
+)
+def test_an_optimizer_takes_the_model_itself(given, model):
+    with pytest.raises(ValueError, match="takes the model itself"):
+        optim.AdamW(given(model))
+
+
+def test_the_kernel_of_adamw_is_its_plain_form(rng):
+    rates = (0.01, 0.9, 0.99, 1e-8, 0.1, 1 - 0.9**3, 1 - 0.99**3)
+    g, values, m = rng.standard_normal((3, 7))
+    v = rng.random(7)
+    results = []
+    for step in (optim.adamw_plain, cpu.adamw):
+        arrays = [a.copy() for a in (values, m, v)]
+        step(g.copy(), True, rates, *arrays)
+        results.append(arrays)
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
+
+
+def test_the_plain_form_of_adamw_changes_nothing_where_it_must_not(rng):
+    arrays = [rng.random(7) for _ in range(3)]
+    before = [a.copy() for a in arrays]
+    optim.adamw_plain(rng.standard_normal(7), np.False_, (0.01, 0.9, 0.99, 1e-8, 0.1, 0.5, 0.5), *arrays)
+    np.testing.assert_array_equal(arrays, before)

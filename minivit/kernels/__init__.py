@@ -1,0 +1,65 @@
+"""Which kernel serves these arrays: the one dispatcher between an op and its fast forms.
+
+The op says what, a kernel says how fast. An op's page holds plain array code, the formula; where it is measured to matter, a
+kernel computes the same numbers faster on one device, for some shapes and dtypes. A test holds each to its plain form.
+"""
+
+import numpy as np
+
+from ..backend import array_module
+from . import cpu, cuda, cuda_attention
+
+FLOATS = (np.float32, np.float64)
+
+
+def _any(*arrays):
+    return all(x.dtype in FLOATS for x in arrays[:1]) and arrays[0].size > 0
+
+
+def _float32(x):
+    return x.dtype == np.float32
+
+
+def _plain_attention(q, k, v, bias):
+    return bias is None and q.shape == k.shape == v.shape and q.size > 0
+
+
+def _narrow_attention(q, k, v, bias):
+    return _plain_attention(q, k, v, bias) and q.shape[-1] <= cuda_attention.WIDEST
+
+
+def _narrow_heads(qkv, heads):
+    return _any(qkv) and qkv.shape[-1] <= 3 * heads * cuda_attention.WIDEST
+
+
+def _last_axis(x, axis):
+    return axis in (-1, x.ndim - 1) and _any(x)
+
+
+# {name of the plain form: (what it serves, as a function of the same arguments, the kernel)}
+ON_CPU = {
+    "gelu_exact": (_float32, cpu.gelu_exact),
+    "gelu_tanh": (_any, cpu.gelu_tanh),
+    "layernorm_plain": (_any, cpu.layernorm),
+    "attention_plain": (_plain_attention, cpu.attention),
+    "self_attention_plain": (_any, cpu.self_attention),
+    "adamw_plain": (_any, cpu.adamw),
+}
+ON_GPU = {
+    "gelu_exact": (_any, cuda.gelu_exact),
+    "gelu_tanh": (_any, cuda.gelu_tanh),
+    "layernorm_plain": (_any, cuda.layernorm),
+    "softmax_plain": (_last_axis, cuda.softmax),
+    "cross_entropy_plain": (_any, cuda.cross_entropy),
+    "attention_plain": (_narrow_attention, cuda_attention.attention),
+    "self_attention_plain": (_narrow_heads, cuda_attention.self_attention),
+    "adamw_plain": (_any, cuda.adamw),
+}
+
+
+def run(plain, *arguments):
+    """plain(*arguments), or what the kernel of its name gives, where there is one for the first argument's device that serves
+    all of them."""
+    kernels = ON_CPU if array_module(arguments[0]) is np else ON_GPU
+    serves, kernel = kernels.get(plain.__name__, (None, plain))
+    return kernel(*arguments) if serves and serves(*arguments) else plain(*arguments)

@@ -1,5 +1,4 @@
-"""Kernels: the op says what, a kernel says how fast. The same numbers as the plain formula in an op's file, computed faster on
-a CPU; a test holds each to its plain form.
+"""Kernels for a CPU: the same numbers as the plain formulas on the ops' pages, computed faster.
 
 NumPy computes one operation at a time over the whole array. A formula of twenty operations on megabytes then moves every
 byte through the memory twenty times. Done block by block, each small enough for a core's own cache, the memory is touched
@@ -29,7 +28,7 @@ def _blockwise(x, formula):
 GATE = (7.978849415e-01, 3.633308441e-02, -3.259474296e-05, -5.530631748e-05, 3.964773288e-06, -1.322662899e-07, 1.756277745e-09)
 
 
-def gelu_exact_blocks(x):
+def gelu_exact(x):
     """(y, slope) of exact GELU for float32, blockwise and in place.
 
     The gate P(x) = (1 + erf(x / sqrt(2))) / 2 is written as a tanh, NumPy's cheapest function here, of a fitted polynomial; it
@@ -57,7 +56,7 @@ def gelu_exact_blocks(x):
     return _blockwise(x, formula)
 
 
-def gelu_tanh_blocks(x):
+def gelu_tanh(x):
     """(y, slope) of GELU's tanh form, blockwise and in place, in float32 or float64; for |x| up to 1e12."""
     c = math.sqrt(2 / math.pi)
 
@@ -99,13 +98,13 @@ def _score_blocks(batch, heads, tokens):
     return [(slice(i, i + 1), slice(j, j + 1), slice(r, r + rows)) for i in range(batch) for j in range(heads) for r in starts]
 
 
-def attention_blocks(q, k, v):
+def attention(q, k, v, bias=None):
     """(y, backward) of attention without bias. The T x T scores exist one block at a time, in the cache, and are never
     normalised: with e = exp(scores) and r = 1 / rowsum(e), y = (e v) r divides T x d numbers instead of T x T. Backward
     computes e again from q and k, so that memory grows with T and not with T^2; for few tokens it is kept, being small.
 
-    exp needs no row maxima while all scores of a block are within +-30, which two flat passes tell faster than one maximum
-    for each short row. y and the gradients are laid out so that merge_heads and split_heads need not copy them.
+    bias must be None. exp needs no row maxima while all scores of a block are within +-30, which two flat passes tell faster
+    than one maximum for each short row. y lies so that merge_heads need not copy it; backward may be given three arrays to fill.
     Measured forward and backward, with splitting and merging the heads: 32 images of 50 tokens, D 64, from 2.3 ms to 1.8 ms;
     at 1,024 tokens 0.8 MB beyond inputs, output and gradients, where one matrix of scores for 4 heads is 17 MB.
     """
@@ -130,8 +129,8 @@ def attention_blocks(q, k, v):
         part = np.matmul(e, v[i, j], out=y[i, j, rows])
         part *= r[i, j, rows]
 
-    def backward(dy):
-        dq, dk, dv = np.empty((batch, tokens, 3, heads, width), dtype).transpose(2, 0, 3, 1, 4)  # 3 of (B, h, T, d)
+    def backward(dy, out=None):
+        dq, dk, dv = out if out is not None else np.empty((3, batch, heads, tokens, width), dtype)  # 3 of (B, h, T, d)
         for i, j, rows in blocks:
             e = exponentials(i, j, rows) if kept is None else kept[i, j, rows]
             dyr = dy[i, j, rows] * r[i, j, rows]
@@ -149,3 +148,64 @@ def attention_blocks(q, k, v):
         return dq, dk, dv, None
 
     return y, backward
+
+
+def self_attention(qkv, heads):
+    """(y, backward) of self_attention: attention's kernel reads q, k and v where they lie, in the columns of qkv, and writes
+    their gradients into the columns of dqkv, so that nothing is split, merged or copied."""
+    batch, tokens, columns = qkv.shape
+    shape = batch, tokens, 3, heads, columns // (3 * heads)  # (B, T, 3, h, d)
+    y, attend = attention(*qkv.reshape(shape).transpose(2, 0, 3, 1, 4))  # from 3 of (B, h, T, d)
+
+    def backward(dy):
+        dqkv = np.empty(shape, qkv.dtype)
+        attend(dy.reshape(batch, tokens, heads, -1).transpose(0, 2, 1, 3), out=dqkv.transpose(2, 0, 3, 1, 4))
+        return dqkv.reshape(qkv.shape)
+
+    return y.transpose(0, 2, 1, 3).reshape(batch, tokens, -1), backward
+
+
+def layernorm(x, weight, bias, eps):
+    """(y, backward) of layernorm. An average over a row is a product with a column of 1/D, and a sum over rows one with ones:
+    NumPy computes those faster than .mean and .sum (1,600 tokens of width 64, forward and backward: 0.44 ms to 0.28 ms)."""
+    width = x.shape[-1]
+    rows = x.reshape(-1, width)  # (R, D)
+    average = np.full((width, 1), 1 / width, dtype=x.dtype)
+    xhat = rows - rows @ average
+    variance = np.einsum("rd,rd->r", xhat, xhat)[:, None] / width  # (R, 1)
+    r = 1 / np.sqrt(variance + eps)
+    xhat *= r
+    y = xhat * weight
+    y += bias
+
+    def backward(dy):
+        dy = dy.reshape(-1, width)  # (R, D)
+        ones = np.ones(len(dy), dtype=dy.dtype)
+        product = dy * xhat
+        dbias, dweight = ones @ dy, ones @ product
+        average_gx = product @ (weight[:, None] / width)  # (R, 1), the average of dy * weight * xhat
+        dx = dy * weight
+        dx -= dx @ average
+        dx -= np.multiply(xhat, average_gx, out=product)
+        dx *= r
+        return dx.reshape(x.shape), dweight, dbias
+
+    return y.reshape(x.shape), backward
+
+
+def adamw(g, applies, rates, values, m, v):
+    """One step of AdamW, which needs no memory but that of g. applies is True."""
+    lr, b1, b2, eps, decay, c1, c2 = rates
+    if decay:
+        values *= 1 - lr * decay
+    m *= b1
+    m += (1 - b1) * g
+    v *= b2
+    g *= g
+    v += (1 - b2) * g
+    denominator = np.sqrt(v, out=g)
+    denominator /= math.sqrt(c2)
+    denominator += eps
+    np.divide(m, denominator, out=denominator)
+    denominator *= lr / c1
+    values -= denominator

@@ -182,7 +182,7 @@ def layernorm(x, weight, bias, eps):
     return y.reshape(shape), backward
 
 
-def softmax(x):
+def softmax(x, axis):
     """(p, backward) of the op softmax along the last axis: 1 launch each."""
     import cupy
 
@@ -231,23 +231,26 @@ def _elementwise(inputs, outputs, body, name):
     return cupy.ElementwiseKernel(inputs, outputs, body, name)
 
 
-def gelu(x, approximate):
-    """(y, slope) of the op gelu: 1 launch."""
-    if approximate:
-        body = """
-            const T c = 0.7978845608028654, square = x * x;
-            const T t = tanh(x * (c * (1 + (T)0.044715 * square)));
-            const T gate = (T)0.5 * (1 + t);
-            slope = gate + x * ((T)0.5 * (1 - t * t)) * (c * (1 + (T)0.134145 * square));
-            y = x * gate;
-        """
-    else:
-        body = """
-            const T gate = (T)0.5 * (1 + erf(x * (T)0.7071067811865476));
-            slope = gate + x * exp((T)-0.5 * x * x) * (T)0.3989422804014327;
-            y = x * gate;
-        """
-    return _elementwise("T x", "T y, T slope", body, "gelu_tanh" if approximate else "gelu")(x)
+def gelu_tanh(x):
+    """(y, slope) of GELU's tanh form: 1 launch."""
+    body = """
+        const T c = 0.7978845608028654, square = x * x;
+        const T t = tanh(x * (c * (1 + (T)0.044715 * square)));
+        const T gate = (T)0.5 * (1 + t);
+        slope = gate + x * ((T)0.5 * (1 - t * t)) * (c * (1 + (T)0.134145 * square));
+        y = x * gate;
+    """
+    return _elementwise("T x", "T y, T slope", body, "gelu_tanh")(x)
+
+
+def gelu_exact(x):
+    """(y, slope) of exact GELU: 1 launch."""
+    body = """
+        const T gate = (T)0.5 * (1 + erf(x * (T)0.7071067811865476));
+        slope = gate + x * exp((T)-0.5 * x * x) * (T)0.3989422804014327;
+        y = x * gate;
+    """
+    return _elementwise("T x", "T y, T slope", body, "gelu")(x)
 
 
 def adamw(g, applies, rates, values, m, v):

@@ -147,9 +147,32 @@ def _dense_rows(x):
     return x if x.strides[-1] == x.itemsize else cupy.ascontiguousarray(x)
 
 
-def attention_tiles(q, k, v):
-    """(y, backward) of attention without bias for device arrays (B, h, T, d): 1 launch, and 2 backwards. y and the gradients lie
-    so that merge_heads and split_heads need not copy them."""
+def attention(q, k, v, bias=None):
+    """(y, backward) of attention for device arrays (B, h, T, d): 1 launch, and 2 backwards; bias must be None. y lies so that
+    merge_heads need not copy it."""
+    y, attend = _attention(q, k, v)
+
+    def backward(dy):
+        dq, dk, dv = attend(dy).transpose(2, 0, 3, 1, 4)  # 3 of (B, h, T, d)
+        return dq, dk, dv, None
+
+    return y, backward
+
+
+def self_attention(qkv, heads):
+    """(y, backward) of self_attention for device arrays: q, k and v are read, and their gradients written, where they lie in the
+    columns of qkv."""
+    batch, tokens, _ = qkv.shape
+    y, attend = _attention(*qkv.reshape(batch, tokens, 3, heads, -1).transpose(2, 0, 3, 1, 4))
+
+    def backward(dy):
+        return attend(dy.reshape(batch, tokens, heads, -1).transpose(0, 2, 1, 3)).reshape(qkv.shape)
+
+    return y.transpose(0, 2, 1, 3).reshape(batch, tokens, -1), backward
+
+
+def _attention(q, k, v):
+    """(y, a function from dy to the gradients of q, k and v in one array (B, T, 3, h, d))."""
     import cupy
 
     q, k, v = _dense_rows(q), _dense_rows(k), _dense_rows(v)
@@ -173,7 +196,6 @@ def attention_tiles(q, k, v):
         qkv = (*_view(q), *_view(k), *_view(v))
         launch("attention_dq", *qkv, *_view(y), *_view(dy), *sizes, lse, delta, dqkv)
         launch("attention_dk_dv", *qkv, *_view(dy), *sizes, lse, delta, dqkv)
-        dq, dk, dv = dqkv.transpose(2, 0, 3, 1, 4)  # 3 of (B, h, T, d)
-        return dq, dk, dv, None
+        return dqkv
 
     return y, backward

@@ -6,6 +6,8 @@ B batch, H W C image, P patch, N = (H/P)(W/P) patches, T = N + 1 tokens, D width
 import math
 from dataclasses import dataclass
 
+from ..checks import choice, number, pair, whole
+
 # Table 1 of the paper, and Ti and S of DeiT (arXiv 2012.12877):
 #           depth    D    MLP  heads
 SIZES = {
@@ -22,10 +24,6 @@ CHOICES = {
     "stem": ("patch", "conv"),
     "activation": ("gelu", "gelu_tanh"),
 }
-
-
-def _whole(number):
-    return isinstance(number, int) and not isinstance(number, bool) and number > 0
 
 
 @dataclass(frozen=True)
@@ -64,27 +62,17 @@ class ViTConfig:
     drop_path: float = 0.0
 
     def __post_init__(self):
-        for name in ("image_size", "patch_size"):
-            value = getattr(self, name)
-            value = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-            if len(value) != 2 or not all(_whole(n) for n in value):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one or two whole numbers above 0")
-            object.__setattr__(self, name, value)
+        checked = {name: pair(name, getattr(self, name)) for name in ("image_size", "patch_size")}
         for name in ("channels", "classes", "dim", "depth", "heads", "mlp_dim", "representation_size"):
             value = getattr(self, name)
-            optional = name == "representation_size" and value is None
-            if not optional and not _whole(value):
-                raise ValueError(f"{name} is {value!r}; it must be a whole number above 0")
+            checked[name] = None if value is None and name == "representation_size" else whole(name, value)
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
+            checked[name] = choice(name, getattr(self, name), dict(zip(choices, choices, strict=True)))
         for name in ("dropout", "drop_path"):
-            rate = getattr(self, name)
-            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
-                raise ValueError(f"{name} is {rate!r}; a rate is at least 0 and below 1")
-        std = self.pos_embed_std
-        if isinstance(std, bool) or not isinstance(std, int | float) or not 0 <= std < math.inf:
-            raise ValueError(f"pos_embed_std is {std!r}; a standard deviation is a number that is not negative")
+            checked[name] = number(name, getattr(self, name), below=1, what="a rate is a number")
+        checked["pos_embed_std"] = number("pos_embed_std", self.pos_embed_std, what="a standard deviation is a number")
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
         self._check_fit()
 
     def _check_fit(self):
@@ -144,16 +132,6 @@ class ViTConfig:
             layers.append((height >> shrink, width >> shrink, inputs, outputs))
             inputs = outputs
         return layers
-
-    def num_parameters(self):
-        """How many numbers the model learns, by formula: no model is built."""
-        D, M = self.dim, self.mlp_dim
-        stem = sum(9 * inputs * outputs + outputs for _, _, inputs, outputs in self.stem_layers())
-        embedding = (self.patch_length + 1) * D + (self.pool == "cls") * D + (self.pos_embed == "learned") * self.tokens * D
-        block = 4 * D + (D + 1) * 3 * D + (D + 1) * D + (D + 1) * M + (M + 1) * D
-        width = self.representation_size or D
-        pre_logits = (D + 1) * width if self.representation_size else 0
-        return stem + embedding + self.depth * block + 2 * D + pre_logits + (width + 1) * self.classes
 
     def multiply_adds(self):
         """Multiply-adds of the matrix products of one image's forward pass, q k^T and p v included; FLOPs are twice that."""

@@ -6,8 +6,10 @@ B batch, H W C image, P patch, N = (H/P)(W/P) patches, T = N + 1 tokens, D width
 import numpy as np
 
 from .. import ops
+from ..backend import array_module
 from ..engine import Tensor
 from ..nn import Block, Dropout, LayerNorm, Linear, Module, zeros
+from .config import ViTConfig
 from .hybrid import ConvStem
 
 
@@ -32,6 +34,11 @@ class ViT(Module):
     """
 
     def __init__(self, config, rng, dtype=np.float32):
+        if not isinstance(config, ViTConfig) or not hasattr(rng, "standard_normal"):
+            raise ValueError(
+                "ViT takes a ViTConfig and a Generator, ViT(config, np.random.default_rng(0)); "
+                f"got {type(config).__name__} and {type(rng).__name__}"
+            )
         self.config = config
         dim = config.dim
         if config.stem == "conv":
@@ -48,7 +55,7 @@ class ViT(Module):
         if config.representation_size:
             self.pre_logits = Linear(dim, config.representation_size, rng, dtype)
         self.head = Linear(config.representation_size or dim, config.classes, rng, dtype)
-        self.head.weight.data[...] = 0
+        self.head.weight.data = np.zeros_like(self.head.weight.data)
 
     def _positions(self, rng, dtype):
         """(1, T, D), or None. The class token's fixed position is zero."""
@@ -64,8 +71,12 @@ class ViT(Module):
 
     def _check(self, images):
         expected = (*self.config.image_size, self.config.channels)
-        shape = getattr(images, "shape", None)
-        if shape is None or len(shape) != 4 or tuple(shape[1:]) != expected:
+        shape = images.shape if isinstance(images, Tensor | np.ndarray) or array_module(images) is not np else None
+        if shape is None:
+            raise ValueError(
+                f"this model reads arrays of NumPy, CuPy, or Tensors; got {type(images).__name__}: give np.asarray of it"
+            )
+        if len(shape) != 4 or tuple(shape[1:]) != expected:
             raise ValueError(
                 f"this model reads images of shape (batch, {', '.join(map(str, expected))}); got {shape}: "
                 f"resize them to {expected[0]} x {expected[1]} pixels, and put {expected[2]} channel(s) on the last axis"
@@ -114,3 +125,21 @@ class ViT(Module):
         for _, x in self.stages(images, rng, attention):
             pass
         return (x, attention) if return_attention else x
+
+
+class _Shapes:
+    """In a Generator's place: zeros that take no memory, for a model whose parameters are counted and never used."""
+
+    def uniform(self, low, high, shape):
+        return np.broadcast_to(np.float32(0), shape)
+
+    def standard_normal(self, shape):
+        return np.zeros(shape, np.float32)
+
+
+def _num_parameters(config):
+    """How many numbers the model learns, counted from its parts; no memory is taken for its weights."""
+    return ViT(config, _Shapes()).num_parameters()
+
+
+ViTConfig.num_parameters = _num_parameters

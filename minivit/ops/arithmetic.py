@@ -1,11 +1,15 @@
-"""Arithmetic, entry by entry, with NumPy's broadcasting. This file also gives Tensor its operators: +, -, *, /, **.
+"""Arithmetic, entry by entry, with NumPy's broadcasting.
 
 Each docstring gives y and, for an upstream gradient dy, the gradient of every input: the derivative times dy. Where
 broadcasting used an input several times, the `op` wrapper sums its gradient back to the input's shape.
 """
 
+import math
+
+import numpy as np
+
 from ..backend import array_module
-from ..engine import Tensor, op
+from ..engine import op
 
 
 @op(broadcasts=True)
@@ -61,25 +65,46 @@ def negative(x):
 
 
 @op
-def power(x, exponent):
-    """y = x^n for a number n.   dx = dy * n * x^(n-1).
-
-    Whole exponents from -3 to 3 are written as products, since NumPy computes `x ** 3` with a logarithm, tens of times slower.
-    """
-
-    if getattr(exponent, "shape", ()) != ():
-        raise ValueError(f"power: the exponent must be a number; got {type(exponent).__name__}: use exp(log(x) * y) for arrays")
+def abs(x):
+    """y = |x|.   dx = dy * sign(x), 0 at 0."""
 
     def backward(dy):
-        return dy * (exponent * _power(x, exponent - 1)) if exponent else array_module(x).zeros_like(x)
+        return dy * array_module(x).sign(x)
 
-    return _power(x, exponent), backward
+    return array_module(x).abs(x), backward
+
+
+@op(broadcasts=True)
+def power(x, exponent):
+    """y = x^n.   dx = dy * n * x^(n-1),  dn = dy * y * ln x, 0 where x is 0; a plain number n has no gradient.
+
+    Whole numbers n from -3 to 3 are written as products, since NumPy computes `x ** 3` with a logarithm, tens of times slower.
+    """
+    y = _power(x, exponent)
+
+    def backward(dy):
+        xp = array_module(dy)
+        if isinstance(exponent, int | float):
+            return dy * (exponent * _power(x, exponent - 1)) if exponent else xp.zeros_like(x)
+        with np.errstate(divide="ignore", invalid="ignore"):  # x = 0, or a logarithm that nobody asked for
+            dx = dy * xp.where(exponent == 0, 0, exponent * x ** (exponent - 1))
+            return dx, dy * (y * _ln(x))
+
+    return y, backward
+
+
+def _ln(x):
+    """ln x, and 0 at 0."""
+    if isinstance(x, int | float):
+        return math.log(x) if x > 0 else 0.0 if x == 0 else math.nan
+    xp = array_module(x)
+    return xp.log(xp.where(x == 0, 1, x))
 
 
 def _power(x, n):
-    if n < 0:
+    if isinstance(n, int | float) and n < 0:
         return 1 / _power(x, -n)
-    if n in (0, 1, 2, 3):
+    if isinstance(n, int | float) and n in (0, 1, 2, 3):
         return (array_module(x).ones_like(x), x, x * x, x * x * x)[int(n)]
     return x**n
 
@@ -116,7 +141,7 @@ def sqrt(x):
     return y, backward
 
 
-@op(broadcasts=True)
+@op(broadcasts=True, keeps=("mask",))
 def where(mask, a, b):
     """y = a where the mask is True, else b.   da = dy where True, db = dy where False; zero elsewhere."""
     xp = array_module(a if hasattr(a, "dtype") else b)
@@ -127,13 +152,37 @@ def where(mask, a, b):
     return xp.where(mask, a, b), backward
 
 
-Tensor.__add__ = lambda self, other: add(self, other)
-Tensor.__radd__ = lambda self, other: add(other, self)
-Tensor.__sub__ = lambda self, other: subtract(self, other)
-Tensor.__rsub__ = lambda self, other: subtract(other, self)
-Tensor.__mul__ = lambda self, other: multiply(self, other)
-Tensor.__rmul__ = lambda self, other: multiply(other, self)
-Tensor.__truediv__ = lambda self, other: divide(self, other)
-Tensor.__rtruediv__ = lambda self, other: divide(other, self)
-Tensor.__neg__ = lambda self: negative(self)
-Tensor.__pow__ = lambda self, exponent: power(self, exponent)
+@op(broadcasts=True)
+def maximum(a, b):
+    """y = the larger of a and b.   dy goes to the larger; where they are equal, half of it to each."""
+    xp = array_module(a if hasattr(a, "strides") else b)
+
+    def backward(dy):
+        share = xp.where(a == b, 0.5, a > b).astype(dy.dtype)
+        return dy * share, dy * (1 - share)
+
+    return xp.maximum(a, b), backward
+
+
+@op(broadcasts=True)
+def minimum(a, b):
+    """y = the smaller of a and b.   dy goes to the smaller; where they are equal, half of it to each."""
+    xp = array_module(a if hasattr(a, "strides") else b)
+
+    def backward(dy):
+        share = xp.where(a == b, 0.5, a < b).astype(dy.dtype)
+        return dy * share, dy * (1 - share)
+
+    return xp.minimum(a, b), backward
+
+
+@op
+def clip(x, min=None, max=None):
+    """y = x, but at least min and at most max.   dx = dy where x is between them, 0 outside."""
+    xp = array_module(x)
+
+    def backward(dy):
+        inside = True if min is None else x >= min
+        return dy * (inside if max is None else inside & (x <= max))
+
+    return xp.clip(x, min, max), backward

@@ -4,6 +4,7 @@ Unfolding lays every window that the kernel meets into a row; a convolution is t
 """
 
 from ..backend import array_module
+from ..checks import whole
 from ..engine import op
 
 
@@ -27,52 +28,57 @@ def _padded(x, padding):
     return array_module(x).pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0))) if padding else x
 
 
-def _check(name, x, size, padding):
+def _check(name, x, size, stride, padding=0):
+    """(stride, padding), if such a window fits into the images x."""
+    if x.ndim != 4:
+        raise ValueError(f"{name} takes images (batch, height, width, channels); got shape {x.shape}")
+    stride, padding = whole(f"{name}: stride", stride), whole(f"{name}: padding", padding, least=0)
     height, width = x.shape[1] + 2 * padding, x.shape[2] + 2 * padding
     if size > height or size > width:
         raise ValueError(f"{name}: a window of {size} x {size} does not fit into {height} x {width} (padding included)")
+    return stride, padding
 
 
 @op
 def conv2d(x, weight, bias, stride=1, padding=0):
     """Convolution (as all frameworks mean it: correlation) of images (B, H, W, C) with K kernels: weight (size, size, C, K),
-    bias (K,), to (B, H', W', K) with H' = (H + 2 padding - size) // stride + 1.
+    bias (K,) or None, to (B, H', W', K) with H' = (H + 2 padding - size) // stride + 1.
 
         y[b, i, j, k] = bias[k] + sum over u, v, c of x[b, i*stride + u, j*stride + v, c] * weight[u, v, c, k]
 
     With the windows as rows, (B H' W', size size C), this is a linear layer, and so are its gradients; dx adds up again what
     the unfolding had copied.
     """
-    size, columns, channels, kernels = weight.shape
-    if size != columns:
-        raise ValueError(f"conv2d: kernels must be square; weight has shape {weight.shape}")
-    if x.shape[-1] != channels:
+    if weight.ndim != 4 or weight.shape[0] != weight.shape[1] or x.shape[-1:] != weight.shape[2:3]:
         raise ValueError(
-            f"conv2d: the images have {x.shape[-1]} channels (shape {x.shape}), but weight reads {channels}: {weight.shape}"
+            f"conv2d: images of shape {x.shape} are read by square kernels, (size, size, {x.shape[-1]} channels, kernels); "
+            f"weight has shape {weight.shape}"
         )
-    _check("conv2d", x, size, padding)
+    size, _, channels, kernels = weight.shape
+    stride, padding = _check("conv2d", x, size, stride, padding)
     padded = _padded(x, padding)
     windows = _windows(padded, size, stride).transpose(0, 1, 2, 4, 5, 3)  # (B, H', W', size, size, C)
     batch, rows, columns = windows.shape[:3]
-    unfolded = windows.reshape(batch * rows * columns, -1)  # (B H' W', size size C)
+    unfolded = windows.reshape(batch * rows * columns, size * size * channels)  # (B H' W', size size C)
     flat = weight.reshape(-1, kernels)
 
     def backward(dy):
         dy = dy.reshape(-1, kernels)  # (B H' W', K)
         d_windows = (dy @ flat.T).reshape(batch, rows, columns, size, size, channels).transpose(0, 1, 2, 5, 3, 4)
         dx = _add_windows(d_windows, padded.shape, stride)[:, padding : padding + x.shape[1], padding : padding + x.shape[2]]
-        return dx, (unfolded.T @ dy).reshape(weight.shape), dy.sum(axis=0)
+        return dx, (unfolded.T @ dy).reshape(weight.shape), None if bias is None else dy.sum(axis=0)
 
-    return (unfolded @ flat + bias).reshape(batch, rows, columns, kernels), backward
+    y = unfolded @ flat if bias is None else unfolded @ flat + bias
+    return y.reshape(batch, rows, columns, kernels), backward
 
 
 @op
 def max_pool2d(x, size, stride=None):
     """The largest entry of every size x size window, channel by channel: (B, H, W, C) to (B, H', W', C); stride defaults
     to size, so that windows do not overlap.   dx: each dy goes to the entry that was the largest, the first of equal ones."""
-    _check("max_pool2d", x, size, 0)
+    size = whole("max_pool2d: size", size)
+    stride, _ = _check("max_pool2d", x, size, size if stride is None else stride)
     xp = array_module(x)
-    stride = stride or size
     windows = _windows(x, size, stride)  # (B, H', W', C, size, size)
     flat = windows.reshape(*windows.shape[:4], size * size)
     largest = flat.argmax(axis=-1)[..., None]  # (B, H', W', C, 1)

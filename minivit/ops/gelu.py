@@ -2,12 +2,9 @@
 
 import math
 
-import numpy as np
-
+from .. import kernels
 from ..backend import array_module, erf
 from ..engine import op
-from ..kernels import cuda
-from ..kernels.cpu import gelu_exact_blocks, gelu_tanh_blocks
 
 
 @op
@@ -32,7 +29,7 @@ def tanh(x):
     return y, backward
 
 
-@op
+@op(choices={"approximate": {False: False, True: True, "none": False, "tanh": True}})
 def gelu(x, approximate=False):
     """The Gaussian error linear unit: x times the probability that a standard normal number is below x.
     (Hendrycks and Gimpel 2016, arXiv 1606.08415.)
@@ -41,7 +38,7 @@ def gelu(x, approximate=False):
 
         dx = dy * (P(x) + x * p(x))                                             by the product rule
 
-    approximate=True is the tanh form of the same paper, which the ViT paper's code uses; the two differ by up to 5e-4:
+    approximate=True, or "tanh", is the tanh form of the same paper, which the ViT paper's code uses; they differ by up to 5e-4:
 
         y = x * (1 + t) / 2,   t = tanh(u),   u = sqrt(2 / pi) * (x + 0.044715 x^3)
 
@@ -49,7 +46,7 @@ def gelu(x, approximate=False):
 
     Kept for backward: the slope, the bracket that multiplies dy, and not x.
     """
-    y, slope = _kernel(x, approximate)(x)
+    y, slope = kernels.run(gelu_tanh if approximate else gelu_exact, x)
 
     def backward(dy):
         return dy * slope
@@ -70,12 +67,3 @@ def gelu_tanh(x):
     t = array_module(x).tanh(x * (c * (1 + 0.044715 * square)))
     gate = 0.5 * (1 + t)
     return x * gate, gate + x * (0.5 * (1 - t * t)) * (c * (1 + 3 * 0.044715 * square))
-
-
-def _kernel(x, approximate):
-    """The fastest that computes x's dtype on x's device."""
-    if array_module(x) is not np:
-        return lambda x: cuda.gelu(x, approximate)
-    if approximate:
-        return gelu_tanh_blocks
-    return gelu_exact_blocks if x.dtype == np.float32 else gelu_exact

@@ -1,10 +1,9 @@
 """LayerNorm: every token brought to mean 0 and variance 1, then scaled and shifted."""
 
-import numpy as np
-
+from .. import kernels
 from ..backend import array_module
+from ..checks import number
 from ..engine import op
-from ..kernels import cuda
 
 
 @op
@@ -27,34 +26,23 @@ def layernorm(x, weight, bias, eps=1e-6):
 
         dx = r * (g - average(g) - xhat * average(g * xhat))
 
-    Kept for backward: xhat and r. An average over a row is a product with a column of 1/D, and a sum over rows one with ones:
-    NumPy computes those faster than .mean and .sum (1,600 tokens of width 64, forward and backward: 0.44 ms to 0.28 ms).
+    Kept for backward: xhat and r.
     """
     if weight.shape != x.shape[-1:] or bias.shape != x.shape[-1:]:
-        raise ValueError(f"layernorm: x ends in {x.shape[-1]}, but weight has shape {weight.shape} and bias {bias.shape}")
-    xp = array_module(x)
-    if xp is not np:
-        return cuda.layernorm(x, weight, bias, eps)
-    width = x.shape[-1]
-    rows = x.reshape(-1, width)  # (R, D)
-    average = xp.full((width, 1), 1 / width, dtype=x.dtype)
-    xhat = rows - rows @ average
-    variance = xp.einsum("rd,rd->r", xhat, xhat)[:, None] / width  # (R, 1)
-    r = 1 / xp.sqrt(variance + eps)
-    xhat *= r
-    y = xhat * weight
-    y += bias
+        raise ValueError(f"layernorm: x ends in {x.shape[-1:]}, but weight has shape {weight.shape} and bias {bias.shape}")
+    return kernels.run(layernorm_plain, x, weight, bias, number("eps", eps))
+
+
+def layernorm_plain(x, weight, bias, eps):
+    """(y, backward), line by line as above."""
+    xp, rows = array_module(x), tuple(range(x.ndim - 1))
+    centred = x - x.mean(axis=-1, keepdims=True)
+    r = 1 / xp.sqrt((centred * centred).mean(axis=-1, keepdims=True) + eps)  # (..., 1)
+    xhat = centred * r
 
     def backward(dy):
-        dy = dy.reshape(-1, width)  # (R, D)
-        ones = xp.ones(len(dy), dtype=dy.dtype)
-        product = dy * xhat
-        dbias, dweight = ones @ dy, ones @ product
-        average_gx = product @ (weight[:, None] / width)  # (R, 1), the average of dy * weight * xhat
-        dx = dy * weight
-        dx -= dx @ average
-        dx -= xp.multiply(xhat, average_gx, out=product)
-        dx *= r
-        return dx.reshape(x.shape), dweight, dbias
+        g = dy * weight
+        average, average_gx = g.mean(axis=-1, keepdims=True), (g * xhat).mean(axis=-1, keepdims=True)
+        return r * (g - average - xhat * average_gx), (dy * xhat).sum(axis=rows), dy.sum(axis=rows)
 
-    return y.reshape(x.shape), backward
+    return xhat * weight + bias, backward

@@ -1,7 +1,7 @@
 """Matrix products: matmul, and linear, the layer that holds nearly all of a Transformer's weights."""
 
 from ..backend import array_module
-from ..engine import Tensor, op, unbroadcast
+from ..engine import op, unbroadcast
 
 
 @op
@@ -51,7 +51,3 @@ def linear(x, weight, bias):
         return dx, dweight, None if bias is None else ones @ dy
 
     return y.reshape(*x.shape[:-1], outputs), backward
-
-
-Tensor.__matmul__ = lambda self, other: matmul(self, other)
-Tensor.__rmatmul__ = lambda self, other: matmul(other, self)

@@ -8,7 +8,7 @@ import math
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..backend import array_module
-from ..engine import Tensor, op
+from ..engine import op
 
 
 def _axes(x, axis):
@@ -55,8 +55,3 @@ def max(x, axis=None, keepdims=False):
         return at_largest * (dy.reshape(largest.shape) / at_largest.sum(axis=axes, keepdims=True))
 
     return largest if keepdims else largest.squeeze(axes), backward
-
-
-Tensor.sum = lambda self, axis=None, keepdims=False: sum(self, axis=axis, keepdims=keepdims)
-Tensor.mean = lambda self, axis=None, keepdims=False: mean(self, axis=axis, keepdims=keepdims)
-Tensor.max = lambda self, axis=None, keepdims=False: max(self, axis=axis, keepdims=keepdims)

@@ -6,7 +6,7 @@ Each backward moves the gradients the other way, and adds them where a number wa
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..backend import add_at, array_module
-from ..engine import Tensor, op, unbroadcast
+from ..engine import op, unbroadcast
 
 
 @op
@@ -73,8 +73,3 @@ def broadcast_to(x, shape):
         return unbroadcast(dy, x.shape)
 
     return array_module(x).broadcast_to(x, shape), backward
-
-
-Tensor.reshape = lambda self, *shape: reshape(self, shape[0] if len(shape) == 1 else shape)
-Tensor.transpose = lambda self, *axes: transpose(self, axes=axes or None)
-Tensor.__getitem__ = lambda self, index: getitem(self, index)

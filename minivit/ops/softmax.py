@@ -2,16 +2,10 @@
 
 import numpy as np
 
+from .. import kernels
 from ..backend import array_module
+from ..checks import number
 from ..engine import op
-from ..kernels import cuda
-
-
-def _softmax(x, axis):
-    """softmax(x) = softmax(x - c) for any number c; with the largest entry as c, exp cannot overflow."""
-    xp = array_module(x)
-    e = xp.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
 
 
 @op
@@ -23,9 +17,13 @@ def softmax(x, axis=-1):
 
         dx_j = sum_i dy_i dp_i/dx_j = p_j * (dy_j - sum_i dy_i p_i)
     """
-    if array_module(x) is not np and axis in (-1, x.ndim - 1) and x.size:
-        return cuda.softmax(x)
-    p = _softmax(x, axis)
+    return kernels.run(softmax_plain, x, axis)
+
+
+def softmax_plain(x, axis):
+    """(p, backward). softmax(x) = softmax(x - c) for any number c; with the largest entry as c, exp cannot overflow."""
+    e = array_module(x).exp(x - x.max(axis=axis, keepdims=True))
+    p = e / e.sum(axis=axis, keepdims=True)
 
     def backward(dy):
         return p * (dy - (dy * p).sum(axis=axis, keepdims=True))
@@ -73,7 +71,7 @@ def check_targets(targets, batch, classes):
         )
 
 
-@op
+@op(keeps=("labels",))
 def cross_entropy(logits, labels, label_smoothing=0.0):
     """The mean over the batch of -sum_k t_k ln p_k, with p = softmax(logits): logits (B, K), labels (B,) of whole numbers.
 
@@ -88,15 +86,20 @@ def cross_entropy(logits, labels, label_smoothing=0.0):
     Labels given as a host array are checked: a ValueError names the first that is no class, or the first row whose sum is
     not 1.
     """
-    batch, classes = logits.shape
-    xp, on_host = array_module(logits), array_module(labels) is np
+    if logits.ndim != 2 or not logits.size:
+        raise ValueError(f"cross_entropy takes logits (images, classes), at least one of each; got shape {logits.shape}")
+    smoothing, on_host = number("label_smoothing", label_smoothing, most=1), array_module(labels) is np
     labels = np.asarray(labels) if on_host else labels
     soft = labels.ndim == 2 and labels.dtype.kind == "f"
     if on_host:
-        (check_targets if soft else check_labels)(labels, batch, classes)
-    labels = xp.asarray(labels, logits.dtype if soft else None)
-    if xp is not np:
-        return cuda.cross_entropy(logits, labels, label_smoothing)
+        (check_targets if soft else check_labels)(labels, *logits.shape)
+    labels = array_module(logits).asarray(labels, logits.dtype if soft else None)
+    return kernels.run(cross_entropy_plain, logits, labels, smoothing)
+
+
+def cross_entropy_plain(logits, labels, label_smoothing):
+    """(loss, backward); labels are on the device of the logits."""
+    xp, (batch, classes), soft = array_module(logits), logits.shape, labels.dtype.kind == "f"
     rows = xp.arange(batch)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     log_p = shifted - xp.log(xp.exp(shifted).sum(axis=-1, keepdims=True))  # (B, K)

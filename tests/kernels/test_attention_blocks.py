@@ -7,8 +7,8 @@ import pytest
 
 from minivit import ops
 from minivit.kernels import cpu
-from minivit.kernels.cpu import KEEP, SCORES, attention_blocks
-from minivit.ops.attention import attention_plain
+from minivit.kernels.cpu import KEEP, SCORES
+from minivit.ops.attention import attention_plain, self_attention_plain
 
 LIMIT = {np.float32: 2e-6, np.float64: 1e-13}
 SHAPES = {
@@ -38,7 +38,7 @@ def both_ways(form, q, k, v, dy):
 
 
 def assert_the_same(q, k, v, dy):
-    for found, expected in zip(both_ways(attention_blocks, q, k, v, dy), both_ways(attention_plain, q, k, v, dy), strict=True):
+    for found, expected in zip(both_ways(cpu.attention, q, k, v, dy), both_ways(attention_plain, q, k, v, dy), strict=True):
         assert found.dtype == q.dtype
         assert found.shape == q.shape
         assert np.abs(found - expected).max() <= LIMIT[q.dtype.type] * max(1.0, np.abs(expected).max())
@@ -66,7 +66,7 @@ def test_the_shapes_above_reach_every_way_of_cutting():
 def test_scores_far_beyond_what_exp_can_hold(rng, dtype):
     """Scores of some thousands: without the row maxima exp would be infinite, and a row far below zero would vanish."""
     q, k, v, dy = draw(rng, (2, 3, 7, 5), dtype, scale=60.0)
-    found = both_ways(attention_blocks, q, k, v, dy)
+    found = both_ways(cpu.attention, q, k, v, dy)
     expected = both_ways(attention_plain, q, k, v, dy)
     for f, e in zip(found, expected, strict=True):
         assert np.isfinite(f).all()
@@ -79,14 +79,14 @@ def test_a_row_of_very_low_scores_beside_an_ordinary_one(rng):
     q, k, v, dy = (a.copy() for a in draw(rng, (1, 1, 4, 2), np.float64))
     k[...] = 1.0
     q[0, 0, 0] = -700.0
-    y = both_ways(attention_blocks, q, k, v, dy)[0]
+    y = both_ways(cpu.attention, q, k, v, dy)[0]
     np.testing.assert_allclose(y[0, 0, 0], v[0, 0].mean(axis=0), rtol=1e-12)
 
 
 def test_contiguous_and_strided_inputs_give_the_same(rng):
     strided = draw(rng, (2, 3, 7, 5), np.float32)
     contiguous = [np.ascontiguousarray(a) for a in strided]
-    for a, b in zip(both_ways(attention_blocks, *strided), both_ways(attention_blocks, *contiguous), strict=True):
+    for a, b in zip(both_ways(cpu.attention, *strided), both_ways(cpu.attention, *contiguous), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
@@ -96,25 +96,40 @@ def test_its_memory_grows_with_the_tokens_and_not_with_their_square():
     for tokens in (256, 512, 1024):
         q, k, v, dy = np.random.default_rng(0).standard_normal((4, 1, 2, tokens, 4), dtype=np.float32)
         tracemalloc.start()
-        results = both_ways(attention_blocks, q, k, v, dy)
+        results = both_ways(cpu.attention, q, k, v, dy)
         extra.append(tracemalloc.get_traced_memory()[1] - sum(a.nbytes for a in results))
         tracemalloc.stop()
     assert extra[1] < 2.2 * extra[0]
     assert extra[2] < 2.2 * extra[1]
 
 
-def test_the_gradients_go_back_into_qkv_without_a_copy(rng):
-    qkv = rng.standard_normal((2, 3, 30), dtype=np.float32)
-    (q, k, v), unsplit = ops.split_heads.forward(qkv, heads=2)
-    dq, dk, dv, _ = attention_blocks(q, k, v)[1](np.ones_like(q))
-    assert np.shares_memory(unsplit(dq, dk, dv), dq)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_self_attention_in_one_is_the_chain_of_the_three(rng, shape, dtype):
+    batch, heads, tokens, width = shape
+    qkv = rng.standard_normal((batch, tokens, 3 * heads * width)).astype(dtype)
+    dy = rng.standard_normal((batch, tokens, heads * width)).astype(dtype)
+    (y, backward), (expected, backward_expected) = cpu.self_attention(qkv, heads), self_attention_plain(qkv, heads)
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(backward(dy), backward_expected(dy))
+
+
+def test_the_gradients_of_q_k_and_v_are_written_where_they_belong_and_not_copied():
+    """Backward's peak is the one array of gradients and some blocks of scores; a copy would be another array."""
+    qkv = np.random.default_rng(0).standard_normal((64, 50, 192), dtype=np.float32)
+    y, backward = cpu.self_attention(qkv, 4)
+    tracemalloc.start()
+    backward(y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < qkv.nbytes + 8 * 4 * SCORES
 
 
 @pytest.mark.parametrize("order", [(1, 0, 2), (0, 2, 1), (0, 0, 2)])
 def test_gradients_in_another_order_are_not_taken_for_the_array_that_they_came_from(rng, order):
     qkv = rng.standard_normal((2, 3, 30), dtype=np.float32)
     (q, k, v), unsplit = ops.split_heads.forward(qkv, heads=2)
-    three = attention_blocks(q, k, v)[1](rng.standard_normal(q.shape, dtype=np.float32))[:3]
+    three = cpu.attention(q, k, v)[1](rng.standard_normal(q.shape, dtype=np.float32))[:3]
     mixed = [three[i] for i in order]
     expected = unsplit(*(g.copy() for g in mixed))
     np.testing.assert_array_equal(unsplit(*mixed), expected)

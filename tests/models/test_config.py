@@ -85,7 +85,7 @@ def test_multiply_adds_count_every_matrix_product_of_a_forward_pass(changes, rng
         monkeypatch.setattr(op, "forward", spy)
 
     counting(ops.linear, lambda y, x, weight, bias: y.size * len(weight))
-    counting(ops.attention, lambda y, q, k, v: 2 * y.size * k.shape[2])
+    counting(ops.self_attention, lambda y, qkv: 2 * y.size * qkv.shape[1])
     counting(ops.conv2d, lambda y, x, weight, bias: y.size * math.prod(weight.shape[:3]))
     ViT(config, rng)(np.zeros((1, *config.image_size, config.channels), np.float32))
     assert config.multiply_adds() == sum(counted)

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from minivit import ops
-from minivit.kernels.cpu import BLOCK, gelu_exact_blocks, gelu_tanh_blocks
+from minivit.kernels import cpu
+from minivit.kernels.cpu import BLOCK
 from minivit.ops.gelu import gelu_exact, gelu_tanh
 
 from ..support import plain
 
 KERNELS = [
-    pytest.param(gelu_exact_blocks, gelu_exact, np.float32, 1e-6, id="exact float32"),
-    pytest.param(gelu_tanh_blocks, gelu_tanh, np.float32, 1e-6, id="tanh float32"),
-    pytest.param(gelu_tanh_blocks, gelu_tanh, np.float64, 1e-14, id="tanh float64"),
+    pytest.param(cpu.gelu_exact, gelu_exact, np.float32, 1e-6, id="exact float32"),
+    pytest.param(cpu.gelu_tanh, gelu_tanh, np.float32, 1e-6, id="tanh float32"),
+    pytest.param(cpu.gelu_tanh, gelu_tanh, np.float64, 1e-14, id="tanh float64"),
 ]
 each_kernel = pytest.mark.parametrize("kernel, plain_form, dtype, limit", KERNELS)
 EXTREME = [1e4, -1e4, 100.0, -100.0, 0.0, -0.0, 1e-30, -1e-30, 1e-4, -1e-4, 5.0, -5.0, 13.0, -13.0]

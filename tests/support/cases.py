@@ -87,6 +87,26 @@ for exponent in (0, 1, 2, 3, -1, -2, 2.0):
 for exponent in (0.5, -1.5, 4, 2.7):
     case("power", f"{exponent}", lambda rng, n=exponent: ((positive(rng, 2, 3), n), {}), lambda torch, x, n: x**n)
 
+case(
+    "power",
+    "array of exponents",
+    lambda rng: ((positive(rng, 2, 3), rng.uniform(-2, 2, (2, 3))), {}),
+    lambda torch, x, n: x**n,
+)
+case("power", "number to a power", lambda rng: ((2.5, rng.standard_normal((2, 3))), {}), lambda torch, x, n: x**n)
+case("power", "exponents broadcast", lambda rng: ((positive(rng, 2, 3, 5), away(rng, 3, 1)), {}), lambda torch, x, n: x**n)
+case("abs", "plain", lambda rng: ((away(rng, 2, 3),), {}), lambda torch, x: x.abs())
+for op_name in ("maximum", "minimum"):
+    torch_form = lambda torch, a, b, f=op_name: getattr(torch, f)(a, b)  # noqa: E731
+    case(op_name, "same shape", lambda rng: (tuple(np.split(distinct(rng, 4, 3), 2)), {}), torch_form)
+    case(op_name, "second broadcast", lambda rng: ((distinct(rng, 2, 3, 5), 0.05 + distinct(rng, 5)), {}), torch_form)
+    case(op_name, "first broadcast", lambda rng: ((0.05 + distinct(rng, 3, 1), distinct(rng, 2, 3, 5)), {}), torch_form)
+case("maximum", "number", lambda rng: ((away(rng, 2, 3), 0.0), {}), lambda torch, a, b: a.clamp(min=b))
+case("minimum", "number", lambda rng: ((0.0, away(rng, 2, 3)), {}), lambda torch, a, b: b.clamp(max=a))
+case("clip", "both sides", lambda rng: ((away(rng, 4, 3), -0.6, 0.7), {}), lambda torch, x, lo, hi: x.clamp(lo, hi))
+case("clip", "from below", lambda rng: ((away(rng, 4, 3),), dict(min=0.05)), lambda torch, x: x.clamp(min=0.05))
+case("clip", "from above", lambda rng: ((away(rng, 4, 3),), dict(max=0.05)), lambda torch, x: x.clamp(max=0.05))
+
 WHERE = lambda torch, mask, a, b: torch.where(mask, torch.as_tensor(a, dtype=b.dtype), b)  # noqa: E731
 case("where", "same shape", lambda rng: ((rng.random((2, 3)) < 0.5, away(rng, 2, 3), away(rng, 2, 3)), {}), WHERE)
 case("where", "mask broadcast", lambda rng: ((np.array([True, False, True]), away(rng, 2, 3), away(rng, 2, 3)), {}), WHERE)
@@ -206,6 +226,17 @@ case("attention", "no bias", args(*QKV), torch_attention)
 case("attention", "full bias", args(*QKV, (2, 3, 4, 4)), torch_attention)
 case("attention", "bias shared by the batch", args(*QKV, (3, 4, 4)), torch_attention)
 case("attention", "bias shared by heads and queries", args(*QKV, (2, 1, 1, 4)), torch_attention)
+case("attention", "keys of another length", args((2, 3, 4, 5), (2, 3, 6, 5), (2, 3, 6, 5)), torch_attention)
+case("attention", "keys of another length, bias", args((2, 3, 4, 5), (2, 3, 6, 5), (2, 3, 6, 5), (4, 6)), torch_attention)
+MASK = np.array([[True, False, True, True], [True, True, False, True], [False, True, True, True], [True, True, True, False]])
+case("attention", "mask of True and False", lambda rng: ((*args(*QKV)(rng)[0], MASK), {}), torch_attention)
+
+
+def torch_self_attention(torch, qkv, heads=3):
+    return torch_attention(torch, *torch_split_heads(torch, qkv, heads)).transpose(1, 2).flatten(2)
+
+
+case("self_attention", "plain", args((2, 4, 18), heads=3), torch_self_attention)
 case("split_heads", "plain", args((2, 4, 18), heads=3), torch_split_heads)
 case("merge_heads", "plain", args((2, 3, 4, 5)), lambda torch, x: x.transpose(1, 2).flatten(2))
 
@@ -264,6 +295,12 @@ for convolution in ({}, dict(padding=1), dict(stride=2), dict(stride=2, padding=
         args((2, 4, 5, 2), (3, 3, 2, 6), (6,), **convolution),
         lambda torch, x, w, b, o=convolution: torch_conv2d(torch, x, w, b, **o),
     )
+case(
+    "conv2d",
+    "no bias",
+    lambda rng: ((*args((2, 4, 5, 2), (3, 3, 2, 6))(rng)[0], None), {}),
+    lambda torch, x, w, b: torch_conv2d(torch, x, w, b),
+)
 for size, stride in ((2, None), (3, 1), (2, 3)):
     case(
         "max_pool2d",
