@@ -55,11 +55,13 @@ def as_arrays(op, args, floats):
 def _constant(op, a, like):
     """`a` in the dtype of the array `like`, and a list or one number on its device too; no array travels unasked."""
     dtype = getattr(a, "dtype", None)
-    if dtype == like.dtype or not (op.broadcasts or (dtype and dtype.kind == "f")):
+    if isinstance(a, int | float) and dtype is None:
         return a
-    if dtype is None and isinstance(a, int | float):
+    if not op.broadcasts and (dtype is None or dtype.kind != "f"):
         return a
-    given, a = type(a).__name__, a if dtype else np.asarray(a)
+    given, a = type(a).__name__, np.asarray(a) if dtype is None else a
+    if a.dtype == like.dtype:
+        return a
     if a.dtype.kind not in "fiub":
         raise ValueError(f"{op.name} takes Tensors, arrays and numbers; got {given} of dtype {a.dtype}")
     xp = array_module(like)

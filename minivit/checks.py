@@ -13,15 +13,15 @@ def whole(name, value, least=1):
     raise ValueError(f"{name} is {value!r}; it must be a whole number {limit}")
 
 
-def number(name, value, least=0.0, most=math.inf, below=math.inf, what="it must be a number"):
-    """`value` as an int or a float. Raises ValueError if it is no finite number, or outside least ... most, or not below `below`;
-    `what` says what it is."""
+def number(name, value, least=0.0, most=math.inf, below=math.inf):
+    """`value` as an int or a float. Raises ValueError if it is not finite, outside least ... most, or not below `below`."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if real and least <= value <= most and value < below:  # a NaN is not
         return int(value) if isinstance(value, numbers.Integral) else float(value)
-    lower = "that is not negative" if least == 0 else f"of at least {least:g}" if least > -math.inf else "that is finite"
-    upper = f" and below {below:g}" if below < math.inf else f" and at most {most:g}" if most < math.inf else ""
-    raise ValueError(f"{name} is {value!r}; {what} {lower}{upper}")
+    upper = f"below {below:g}" if below < math.inf else f"at most {most:g}"
+    limit = f"at least {least:g} and {upper}" if min(below, most) < math.inf else f"a number of at least {least:g}"
+    limit = "a number that is not negative" if limit == "a number of at least 0" else limit
+    raise ValueError(f"{name} is {value!r}; it must be {limit}")
 
 
 def pair(name, value):

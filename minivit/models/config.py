@@ -69,8 +69,8 @@ class ViTConfig:
         for name, choices in CHOICES.items():
             checked[name] = choice(name, getattr(self, name), dict(zip(choices, choices, strict=True)))
         for name in ("dropout", "drop_path"):
-            checked[name] = number(name, getattr(self, name), below=1, what="a rate is a number")
-        checked["pos_embed_std"] = number("pos_embed_std", self.pos_embed_std, what="a standard deviation is a number")
+            checked[name] = number(name, getattr(self, name), below=1)
+        checked["pos_embed_std"] = number("pos_embed_std", self.pos_embed_std)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         self._check_fit()

@@ -4,13 +4,15 @@ CPU and a GPU see the same ones, and neither does anything at rate 0."""
 import numpy as np
 
 from ..backend import array_module
+from ..checks import number
 from ..engine import op
 
 
 def _mask(shape, rate, rng, like):
     """1 / (1 - rate) where kept, 0 where dropped, so that the expected value stays what it was."""
-    if not 0 <= rate < 1:
-        raise ValueError(f"a dropout rate is at least 0 and below 1; got {rate}")
+    rate = number("rate", rate, below=1)
+    if rng is None or isinstance(rng, bool):
+        raise ValueError(f"dropout draws from a Generator, np.random.default_rng(0), or an int as its seed; got {rng}")
     keep = np.random.default_rng(rng).random(shape, dtype=np.float32) >= rate  # a Generator passes through default_rng
     return array_module(like).asarray(keep.astype(like.dtype) / (1 - rate))
 

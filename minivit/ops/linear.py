@@ -33,11 +33,12 @@ def linear(x, weight, bias):
 
     The sum over rows is one matrix product on x and dy with all their rows under each other.
     """
-    inputs, outputs = weight.shape
-    if x.shape[-1] != inputs:
+    if weight.ndim != 2 or x.shape[-1:] != weight.shape[:1] or (bias is not None and bias.shape != weight.shape[1:]):
         raise ValueError(
-            f"linear: x has shape {x.shape}, and its last axis must be the weight's first, {inputs} of {weight.shape}"
+            f"linear: x has shape {x.shape}, and its last axis must be the weight's first, {weight.shape[:1]} of {weight.shape}; "
+            f"bias, one number a column, has shape {None if bias is None else bias.shape}"
         )
+    inputs, outputs = weight.shape
     rows = x.reshape(-1, inputs)  # (R, in), R = all axes but the last
     y = rows @ weight  # (R, out)
     if bias is not None:

@@ -1,11 +1,8 @@
 """From images to tokens: patchify, its inverse, and embed_tokens, which adds the class token and the positions."""
 
 from ..backend import array_module
+from ..checks import pair
 from ..engine import op
-
-
-def _pair(size):
-    return size if isinstance(size, tuple) else (size, size)
 
 
 def _cut(images, patch_size):
@@ -13,7 +10,7 @@ def _cut(images, patch_size):
     if images.ndim != 4:
         raise ValueError(f"images have four axes, (batch, height, width, channels); got shape {images.shape}")
     batch, height, width, channels = images.shape
-    p, q = _pair(patch_size)
+    p, q = pair("patch_size", patch_size)
     if height % p or width % q:
         raise ValueError(
             f"patches of {p} x {q} do not divide an image of {height} x {width}: "
@@ -26,8 +23,7 @@ def _cut(images, patch_size):
 
 def _join(patches, image_size, patch_size, channels):
     """(B, N, P*P*C) to (B, H, W, C)."""
-    height, width = _pair(image_size)
-    p, q = _pair(patch_size)
+    (height, width), (p, q) = pair("image_size", image_size), pair("patch_size", patch_size)
     grid = patches.reshape(len(patches), height // p, width // q, p, q, channels)
     return grid.transpose(0, 1, 3, 2, 4, 5).reshape(len(patches), height, width, channels)
 
@@ -40,21 +36,22 @@ def patchify(images, patch_size):
     Every pixel goes to one place, so backward puts every gradient back: unpatchify.
     Raises ValueError if the patches do not divide the image.
     """
-    channels = images.shape[-1]
-    size = images.shape[1:3]
+    patches = _cut(images, patch_size)
 
     def backward(dy):
-        return _join(dy, size, patch_size, channels)
+        return _join(dy, images.shape[1:3], patch_size, images.shape[-1])
 
-    return _cut(images, patch_size), backward
+    return patches, backward
 
 
 @op
 def unpatchify(patches, patch_size, image_size):
     """(B, N, P*P*C) to (B, H, W, C), image_size = H or (H, W): patchify undone, and its backward is patchify.
     Raises ValueError if that many patches of that length do not make such an image."""
+    if patches.ndim != 3:
+        raise ValueError(f"unpatchify takes patches (batch, patches, numbers); got shape {patches.shape}")
     _, count, length = patches.shape
-    (height, width), (p, q) = _pair(image_size), _pair(patch_size)
+    (height, width), (p, q) = pair("image_size", image_size), pair("patch_size", patch_size)
     if height % p or width % q or count != (height // p) * (width // q) or length % (p * q):
         raise ValueError(
             f"{count} patches of {length} numbers, {p} x {q} pixels each, do not make an image of {height} x {width}"
@@ -75,6 +72,11 @@ def embed_tokens(x, cls_token, pos_embed):
         dx = dy without its first token        dcls_token = dy's first token, summed over the batch
         dpos_embed = dy, summed over the batch
     """
+    if x.ndim != 3 or (cls_token is not None and cls_token.shape != (1, 1, x.shape[-1])):
+        raise ValueError(
+            f"embed_tokens takes tokens (batch, patches, D) and a cls_token (1, 1, D), or None; got {x.shape} and "
+            f"{None if cls_token is None else cls_token.shape}"
+        )
     xp = array_module(x)
     batch, count, width = x.shape
     first = 0 if cls_token is None else 1

@@ -24,6 +24,8 @@ def transpose(x, axes=None):
     """y = x with its axes in the given order, y.shape[i] = x.shape[axes[i]]; None reverses them.
     dx = dy with the order undone."""
     axes = tuple(range(x.ndim))[::-1] if axes is None else normalize_axis_tuple(axes, x.ndim)
+    if len(axes) != x.ndim:
+        raise ValueError(f"transpose takes all {x.ndim} axes of shape {x.shape} in their new order; got {axes}")
     inverse = tuple(axes.index(i) for i in range(x.ndim))
 
     def backward(dy):

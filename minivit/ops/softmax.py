@@ -22,7 +22,7 @@ def softmax(x, axis=-1):
 
 def softmax_plain(x, axis):
     """(p, backward). softmax(x) = softmax(x - c) for any number c; with the largest entry as c, exp cannot overflow."""
-    e = array_module(x).exp(x - x.max(axis=axis, keepdims=True))
+    e = array_module(x).exp(x - (x.max(axis=axis, keepdims=True) if x.size else 0))
     p = e / e.sum(axis=axis, keepdims=True)
 
     def backward(dy):
@@ -38,6 +38,8 @@ def log_softmax(x, axis=-1):
     dx_j = dy_j - p_j * sum_i dy_i,   p = softmax(x) = exp(y)
     """
     xp = array_module(x)
+    if not x.size:
+        return x.copy(), lambda dy: dy
     shifted = x - x.max(axis=axis, keepdims=True)
     y = shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
 

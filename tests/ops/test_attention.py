@@ -1,5 +1,6 @@
 """Attention and its heads: what the table of test_registry cannot say."""
 
+import contextlib
 import inspect
 import math
 
@@ -112,3 +113,65 @@ def test_merge_heads_undoes_split_heads(rng):
 def test_split_heads_names_the_numbers_that_do_not_fit():
     with pytest.raises(ValueError, match=r"\(2, 4, 20\) is not .* 3 heads"):
         ops.split_heads.forward(np.zeros((2, 4, 20)), heads=3)
+
+
+# Masks
+
+
+def three(rng, dtype=np.float64, keys=4):
+    return [Tensor(rng.standard_normal((2, 3, n, 5)).astype(dtype), requires_grad=True) for n in (4, keys, keys)]
+
+
+def blocked_row(dtype=np.float64):
+    """A causal mask of numbers, whose second query may see nothing."""
+    bias = np.where(np.tri(4, dtype=bool), 0, -np.inf).astype(dtype)
+    bias[1] = -np.inf
+    return bias
+
+
+@pytest.mark.parametrize("parts", [False, True], ids=["in one", "from parts"])
+@pytest.mark.parametrize("of", ["bias", "Tensor", "mask"])
+def test_a_query_that_may_see_nothing_gets_nothing_and_the_others_what_they_would_get(of, parts, rng):
+    q, k, v = three(rng)
+    bias = blocked_row()
+    given = {"bias": bias, "Tensor": Tensor(bias, requires_grad=True), "mask": bias == 0}[of]
+    with ops.use(softmax=softmax_of_somebody) if parts else contextlib.nullcontext():
+        y = ops.attention(q, k, v, given)
+        found = gradients((y * y).sum(), [q, k, v])
+    assert (y.numpy()[:, :, 1] == 0).all() and all(np.isfinite(g).all() for g in found)
+    assert (found[0][:, :, 1] == 0).all()
+    for row in (0, 2, 3):
+        own = [q.data[:, :, row : row + 1], k.data[:, :, : row + 1], v.data[:, :, : row + 1]]
+        np.testing.assert_allclose(y.numpy()[:, :, row : row + 1], ops.attention.forward(*own)[0], rtol=1e-12)
+
+
+def softmax_of_somebody(x, axis=-1):
+    return ops.softmax.forward(x, axis)
+
+
+def test_a_mask_of_true_and_false_is_a_bias_of_nothing_and_minus_infinity(rng):
+    q, k, v = three(rng, keys=6)
+    mask = rng.random((4, 6)) < 0.6
+    mask[:, 0] = True
+    as_bias = ops.attention(q, k, v, np.where(mask, 0.0, -np.inf)).numpy()
+    for given in (mask, Tensor(mask), mask.tolist()):
+        np.testing.assert_array_equal(ops.attention(q, k, v, given).numpy(), as_bias)
+    hidden = Tensor(np.where(mask.any(axis=0)[:, None], v.data, 1e9), requires_grad=True)
+    np.testing.assert_array_equal(ops.attention(q, k, hidden, mask).numpy(), as_bias)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (2, 1, 1, 4), (3, 1, 4), (1, 4), ()], ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_a_bias_of_another_dtype_beside_float32_changes_no_dtype(shape, dtype, rng):
+    q, k, v = three(rng, np.float32)
+    y = ops.attention(q, k, v, np.zeros(shape, dtype))
+    assert y.dtype == np.float32
+    assert {g.dtype for g in gradients(y.sum(), [q, k, v])} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(y.numpy(), ops.attention(q, k, v).numpy(), atol=1e-6)
+
+
+def test_attention_weights_of_a_row_that_sees_nothing_are_all_zero(rng):
+    q, k, _ = (t.data for t in three(rng))
+    p = ops.attention_weights(q, k, blocked_row())
+    np.testing.assert_allclose(p.sum(axis=-1)[..., [0, 2, 3]], 1)
+    assert (p[:, :, 1] == 0).all()

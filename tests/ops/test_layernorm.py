@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from minivit import ops
+from minivit.kernels import cpu
+from minivit.ops.layernorm import layernorm_plain
 
 from ..support import plain
+from ..support.plain import relative_error
 
 
 def test_layernorm_against_numpys_mean_and_var(rng):
@@ -42,3 +45,13 @@ def test_the_gradient_of_a_row_sums_to_zero_and_is_orthogonal_to_the_row(rng):
     dx, _, _ = ops.layernorm.forward(x, rng.standard_normal(5), np.zeros(5), eps=1e-30)[1](rng.standard_normal(x.shape))
     np.testing.assert_allclose(dx.sum(-1), 0, atol=1e-13)
     np.testing.assert_allclose((dx * (x - x.mean(-1, keepdims=True))).sum(-1), 0, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype, limit", [(np.float64, 1e-12), (np.float32, 2e-6)])
+@pytest.mark.parametrize("shape", [(2, 3, 5), (7,), (4, 1), (2, 64)], ids=str)
+def test_the_kernel_is_the_plain_form(shape, dtype, limit, rng):
+    x, weight, bias = (rng.standard_normal(s).astype(dtype) for s in (shape, shape[-1:], shape[-1:]))
+    dy = rng.standard_normal(shape).astype(dtype)
+    (y, backward), (expected, backward_expected) = cpu.layernorm(x, weight, bias, 1e-6), layernorm_plain(x, weight, bias, 1e-6)
+    for found, right in zip((y, *backward(dy)), (expected, *backward_expected(dy)), strict=True):
+        assert found.dtype == dtype and relative_error(found, right) < limit

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from minivit import Tensor, gradients, no_grad, op, ops
+from minivit import Tensor, gradients, no_grad, op, ops, optim
 
 from ..support.plain import small_vit
 
@@ -256,3 +256,52 @@ def test_a_replacement_that_leaves_float32_is_told_why(rng):
 
     with ops.use(gelu=mine), pytest.raises(ValueError, match=r"your gelu returned float64 for inputs of float32: .* math.sqrt"):
         ops.gelu(rng.standard_normal((2, 3), dtype=np.float32))
+
+
+# Parts of parts
+
+
+def fused_ops():
+    return [op for op in ops.registry.values() if op.parts]
+
+
+def parts_of(op):
+    return {op.name} | {name for part in op.parts for name in parts_of(part)}
+
+
+@pytest.mark.parametrize("name", sorted(ops.swappable))
+def test_each_op_that_is_replaced_runs_in_a_real_step_whatever_fuses_it(name, model, images):
+    """Loss, gradients and update; every op that fuses others is in place, also one that fuses an op that fuses this one."""
+    spy = Spy(name)
+    optimizer = optim.AdamW(model, lr=1e-3)
+    with ops.use(**{name: spy}):
+        optimizer.step(gradients(loss_of(model, images), model.parameters()))
+    assert spy.calls >= 1
+
+
+def test_self_attention_knows_its_parts_and_theirs():
+    names = {op.name: parts_of(op) for op in fused_ops()}
+    assert names["self_attention"] == {"self_attention", "split_heads", "attention", "merge_heads", "softmax"}
+
+
+@pytest.mark.parametrize("fused", fused_ops(), ids=lambda op: op.name)
+def test_a_fused_op_is_what_its_parts_give(fused, rng):
+    shapes = {"attention": [(2, 3, 4, 5)] * 3, "self_attention": [(2, 4, 12)]}[fused.name]
+    options = {"self_attention": dict(heads=2)}.get(fused.name, {})
+    leaves = [Tensor(rng.standard_normal(shape), requires_grad=True) for shape in shapes]
+    results = []
+    for call in (fused, fused.composition):
+        y = call(*leaves, **options)
+        results.append([y.numpy(), *gradients((y * y).sum(), leaves)])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_a_part_of_a_part_that_is_replaced_changes_what_the_whole_gives(rng):
+    def uniform(x, axis=-1):
+        return np.full(x.shape, 1 / x.shape[axis]), lambda dy: 0 * dy
+
+    qkv = rng.standard_normal((2, 4, 12))
+    with ops.use(softmax=uniform):
+        y = ops.self_attention(qkv, heads=2)
+    np.testing.assert_allclose(y.numpy(), np.broadcast_to(qkv[:, :, 8:].mean(axis=1, keepdims=True), y.shape))
