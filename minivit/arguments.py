@@ -1,11 +1,31 @@
-"""What an op may be given, and what its function then receives: every mistake is told in the words of the op's signature."""
+"""What an op is given and what it returns, looked at: every mistake is told in the words of the op's signature."""
 
 import numpy as np
 
 from .backend import array_module
 from .checks import choice
 
+registry = {}  # every op by its name; ops/__init__.py fills it
 OTHER_WORDS = {"dim": "axis", "dims": "axes", "keepdim": "keepdims"}  # PyTorch's, and NumPy's, which are minivit's
+
+INSTEAD = {  # words of NumPy and PyTorch for what is called otherwise here
+    "tensor.reshape(shape)": "view flatten ravel squeeze unsqueeze expand_dims",
+    "tensor.transpose(axes), all of them in their new order": "permute swapaxes moveaxis t mT",
+    "minivit.ops.concatenate(a, b, axis=0)": "cat stack hstack vstack",
+    "minivit.ops.max(tensor)": "amax",
+    "minivit.ops.broadcast_to(tensor, shape)": "expand repeat tile",
+    "a @ b": "dot mm bmm einsum tensordot",
+    "Tensor(tensor.data.astype(dtype))": "astype float double half",
+    "model.to(device) before, or minivit.backend.to_device": "to cpu cuda",
+}
+
+
+def remedy(name):
+    """What to write instead of a function or method of that name."""
+    if name in registry:
+        return f"minivit.ops.{name}(tensor) records it"
+    found = next((remedy for remedy, names in INSTEAD.items() if name in names.split()), "tensor.numpy() for its array")
+    return f"use {found}"
 
 
 def bound(op, args, options):
@@ -68,3 +88,32 @@ def _constant(op, a, like):
     if xp is not array_module(a) and given == "ndarray" and a.ndim:
         raise ValueError(f'{op.name}: an array of the other device is beside the Tensors: minivit.backend.to_device(x, "gpu")')
     return xp.asarray(a, dtype=like.dtype)
+
+
+def checked_pair(returned, name):
+    """What an op's function returned, if it is (output, backward); a ValueError says what came instead."""
+    if isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
+        return returned
+    kind = type(returned).__name__
+    raise ValueError(f"{name} must return two things, its output and its backward function; it returned {kind}")
+
+
+def argument_name(signature, i):
+    """The name of positional argument i; those of *arrays are numbered."""
+    parameters = list(signature.parameters.values())
+    first = parameters[0]
+    return f"{first.name}[{i}]" if first.kind is first.VAR_POSITIONAL else parameters[i].name
+
+
+def check_gradient(op, i, gradient, shape, dtype):
+    """A gradient has the shape and the dtype of what it is the gradient of."""
+    found = (getattr(gradient, "shape", None), getattr(gradient, "dtype", None))
+    if found == (shape, dtype):
+        return
+    argument = argument_name(op.signature, i)
+    if gradient is None:
+        raise ValueError(f"{op.name}: backward returned None for argument {i}, {argument}, which requires a gradient")
+    raise ValueError(
+        f"{op.name}: backward returned {type(gradient).__name__} of shape {found[0]} and dtype {found[1]} for argument {i}, "
+        f"{argument}, which has shape {shape} and dtype {dtype}"
+    )

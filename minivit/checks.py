@@ -1,8 +1,14 @@
-"""Numbers that come from outside: what each may be, and one sentence for what it may not. NumPy's numbers are numbers; they are
+"""What comes from outside: what each number may be, and one sentence for what it may not. NumPy's numbers are numbers; they are
 given back as Python's, so that JSON can hold them. True and False are none."""
 
 import math
 import numbers
+
+import numpy as np
+
+from .backend import array_module
+
+YES_OR_NO = {False: False, True: True}  # of `choice`
 
 
 def whole(name, value, least=1):
@@ -39,3 +45,37 @@ def choice(name, value, choices):
         return choices[value]
     except (KeyError, TypeError):
         raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(repr, choices))}") from None
+
+
+def check_labels(labels, batch, classes):
+    """Labels are whole numbers from 0 to classes - 1, one an image; otherwise a ValueError names the first that is not."""
+    labels = np.asarray(labels)
+    if labels.shape != (batch,) or labels.dtype.kind not in "iu":
+        raise ValueError(f"labels must be {batch} whole numbers, one an image; got shape {labels.shape} and dtype {labels.dtype}")
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(wrong):
+        raise ValueError(f"labels[{wrong[0]}] is {labels[wrong[0]]}, but with {classes} classes a label is 0 to {classes - 1}")
+
+
+def check_targets(targets, batch, classes):
+    """Targets (batch, classes) are probabilities, a row an image; otherwise a ValueError names the first row that is not."""
+    if targets.shape != (batch, classes):
+        raise ValueError(f"targets must be {batch} rows of {classes} probabilities, one row an image; got shape {targets.shape}")
+    sums = targets.sum(axis=-1, dtype=np.float64)
+    wrong = np.flatnonzero(~(np.abs(sums - 1) <= 1e-4) | (targets < 0).any(axis=-1))  # written so that NaN is wrong
+    if len(wrong):
+        row = wrong[0]
+        raise ValueError(
+            f"targets[{row}] sums to {sums[row]:g} and its smallest entry is {targets[row].min():g}; a row of targets is "
+            "probabilities: none is negative, and their sum is 1"
+        )
+
+
+def check_answers(labels, batch, classes):
+    """(labels as an array, whether they are soft), looked at if they are in the computer's memory: asking a GPU would wait."""
+    if array_module(labels) is not np:
+        return labels, labels.dtype.kind == "f"
+    labels = np.asarray(labels)
+    soft = labels.ndim == 2 and labels.dtype.kind == "f"
+    (check_targets if soft else check_labels)(labels, batch, classes)
+    return labels, soft

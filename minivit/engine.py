@@ -11,12 +11,11 @@ from contextvars import ContextVar
 
 import numpy as np
 
-from .arguments import as_arrays, bound, chosen
+from .arguments import as_arrays, bound, check_gradient, checked_pair, chosen
 from .backend import array_module, to_host
-from .checks import choice
+from .checks import YES_OR_NO, choice
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))  # what has a gradient
-YES_OR_NO = {False: False, True: True}
 _recording = ContextVar("recording", default=True)
 
 
@@ -147,27 +146,6 @@ def _topological_order(root):
     return order
 
 
-def argument_name(signature, i):
-    """The name of positional argument i; those of *arrays are numbered."""
-    parameters = list(signature.parameters.values())
-    first = parameters[0]
-    return f"{first.name}[{i}]" if first.kind is first.VAR_POSITIONAL else parameters[i].name
-
-
-def _check(op, i, gradient, shape, dtype):
-    """A gradient has the shape and the dtype of what it is the gradient of."""
-    found = (getattr(gradient, "shape", None), getattr(gradient, "dtype", None))
-    if found == (shape, dtype):
-        return
-    argument = argument_name(op.signature, i)
-    if gradient is None:
-        raise ValueError(f"{op.name}: backward returned None for argument {i}, {argument}, which requires a gradient")
-    raise ValueError(
-        f"{op.name}: backward returned {type(gradient).__name__} of shape {found[0]} and dtype {found[1]} for argument {i}, "
-        f"{argument}, which has shape {shape} and dtype {dtype}"
-    )
-
-
 def _run_backward(node, upstream):
     """The gradients of one node's inputs, checked; the node is freed."""
     if node.backward is None:
@@ -183,7 +161,7 @@ def _run_backward(node, upstream):
             gradient = returned[argument] if argument < len(returned) else None
             origin, index = source
             shape, dtype = origin.outputs[index] if isinstance(origin, Node) else (origin.shape, origin.dtype)
-            _check(node.op, argument, gradient, shape, dtype)
+            check_gradient(node.op, argument, gradient, shape, dtype)
             yield source, gradient
 
 
@@ -201,10 +179,8 @@ def _walk(loss, wanted=()):
             "was it computed under no_grad(), or from plain arrays?"
         )
     root = _source(loss)
-    found, leaves = {_key(root): array_module(loss.data).ones_like(loss.data)}, {}
-    kept = dict(found) if _key(root) in wanted else {}
-    if root[0] is loss:
-        leaves[id(loss)] = loss
+    found = {_key(root): array_module(loss.data).ones_like(loss.data)}
+    kept, leaves = dict(found) if _key(root) in wanted else {}, {id(loss): loss} if root[0] is loss else {}
     for node in reversed(_topological_order(root[0])):
         upstream = [found.pop((id(node), i), None) for i in range(len(node.outputs))]
         xp = array_module(next(dy for dy in upstream if dy is not None))
@@ -254,8 +230,6 @@ class Op:
 
     op(*tensors)           computes and records; Tensors and arrays may be mixed; returns a Tensor, or a tuple of them
     op.forward(*arrays)    the bare pair, with no engine around it
-
-    What it may be given stands in arguments.py.
     """
 
     def __init__(self, function, broadcasts=False, keeps=(), choices=None):
@@ -324,14 +298,6 @@ class Op:
             for i, tensor in enumerate(outputs):
                 tensor._record(node, i)
         return tuple(outputs) if isinstance(y, tuple) else outputs[0]
-
-
-def checked_pair(returned, name):
-    """What an op's function returned, if it is (output, backward); a ValueError says what came instead."""
-    if isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1]):
-        return returned
-    kind = type(returned).__name__
-    raise ValueError(f"{name} must return two things, its output and its backward function; it returned {kind}")
 
 
 def op(function=None, **properties):

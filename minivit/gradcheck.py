@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .arguments import argument_name, checked_pair
 from .backend import array_module, to_host
-from .engine import Op, Tensor, argument_name, checked_pair
+from .engine import Op, Tensor
 
 STEP = 1e-5  # of the measured slopes: rounding errs by 1e-16 / step, curvature by step^2, both near 1e-11
 LIMIT_FLOAT64 = 1e-7

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ..backend import array_module
-from ..ops.softmax import check_labels
+from ..checks import check_labels
 
 
 def shift(images, pixels, rng):

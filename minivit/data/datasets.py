@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backend import array_module
-from ..ops.softmax import check_labels
+from ..checks import check_labels
 
 
 @dataclass(frozen=True)

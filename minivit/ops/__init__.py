@@ -6,6 +6,7 @@ with minivit.ops.use(gelu=mine): ...        `mine` runs wherever the library cal
 minivit.ops.registry                        name to op: what the tests go through
 """
 
+from ..arguments import registry
 from ..engine import Op
 from . import tensor
 from .arithmetic import abs, add, clip, divide, exp, log, maximum, minimum, multiply, negative, power, sqrt, subtract, where
@@ -17,7 +18,7 @@ from .layernorm import layernorm
 from .linear import linear, matmul
 from .patches import embed_tokens, patchify, unpatchify
 from .reductions import max, mean, sum
-from .replace import registry, swappable, use
+from .replace import swappable, use
 from .shapes import broadcast_to, concatenate, getitem, reshape, transpose
 from .softmax import cross_entropy, log_softmax, softmax
 

@@ -166,14 +166,9 @@ def maximum(a, b):
 
 @op(broadcasts=True)
 def minimum(a, b):
-    """y = the smaller of a and b.   dy goes to the smaller; where they are equal, half of it to each."""
-    xp = array_module(a if hasattr(a, "strides") else b)
-
-    def backward(dy):
-        share = xp.where(a == b, 0.5, a < b).astype(dy.dtype)
-        return dy * share, dy * (1 - share)
-
-    return xp.minimum(a, b), backward
+    """y = the smaller of a and b = -max(-a, -b).   dy goes to the smaller; where they are equal, half of it to each."""
+    y, backward = maximum.function(-a, -b)
+    return -y, backward
 
 
 @op

@@ -8,7 +8,8 @@ import math
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..backend import array_module
-from ..engine import YES_OR_NO, op
+from ..checks import YES_OR_NO
+from ..engine import op
 
 KEEPDIMS = {"keepdims": YES_OR_NO}
 

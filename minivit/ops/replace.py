@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..engine import Op, checked_pair
+from ..arguments import checked_pair, registry
+from ..engine import Op
 
-registry = {}  # every op by its name; ops/__init__.py fills it
 swappable = "patchify linear gelu softmax cross_entropy layernorm embed_tokens attention split_heads merge_heads".split()
 
 

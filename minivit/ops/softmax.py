@@ -1,10 +1,8 @@
 """From scores to probabilities: softmax, its logarithm, and the cross-entropy loss of a classifier."""
 
-import numpy as np
-
 from .. import kernels
 from ..backend import array_module
-from ..checks import number
+from ..checks import check_answers, number
 from ..engine import op
 
 
@@ -49,30 +47,6 @@ def log_softmax(x, axis=-1):
     return y, backward
 
 
-def check_labels(labels, batch, classes):
-    """Labels are whole numbers from 0 to classes - 1, one an image; otherwise a ValueError names the first that is not."""
-    labels = np.asarray(labels)
-    if labels.shape != (batch,) or labels.dtype.kind not in "iu":
-        raise ValueError(f"labels must be {batch} whole numbers, one an image; got shape {labels.shape} and dtype {labels.dtype}")
-    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
-    if len(wrong):
-        raise ValueError(f"labels[{wrong[0]}] is {labels[wrong[0]]}, but with {classes} classes a label is 0 to {classes - 1}")
-
-
-def check_targets(targets, batch, classes):
-    """Targets (batch, classes) are probabilities, a row an image; otherwise a ValueError names the first row that is not."""
-    if targets.shape != (batch, classes):
-        raise ValueError(f"targets must be {batch} rows of {classes} probabilities, one row an image; got shape {targets.shape}")
-    sums = targets.sum(axis=-1, dtype=np.float64)
-    wrong = np.flatnonzero(~(np.abs(sums - 1) <= 1e-4) | (targets < 0).any(axis=-1))  # written so that NaN is wrong
-    if len(wrong):
-        row = wrong[0]
-        raise ValueError(
-            f"targets[{row}] sums to {sums[row]:g} and its smallest entry is {targets[row].min():g}; a row of targets is "
-            "probabilities: none is negative, and their sum is 1"
-        )
-
-
 @op(keeps=("labels",))
 def cross_entropy(logits, labels, label_smoothing=0.0):
     """The mean over the batch of -sum_k t_k ln p_k, with p = softmax(logits): logits (B, K), labels (B,) of whole numbers.
@@ -90,11 +64,8 @@ def cross_entropy(logits, labels, label_smoothing=0.0):
     """
     if logits.ndim != 2 or not logits.size:
         raise ValueError(f"cross_entropy takes logits (images, classes), at least one of each; got shape {logits.shape}")
-    smoothing, on_host = number("label_smoothing", label_smoothing, most=1), array_module(labels) is np
-    labels = np.asarray(labels) if on_host else labels
-    soft = labels.ndim == 2 and labels.dtype.kind == "f"
-    if on_host:
-        (check_targets if soft else check_labels)(labels, *logits.shape)
+    smoothing = number("label_smoothing", label_smoothing, most=1)
+    labels, soft = check_answers(labels, *logits.shape)
     labels = array_module(logits).asarray(labels, logits.dtype if soft else None)
     return kernels.run(cross_entropy_plain, logits, labels, smoothing)
 

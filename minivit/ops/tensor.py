@@ -7,11 +7,11 @@ key of a dictionary or stand in a set.
 
 import operator
 
+from ..arguments import remedy
 from ..engine import Tensor
 from .arithmetic import abs, add, clip, divide, multiply, negative, power, subtract
 from .linear import matmul
 from .reductions import max, mean, sum
-from .replace import registry
 from .shapes import getitem, reshape, transpose
 
 OPERATORS = {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "matmul": matmul, "pow": power}
@@ -19,24 +19,6 @@ COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, 
 # What NumPy calls for `array * tensor`, by its names
 RECORDED = {op.name: op for op in OPERATORS.values()}
 COMPARED = "equal not_equal less less_equal greater greater_equal".split()
-INSTEAD = {  # words of NumPy and PyTorch for what is called otherwise here
-    "tensor.reshape(shape)": "view flatten ravel squeeze unsqueeze expand_dims",
-    "tensor.transpose(axes), all of them in their new order": "permute swapaxes moveaxis t mT",
-    "minivit.ops.concatenate(a, b, axis=0)": "cat stack hstack vstack",
-    "minivit.ops.max(tensor)": "amax",
-    "minivit.ops.broadcast_to(tensor, shape)": "expand repeat tile",
-    "a @ b": "dot mm bmm einsum tensordot",
-    "Tensor(tensor.data.astype(dtype))": "astype float double half",
-    "model.to(device) before, or minivit.backend.to_device": "to cpu cuda",
-}
-
-
-def _remedy(name):
-    """What to write instead of a function or method of that name."""
-    if name in registry:
-        return f"minivit.ops.{name}(tensor) records it"
-    found = next((remedy for remedy, names in INSTEAD.items() if name in names.split()), "tensor.numpy() for its array")
-    return f"use {found}"
 
 
 def _data(value):
@@ -52,14 +34,72 @@ def _comparison(compare):
     setattr(Tensor, f"__{compare.__name__}__", lambda self, other: compare(self.data, _data(other)))
 
 
+class _OfTensor:
+    """The methods of Tensor that are more than a call of an op; `self` is a Tensor."""
+
+    def detach(self):
+        """A Tensor of the same array that does not remember how it was computed."""
+        return Tensor(self.data)
+
+    def item(self):
+        """The single number in it, as Python's."""
+        if self.size != 1:
+            raise ValueError(
+                f"one number can be taken out of a Tensor of one; this one has shape {self.shape}: see .sum(), .numpy()"
+            )
+        return self.numpy().item()
+
+    def __len__(self):
+        if not self.shape:
+            raise TypeError("this Tensor is a single number and has no length")
+        return self.shape[0]
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __bool__(self):
+        raise TypeError("a Tensor is neither true nor false: compare tensor.numpy(), or float(tensor) of a single number")
+
+    def __setitem__(self, index, value):
+        raise TypeError("a Tensor is not written into, since what was computed from it would not know: use minivit.ops.where")
+
+    def __getattr__(self, name):
+        raise AttributeError(f"a Tensor has no {name!r}: {remedy(name)}")
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("NumPy was given a Tensor: use tensor.numpy() for its array, or a function of minivit.ops to record it")
+
+    def __array_ufunc__(self, function, kind, *inputs, out=None, **options):
+        """`array * tensor` arrives here, since NumPy's array is asked first."""
+        name, plain = function.__name__, kind == "__call__" and not options and (out is None or out[0] is inputs[0])
+        if plain and name in RECORDED:
+            return RECORDED[name](*inputs)
+        if plain and name in COMPARED:
+            return function(*map(_data, inputs))
+        raise TypeError(f"np.{name} was given a Tensor: {remedy(name)}")
+
+    def __array_function__(self, function, types, args, options):
+        words = "was given a Tensor: use tensor.numpy() for its array, or, to record it, minivit.ops"
+        raise TypeError(f"np.{function.__name__} {words}: {remedy(function.__name__)}")
+
+
+for name, method in vars(_OfTensor).items():
+    if callable(method):
+        setattr(Tensor, name, method)
 for name, op in OPERATORS.items():
     _operators(name, op)
 for compare in COMPARISONS:
     _comparison(compare)
 Tensor.__hash__ = object.__hash__
+Tensor.__float__, Tensor.__int__ = lambda self: float(self.item()), lambda self: int(self.item())
+Tensor.__contains__ = lambda self, value: bool((self == value).any())
 Tensor.__neg__ = lambda self: negative(self)
 Tensor.__abs__ = Tensor.abs = lambda self: abs(self)
 Tensor.__getitem__ = lambda self, index: getitem(self, index)
+Tensor.__array_priority__ = 1000  # what CuPy's arrays look at
 Tensor.T = property(lambda self: transpose(self))
 Tensor.reshape = lambda self, *shape: reshape(self, shape[0] if len(shape) == 1 else shape)
 Tensor.transpose = lambda self, *axes: transpose(self, axes=(axes[0] if len(axes) == 1 else axes) or None)
@@ -68,84 +108,3 @@ Tensor.sum = lambda self, *axis, **options: sum(self, *axis, **options)
 Tensor.mean = lambda self, *axis, **options: mean(self, *axis, **options)
 Tensor.max = lambda self, *axis, **options: max(self, *axis, **options)
 Tensor.min = lambda self, *axis, **options: negative(max(negative(self), *axis, **options))
-Tensor.__contains__ = lambda self, value: bool((self == value).any())
-
-
-def method(function):
-    setattr(Tensor, function.__name__, function)
-    return function
-
-
-@method
-def detach(self):
-    """A Tensor of the same array that does not remember how it was computed."""
-    return Tensor(self.data)
-
-
-@method
-def item(self):
-    """The single number in it, as Python's."""
-    if self.size != 1:
-        raise ValueError(f"one number can be taken out of a Tensor of one; this one has shape {self.shape}: see .sum(), .numpy()")
-    return self.numpy().item()
-
-
-Tensor.__float__ = lambda self: float(self.item())
-Tensor.__int__ = lambda self: int(self.item())
-
-
-@method
-def __len__(self):
-    if not self.shape:
-        raise TypeError("this Tensor is a single number and has no length")
-    return self.shape[0]
-
-
-@method
-def __iter__(self):
-    return (self[i] for i in range(len(self)))
-
-
-@method
-def __format__(self, spec):
-    return format(self.item(), spec) if spec else repr(self)
-
-
-@method
-def __bool__(self):
-    raise TypeError("a Tensor is neither true nor false: compare tensor.numpy(), or float(tensor) of a single number")
-
-
-@method
-def __setitem__(self, index, value):
-    raise TypeError("a Tensor is not written into, since what was computed from it would not know: use minivit.ops.where")
-
-
-@method
-def __getattr__(self, name):
-    raise AttributeError(f"a Tensor has no {name!r}: {_remedy(name)}")
-
-
-@method
-def __array__(self, dtype=None, copy=None):
-    raise TypeError("NumPy was given a Tensor: use tensor.numpy() for its array, or a function of minivit.ops to record it")
-
-
-@method
-def __array_ufunc__(self, function, kind, *inputs, out=None, **options):
-    """`array * tensor` arrives here, since NumPy's array is asked first."""
-    name, plain = function.__name__, kind == "__call__" and not options and (out is None or out[0] is inputs[0])
-    if plain and name in RECORDED:
-        return RECORDED[name](*inputs)
-    if plain and name in COMPARED:
-        return function(*map(_data, inputs))
-    raise TypeError(f"np.{name} was given a Tensor: {_remedy(name)}")
-
-
-@method
-def __array_function__(self, function, types, args, options):
-    name = function.__name__
-    raise TypeError(f"np.{name} was given a Tensor: use tensor.numpy() for its array; to record it: {_remedy(name)}, minivit.ops")
-
-
-Tensor.__array_priority__ = 1000  # what CuPy's arrays look at
