@@ -1,5 +1,10 @@
 import sys
 
-from .program.cli import main
+try:
+    from .program.cli import main
 
-sys.exit(main())
+    code = main()
+except KeyboardInterrupt:  # while the modules were still being read
+    print("minivit: stopped", file=sys.stderr)
+    code = 130
+sys.exit(code)

@@ -6,6 +6,8 @@ The loop knows neither images nor classes. A task of another kind has the same f
     batch(images, labels, rng)             (inputs, truth): what the model reads, and a tuple of arrays with an entry an image
     loss(model, inputs, truth, rng)        (a Tensor, the mean over these images; how many of them count as right)
     score(model, images, labels, threads)  how good the model is on images as they are; higher is better
+
+and test, for the end of a run.
 """
 
 import numpy as np
@@ -54,3 +56,22 @@ class Classification:
     def score(self, model, images, labels, threads=None):
         """The accuracy."""
         return accuracy(predict(model, self.dataset.normalise(images), threads=threads), labels)
+
+    @staticmethod
+    def test(model, dataset, threads=None):
+        """What the model says to the test images: {"accuracy", "probabilities" (N, K), "predicted" (N,)}."""
+        logits = predict(model, dataset.normalise(dataset.test_images), threads=threads)
+        probabilities = ops.softmax.forward(logits)[0]
+        found = {"accuracy": accuracy(logits, dataset.test_labels), "probabilities": probabilities}
+        return found | {"predicted": probabilities.argmax(axis=1)}
+
+
+def per_class(labels, predicted, classes):
+    """A dictionary a class: its name, how many were right, of how many, and what the others were most often taken for."""
+    labels, predicted, table = np.asarray(labels), np.asarray(predicted), []
+    for i, name in enumerate(classes):
+        said = np.bincount(predicted[labels == i], minlength=len(classes))
+        wrong = np.where(np.arange(len(classes)) == i, 0, said)
+        taken = {"taken_for": str(classes[wrong.argmax()]), "times": int(wrong.max())} if wrong.any() else {}
+        table.append({"class": str(name), "right": int(said[i]), "of": int(said.sum()), **taken})
+    return table

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from minivit.program import cli
-from minivit.program.run import RunFolder, train_run
+from minivit.program.folder import RunFolder
+from minivit.program.run import train_run
 from minivit.training.checkpoint import load_checkpoint, load_model
 from minivit.training.files import Lock
 from minivit.training.loop import Training
@@ -172,7 +173,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(digits, tmp_path, monkeypat
 )
 def test_what_cannot_go_on_is_told_in_a_sentence(digits, tmp_path, monkeypatch, capsys, arguments, sentence):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("minivit.program.run._report", lambda model, dataset, *others: (0.5, dataset.test_labels))
+    monkeypatch.setattr("minivit.program.results.draw", lambda *arguments: None)
     train_run(digits, tiny_config(), tiny_recipe(epochs=1), tmp_path / "run")
     (tmp_path / "run" / "checkpoint.npz").unlink()
     capsys.readouterr()

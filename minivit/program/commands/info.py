@@ -1,4 +1,4 @@
-"""What the paper's models are made of, in numbers: the command info."""
+"""The command info: what the paper's models are made of, in numbers."""
 
 import time
 import tracemalloc
@@ -8,6 +8,18 @@ import numpy as np
 from ...engine import no_grad
 from ...models.config import PRESETS, ViTConfig
 from ...models.vit import ViT
+from . import options
+
+
+def add(commands):
+    p = options.add(commands, "info", run, help="the paper's models: sizes, cost, and the shape after every stage")
+    p.add_argument("preset", nargs="?", metavar="PRESET", help=f"one of {', '.join(PRESETS)}; without it: the table of all")
+
+
+def run(arguments):
+    """The models of the paper with exact parameters and multiply-adds; for one of them, the shape after every stage of a real
+    forward pass on one 224 x 224 image, with time and memory."""
+    stages(arguments.preset) if arguments.preset else table()
 
 
 def table():
