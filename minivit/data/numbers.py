@@ -1,6 +1,7 @@
 """Numbers that people give: each has a range, and NumPy's numbers are numbers."""
 
 import math
+import sys
 
 import numpy as np
 
@@ -22,13 +23,13 @@ def whole(name, value, least=0, most=None):
     return found
 
 
-def number(name, value, below=math.inf, above=None):
-    """A number from 0 (or above `above`) that is below `below`, as a float or an int. A ValueError says which may stand there."""
+def number(name, value, above=None, below=math.inf):
+    """A finite number from 0 (or above `above`) that is below `below`, as a float or an int. A ValueError says which
+    numbers may stand there."""
     found = plain(value)
     ok = isinstance(found, int | float) and not isinstance(found, bool)
-    if ok and isinstance(found, int) and abs(found) > 2**1000:  # larger than any float: arithmetic would raise OverflowError
-        ok = False
-    if not ok or not (0 if above is None else above) <= found < below or found == above:
+    ok = ok and abs(found) <= sys.float_info.max  # not NaN, not infinite, and no int beyond all floats
+    if not ok or found < 0 or (above is not None and found <= above) or found >= below:
         limits = "that is not negative" if above is None else f"above {above}"
         limits = limits if below == math.inf else f"that is at least 0 and below {below}"
         raise ValueError(f"{name} is {shown(value)}; it must be a number {limits}")
