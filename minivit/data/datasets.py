@@ -37,7 +37,7 @@ class Dataset:
                 check_labels(labels, len(images), len(self.classes))
             except ValueError as error:
                 raise ValueError(f"data set {self.name!r}, {part} part: {error}") from None
-        if not (np.isfinite([*self.mean, *self.std]).all() and min(self.std) > 0):
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and np.min(self.std) > 0):
             raise ValueError(f"data set {self.name!r}: mean {self.mean} and std {self.std} must be numbers, and std above 0")
 
     def normalise(self, images):
