@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+from contextlib import suppress
 
 from ..models.kinds import config_of
 from ..training.files import Lock, at_home, read_text, replacing
@@ -26,10 +27,21 @@ class RunFolder:
             )
         if os.path.lexists(self.path) and not (self.path.is_dir() and self._is_of_a_run()):
             raise ValueError(f"{path} is there already and is no run: choose another folder with --out")
+        self._must_be_writable(resume)
         self.lock = Lock(self.path.with_name(f".{self.path.name}.lock"))
         if resume or self.lock.path.exists():
             self._take_lock()
             self.ready = resume
+
+    def _must_be_writable(self, resume):
+        """Raises ValueError or OSError for a place where no folder can be made, now and not after the first epoch."""
+        with suppress(FileNotFoundError):
+            self.path.stat()  # a name too long, a folder in a file
+        there = self.path.absolute()
+        while not there.exists() or (there == self.path.absolute() and not resume):  # what is there already will be renamed
+            there = there.parent
+        if not os.access(there, os.W_OK):
+            raise ValueError(f"nothing can be written in {there}: choose another folder with --out")
 
     def _is_of_a_run(self):
         names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}  # what a kill left half written

@@ -58,6 +58,7 @@ def unbreakable():
         yield
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
         sys.stdout, sys.stderr = before
 
 
