@@ -8,10 +8,11 @@ import numpy as np
 
 from ..backend import array_module, to_device, to_host
 from ..data import batches
+from ..data.numbers import whole
 from ..optim import AdamW, warmup_cosine
 from .guard import Guard
 from .parallel import pieces, sum_of_gradients, workers
-from .predict import accuracy, predict
+from .prediction import accuracy, predict
 from .task import Classification
 from .weights import KeptWeights
 
@@ -40,6 +41,8 @@ def piece_size(batch_size, tokens, accumulate=1):
     """How many images a piece of the batch holds on a CPU: at least two pieces a batch, of about PIECE_TOKENS tokens or fewer.
     It must not depend on the number of threads, or the rounding of the gradients would. Cores beyond the pieces stay idle. On
     a GPU a batch is `accumulate` pieces."""
+    batch_size, tokens = whole("batch_size", batch_size, 1), whole("tokens", tokens, 1)
+    accumulate = whole("accumulate", accumulate, 1)
     return min(math.ceil(batch_size / max(2, accumulate)), max(1, PIECE_TOKENS // tokens))
 
 

@@ -16,7 +16,7 @@ from .. import ops
 from ..backend import to_device
 from ..data import augment
 from ..data.datasets import normalise
-from .predict import accuracy, predict
+from .prediction import accuracy, predict
 
 
 class Classification:

@@ -14,7 +14,7 @@ from ...models import inside
 from ...models.vit import ViT
 from ...ops import softmax
 from ...training.files import at_home
-from ...training.predict import predictor
+from ...training.prediction import predictor
 from ..output import attempt, printable
 from . import options
 

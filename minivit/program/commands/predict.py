@@ -5,7 +5,7 @@ import numpy as np
 from ...data.datasets import normalise
 from ...ops import softmax
 from ...training.files import at_home
-from ...training.predict import predict
+from ...training.prediction import predict
 from ..output import printable
 from . import options
 
