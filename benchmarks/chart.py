@@ -8,7 +8,7 @@ from minivit.program.figures import BLUE, ORANGE, STYLE, save
 
 def draw(found, path):
     """Left: a training step in every peer. Middle: each op beside PyTorch's. Right: growth with the number of tokens."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE | {"text.parse_math": True}):  # powers of ten on the axes
         figure = Figure(figsize=(13, 3.8))
         left, middle, right = figure.subplots(1, 3)
         gpu = found.get("machine", {}).get("gpu")

@@ -1,6 +1,7 @@
 """minivit: a Vision Transformer that you can read to the bottom."""
 
 from . import _former as _former
+from . import _start as _start
 from . import data, models, ops, optim, training
 from .engine import Tensor, gradients, no_grad, op
 from .gradcheck import gradcheck

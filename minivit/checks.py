@@ -1,8 +1,8 @@
-"""What comes from outside: what each number may be, and one sentence for what it may not. NumPy's numbers are numbers; they are
-given back as Python's, so that JSON can hold them. True and False are none."""
+"""What comes from outside: what each number may be, and one sentence for what it may not. NumPy's numbers are numbers, and are
+given back as Python's, so that JSON can hold them; True and False are none."""
 
 import math
-import numbers
+import sys
 
 import numpy as np
 
@@ -11,23 +11,42 @@ from .backend import array_module
 YES_OR_NO = {False: False, True: True}  # of `choice`
 
 
-def whole(name, value, least=1):
-    """`value` as an int. Raises ValueError if it is no whole number, or below `least`."""
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least:
-        return int(value)
-    limit = {0: "that is not negative", 1: "above 0"}.get(least, f"of at least {least}")
-    raise ValueError(f"{name} is {value!r}; it must be a whole number {limit}")
+def plain(value):
+    """NumPy's number as the Python number that it is; anything else as it is."""
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        return value.item()
+    return value
 
 
-def number(name, value, least=0.0, most=math.inf, below=math.inf):
-    """`value` as an int or a float. Raises ValueError if it is not finite, outside least ... most, or not below `below`."""
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if real and least <= value <= most and value < below:  # a NaN is not
-        return int(value) if isinstance(value, numbers.Integral) else float(value)
-    upper = f"below {below:g}" if below < math.inf else f"at most {most:g}"
-    limit = f"at least {least:g} and {upper}" if min(below, most) < math.inf else f"a number of at least {least:g}"
-    limit = "a number that is not negative" if limit == "a number of at least 0" else limit
-    raise ValueError(f"{name} is {value!r}; it must be {limit}")
+def shown(value):
+    """A value for a sentence: NumPy's numbers without their type, and nothing over a line."""
+    text = repr(plain(value))
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def whole(name, value, least=1, most=math.inf):
+    """A whole number as an int. A ValueError says which numbers may stand there."""
+    found = plain(value)
+    is_whole = isinstance(found, int) and not isinstance(found, bool)
+    if is_whole and least <= found <= most:
+        return found
+    limits = f"at least {least}" + (f" and at most {most:,}" if most < math.inf else "")
+    raise ValueError(f"{name} is {shown(value)}; it must be {limits if is_whole else f'a whole number, {limits}'}")
+
+
+def number(name, value, above=None, below=math.inf, most=math.inf):
+    """A finite number, a float or an int, that is not negative (above `above`, if that is given), below `below` and at most
+    `most`. A ValueError says which numbers may stand there."""
+    found = plain(value)
+    real = (
+        isinstance(found, int | float) and not isinstance(found, bool) and abs(found) <= sys.float_info.max
+    )  # no NaN, no infinity
+    if real and found >= 0 and (above is None or found > above) and found < below and found <= most:
+        return found
+    limits = "that is not negative" if above is None else f"above {above}"
+    limits = f"that is at least 0 and below {below}" if below < math.inf else limits
+    limits = f"that is at least 0 and at most {most}" if most < math.inf else limits
+    raise ValueError(f"{name} is {shown(value)}; it must be a number {limits}")
 
 
 def pair(name, value):
@@ -36,7 +55,7 @@ def pair(name, value):
         first, second = value if isinstance(value, tuple | list) else (value, value)
         return whole(name, first), whole(name, second)
     except ValueError:
-        raise ValueError(f"{name} is {value!r}; it must be one or two whole numbers above 0") from None
+        raise ValueError(f"{name} is {shown(value)}; it must be one or two whole numbers above 0") from None
 
 
 def choice(name, value, choices):
@@ -44,7 +63,14 @@ def choice(name, value, choices):
     try:
         return choices[value]
     except (KeyError, TypeError):
-        raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(repr, choices))}") from None
+        raise ValueError(f"{name} is {shown(value)}; choose one of {', '.join(map(str, choices))}") from None
+
+
+def generator(name, rng):
+    """A numpy Generator, or a ValueError."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"{name} is {shown(rng)}; it must be a numpy Generator, like np.random.default_rng(0)")
+    return rng
 
 
 def check_labels(labels, batch, classes):

@@ -1,23 +1,34 @@
 """Augmentation: small changes, drawn anew for every image of every batch. `rng` is always a numpy Generator: its numbers are
 drawn on the host and travel once, so that a GPU sees the same images as a CPU."""
 
-import math
-
 import numpy as np
 
 from ..backend import array_module
-from ..checks import check_labels
+from ..checks import check_labels, generator, number, whole
+
+FURTHEST = 1_000_000  # pixels; no image is larger
+
+
+def _check(images, rng):
+    shape = getattr(images, "shape", None)
+    if shape is None or len(shape) != 4:
+        found = type(images).__name__ if shape is None else f"shape {tuple(shape)}"
+        raise ValueError(f"images must be an array (batch, height, width, channels); got {found}")
+    generator("rng", rng)
 
 
 def shift(images, pixels, rng):
     """Moves each image of (B, H, W, C) by its own whole number of pixels, from -`pixels` to +`pixels`, down and across.
     What moves in from outside is 0, black. This is the random crop of an image padded with so many zeros on every side."""
+    pixels = whole("shift", pixels, 0, FURTHEST)
+    _check(images, rng)
     if pixels == 0:
         return images
     xp = array_module(images)
     batch, height, width, _ = images.shape
-    padded = xp.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
-    starts = xp.asarray(rng.integers(0, 2 * pixels + 1, (batch, 2)))
+    margin = min(pixels, max(height, width))  # an image that moves further is out of sight all the same
+    padded = xp.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+    starts = xp.asarray(np.clip(rng.integers(0, 2 * pixels + 1, (batch, 2)) - pixels, -margin, margin) + margin)
     rows = starts[:, :1] + xp.arange(height)  # (B, H), the row of `padded` that each row comes from
     columns = starts[:, 1:] + xp.arange(width)  # (B, W)
     return padded[xp.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]
@@ -25,6 +36,7 @@ def shift(images, pixels, rng):
 
 def flip(images, rng):
     """Mirrors each image of (B, H, W, C) left to right with probability 1/2: for photographs. A mirrored 3 is no digit."""
+    _check(images, rng)
     xp = array_module(images)
     mirrored = xp.asarray(rng.random(len(images)) < 0.5)
     return xp.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
@@ -41,8 +53,9 @@ def mixup(images, labels, classes, alpha, rng):
     permutation of the batch: each image is a partner once. A small alpha mixes most images hardly at all, 1 mixes in all
     shares alike; 0 mixes nothing. Labels given as a host array are checked.
     """
-    if not 0 <= alpha < math.inf:
-        raise ValueError(f"alpha of mixup is {alpha}; it must be a number that is not negative, often between 0.1 and 1")
+    alpha = number("alpha of mixup", alpha)
+    classes = whole("classes", classes, 1)
+    _check(images, rng)
     if images.dtype.kind != "f":
         raise ValueError(f"mixup needs images of floating-point numbers; got dtype {images.dtype}")
     xp, batch = array_module(images), len(images)

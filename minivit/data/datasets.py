@@ -10,7 +10,7 @@ from ..checks import check_labels
 
 @dataclass(frozen=True)
 class Dataset:
-    """Raises ValueError for an empty part, or for a label that is no class.
+    """Raises ValueError for an empty part, for a label that is no class, or for a mean or std that is no number.
 
     train_images, test_images   (N, H, W, C), grey values or colours from 0 to 1, not normalised
     train_labels, test_labels   (N,) whole numbers; label i is classes[i]
@@ -37,6 +37,8 @@ class Dataset:
                 check_labels(labels, len(images), len(self.classes))
             except ValueError as error:
                 raise ValueError(f"data set {self.name!r}, {part} part: {error}") from None
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and np.min(self.std) > 0):
+            raise ValueError(f"data set {self.name!r}: mean {self.mean} and std {self.std} must be numbers, and std above 0")
 
     def normalise(self, images):
         """Images to mean 0 and standard deviation 1, channel by channel, by the training set's figures: what the model reads."""
@@ -73,3 +75,14 @@ def from_pixels(name, classes, train_images, train_labels, test_images, test_lab
         parts += [images[..., None] if images.ndim == 3 else images, labels.astype(np.int64)]
     mean, std = moments(parts[0]) if parts[0].size else ((0.0,), (1.0,))  # Dataset refuses an empty part by name
     return Dataset(name, tuple(classes), *parts, mean=mean, std=std)
+
+
+def stratified_test_mask(labels, count, rng):
+    """True for `count` images, drawn so that each class keeps its share; the classes with the largest remainders round up."""
+    shares = np.bincount(labels) * count / len(labels)
+    counts = shares.astype(int)
+    counts[np.argsort(counts - shares, kind="stable")[: count - counts.sum()]] += 1
+    mask = np.zeros(len(labels), dtype=bool)
+    for label, n in enumerate(counts):
+        mask[rng.permutation(np.flatnonzero(labels == label))[:n]] = True
+    return mask

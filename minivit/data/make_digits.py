@@ -11,19 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .datasets import stratified_test_mask
+
 SHA256 = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"
 TEST_IMAGES = 360
-
-
-def stratified_test_mask(labels, count, rng):
-    """True for `count` images, drawn so that each class keeps its share; the classes with the largest remainders round up."""
-    shares = np.bincount(labels) * count / len(labels)
-    counts = shares.astype(int)
-    counts[np.argsort(counts - shares, kind="stable")[: count - counts.sum()]] += 1
-    mask = np.zeros(len(labels), dtype=bool)
-    for label, n in enumerate(counts):
-        mask[rng.permutation(np.flatnonzero(labels == label))[:n]] = True
-    return mask
 
 
 def main(source):

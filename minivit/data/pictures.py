@@ -1,5 +1,8 @@
 """A person's picture, made into what a model reads."""
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 
 SHADES = " .:-=+*#%@"
@@ -13,7 +16,10 @@ def read_image(path, config):
     from PIL import Image, ImageOps, UnidentifiedImageError  # comes with matplotlib
 
     try:
-        with Image.open(path) as file:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # twice as many are refused below
+            opened = Image.open(path)
+        with opened as file:
             if file.mode.startswith(("I", "F")):  # 16 bits or floats, which convert() would clip at 255
                 values = np.nan_to_num(np.asarray(file, dtype=np.float64), posinf=0)
                 top = next((top for top in (1, 255, 65535) if values.max() <= top), values.max()) if file.mode == "F" else 65535
@@ -21,10 +27,16 @@ def read_image(path, config):
             picture = ImageOps.exif_transpose(file).convert("RGBA")  # upright, as the camera was held
     except FileNotFoundError:
         raise ValueError(f"there is no file {str(path)!r}") from None
+    except IsADirectoryError:
+        raise ValueError(f"{path} is a folder: name image files") from None
+    except PermissionError:
+        what = "is a folder: name image files" if Path(path).is_dir() else "may not be read by you"  # as Windows says of a folder
+        raise ValueError(f"{path} {what}") from None
     except Image.DecompressionBombError:
         raise ValueError(f"{path} has too many pixels, more than {2 * Image.MAX_IMAGE_PIXELS:,}: make it smaller first") from None
     except UnidentifiedImageError:
-        raise ValueError(f"{path} is no image that can be read; give a PNG or JPEG file") from None
+        what = "is empty and" if Path(path).is_file() and not Path(path).stat().st_size else "is"
+        raise ValueError(f"{path} {what} no image that can be read; give a PNG or JPEG file") from None
     except (OSError, ValueError, SyntaxError) as error:
         raise ValueError(f"{path} cannot be read, it may be cut off or damaged ({type(error).__name__}: {error})") from None
     white = Image.new("RGBA", picture.size, "white")

@@ -1,11 +1,21 @@
 """Every figure. Colours are told apart by the colour-blind and in grey print; nothing else imports matplotlib."""
 
-import matplotlib
+import os
+import warnings
+
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..data.augment import flip, mixup, shift
 from ..training.files import replacing
+from .output import printable
+
+backend = os.environ.pop("MPLBACKEND", None)  # no figure here has one; matplotlib refuses to be imported if it lacks that one
+try:
+    import matplotlib
+    from matplotlib.figure import Figure
+finally:
+    if backend is not None:
+        os.environ["MPLBACKEND"] = backend
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe and Ito's colours
 STYLE = {
@@ -15,12 +25,17 @@ STYLE = {
     "axes.spines.right": False,
     "axes.titlesize": "medium",
     "font.size": 10,
+    "text.parse_math": False,  # a $ in a name is a $
+    "text.usetex": False,  # whatever the user's own settings say
 }
 
 
 def save(figure, path):
     """Writes the figure, with no window and no global state: the same in a terminal and in a notebook."""
-    with replacing(path) as temporary:
+    with replacing(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing from"
+        )  # a box stands there, which says so once and not a hundred times
         figure.savefig(temporary)
 
 
@@ -31,6 +46,8 @@ def _subplots(rows, columns, size):
 
 
 def _short(name, length):
+    """A name as it can be drawn, cut to so many characters."""
+    name = printable(name)
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
@@ -138,7 +155,7 @@ def comparison(runs):
     """Training loss and accuracy by epoch of several runs: {name: the rows of its metrics.csv}. Every run has a colour and a
     line style; 28 are different."""
     colours = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-    names = [name if len(name) <= 70 else f"…{name[-69:]}" for name in runs]
+    names = [printable(name if len(name) <= 70 else f"…{name[-69:]}") for name in runs]
     columns = max(1, min(len(names), 1100 // (100 + 14 * max(map(len, names)))))  # pixels of a line and of the widest letters
     figure, ((left, right),) = _subplots(1, 2, (9, 3.4 + 0.22 * -(-len(names) // columns)))
     for i, rows in enumerate(runs.values()):
@@ -150,7 +167,7 @@ def comparison(runs):
         axis.xaxis.get_major_locator().set_params(integer=True)
     left.set(title="training loss", xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
     right.set(title="accuracy on the training images, while learning", xlabel="epoch", ylabel="%", ylim=(0, 102))
-    legend = figure.legend(
+    figure.legend(
         left.lines,
         [f" {name}" for name in names],  # with the space, since matplotlib leaves out names that begin with _
         loc="outside lower center",
@@ -159,8 +176,6 @@ def comparison(runs):
         fontsize=9,
         handlelength=3.5,  # long enough to tell the styles apart
     )
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # a $ in a name is a $
     return figure
 
 
@@ -171,7 +186,7 @@ def augmented_samples(dataset, recipe, seed=0):
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(dataset.train_images))[: recipe.batch_size]
     images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
-    alpha, mirrors = getattr(recipe, "mixup", 0), getattr(recipe, "flip", False)
+    alpha, mirrors = recipe.mixup, recipe.flip
     versions = []
     for _ in range(7):
         version = shift(images, recipe.shift, rng)

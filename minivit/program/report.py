@@ -1,7 +1,6 @@
-"""What a run leaves for reading: report.html, one page that needs nothing else, results.json, and a table of several runs."""
+"""What a run leaves for reading: report.html, one page that needs nothing else, and results.json."""
 
 import base64
-import csv
 import html
 import json
 import platform
@@ -13,12 +12,13 @@ from string import Template
 import numpy as np
 
 from .. import __version__
-from ..models.config import ViTConfig
+from ..models.kinds import FROM_DATA, config_of, the_kind
 from ..training.files import replacing
 from ..training.parallel import cores
 from ..training.presets import load_config, names, recipe
+from ..training.task import per_class
+from .folder import read_run, write_json
 
-FROM_DATA = ("image_size", "channels", "classes")  # of a model's configuration: the data decides them
 OPTIONS = {"epochs": "--epochs", "lr": "--lr", "batch_size": "--batch-size", "seed": "--seed"}  # these change a preset
 
 PAGE = Template("""<!doctype html>
@@ -69,51 +69,43 @@ $sections
 
 
 def write_report(folder, results):
-    """Writes report.html and results.json into a run's folder, from the config.json, metrics.csv and figures that lie there
+    """Writes results.json and report.html into a run's folder, from the config.json, metrics.csv and figures that lie there
     and from `results`: {"test_accuracy", "labels", "predicted", "classes", "seconds", "images_per_second"}."""
+    write_results(folder, results)
+    write_page(folder, results)
+
+
+def write_results(folder, results):
+    """results.json alone."""
+    table = per_class(results["labels"], results["predicted"], results["classes"])
+    write_json(Path(folder) / "results.json", _figures_of(results) | {"per_class": table})
+
+
+def write_page(folder, results):
+    """report.html alone."""
     folder = Path(folder)
     config, rows = read_run(folder)
     table = per_class(results["labels"], results["predicted"], results["classes"])
-    summary = {name: float(results[name]) for name in ("test_accuracy", "seconds", "images_per_second")}
-    with replacing(folder / "results.json") as temporary:
-        temporary.write_text(json.dumps(summary | {"per_class": table}, indent=2) + "\n", encoding="utf-8")
+    page = _page(folder, config, rows, _figures_of(results), table)
     with replacing(folder / "report.html") as temporary:
-        temporary.write_text(_page(folder, config, rows, summary, table), encoding="utf-8")
+        temporary.write_bytes(page.encode("utf-8", "replace"))  # a name that is not UTF-8 must not cost the whole page
 
 
-def read_run(folder):
-    """(config.json; epoch, loss and accuracy from metrics.csv) of a run's folder. A ValueError says that it is none."""
-    folder = Path(folder)
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
-            rows = [{name: float(row[name]) for name in ("epoch", "loss", "accuracy")} for row in csv.DictReader(file)]
-        ok = rows and isinstance(config["data"], str) and all(isinstance(config[part], dict) for part in ("model", "recipe"))
-    except (OSError, ValueError, TypeError, LookupError, csv.Error):
-        ok = False
-    if not ok:
-        raise ValueError(f"{folder} is not the folder of a run, or is damaged: `python -m minivit train` leaves one, in runs/")
-    return config, rows
-
-
-def per_class(labels, predicted, classes):
-    """A dictionary a class: its name, how many were right, of how many, and what the others were most often taken for."""
-    labels, predicted, table = np.asarray(labels), np.asarray(predicted), []
-    for i, name in enumerate(classes):
-        said = np.bincount(predicted[labels == i], minlength=len(classes))
-        wrong = np.where(np.arange(len(classes)) == i, 0, said)
-        taken = {"taken_for": str(classes[wrong.argmax()]), "times": int(wrong.max())} if wrong.any() else {}
-        table.append({"class": str(name), "right": int(said[i]), "of": int(said.sum()), **taken})
-    return table
+def _figures_of(results):
+    return {name: float(results[name]) for name in ("test_accuracy", "seconds", "images_per_second")}
 
 
 def again(config):
     """What trains the run of a config.json again: the options of `python -m minivit train`, and the TOML file that they name,
     or None if they name a preset that minivit has."""
+    kind = config.get("kind", "vit")
     for name in names():
         preset = load_config(name)
+        if preset["model"].get("kind", "vit") != kind:
+            continue
         try:
-            model = asdict(ViTConfig(**{key: config["model"].get(key) for key in FROM_DATA} | preset["model"]))
+            own = {key: value for key, value in preset["model"].items() if key != "kind"}
+            model = asdict(config_of(kind, {key: config["model"].get(key) for key in FROM_DATA} | own))
             wanted = asdict(recipe(preset["recipe"]))
         except (ValueError, TypeError):
             continue  # a preset that does not fit this data
@@ -125,6 +117,7 @@ def again(config):
     lines = [f"data = {_toml(config['data'])}"]
     for part, skipped in (("model", FROM_DATA), ("recipe", ())):
         values = {key: value for key, value in config[part].items() if key not in skipped and value is not None}
+        values = {"kind": kind} | values if part == "model" and kind != "vit" else values
         lines += ["", f"[{part}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
     return ["--config", "again.toml"], "\n".join(lines)
 
@@ -135,6 +128,7 @@ def _toml(value):
 
 def _page(folder, config, rows, results, table):
     name, data, done = folder.resolve().name, config["data"], len(rows)
+    words = the_kind(config.get("kind", "vit")).words
     right, of = sum(row["right"] for row in table), sum(row["of"] for row in table)
     share, planned = f"{100 * results['test_accuracy']:.1f} %", config["recipe"].get("epochs", done)
     epochs = f"{done} epoch{'s' * (done != 1)}" + (f" of {planned}, where it stopped" if done != planned else "")
@@ -166,7 +160,7 @@ def _page(folder, config, rows, results, table):
         "Train it again": f"{file}<pre>{html.escape(command)}</pre>",
     }
     return PAGE.substitute(
-        title=html.escape(f"{name}: a Vision Transformer on {data}"),
+        title=html.escape(f"{name}: {words} on {data}"),
         share=share,
         sentence=html.escape(sentence),
         sections="\n".join(f"<section>\n<h2>{what}</h2>\n{body}\n</section>" for what, body in sections.items() if body),
@@ -198,57 +192,10 @@ def _classes(table):
 
 
 def _table(caption, values):
-    lines = [f'<tr><th scope="row">{html.escape(k)}<td>{html.escape(_words(v))}' for k, v in values.items()]
+    lines = [f'<tr><th scope="row">{html.escape(k)}<td>{html.escape(in_words(v))}' for k, v in values.items()]
     return f"<table>\n<caption>{html.escape(caption)}</caption>\n" + "\n".join(lines) + "\n</table>\n"
 
 
-def _words(value):
+def in_words(value):
+    """A setting as a person writes it."""
     return " x ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
-
-
-def compare(paths):
-    """(the lines of a table of runs side by side, {name: rows of metrics.csv}): their results, and what differs in their
-    configurations. A ValueError names a folder that is no run."""
-    paths = list({Path(path).resolve(): Path(path) for path in paths}.values())
-    known = [path.resolve().name for path in paths]
-    titles = [str(path) if known.count(name) > 1 else name for path, name in zip(paths, known, strict=True)]
-    runs = [read_run(path) for path in paths]
-    columns = [_column(path, *run) for path, run in zip(paths, runs, strict=True)]
-    settings = [{f"{part}.{key}": _words(v) for part in ("model", "recipe") for key, v in c[part].items()} for c, _ in runs]
-    lines = [("", *titles), *((name, *(column[name] for column in columns)) for name in columns[0])]
-    if len(runs) > 1:
-        every = {key: [of.get(key, "-") for of in settings] for key in dict.fromkeys(key for of in settings for key in of)}
-        differ = [(key, *values) for key, values in every.items() if len(set(values)) > 1]
-        lines += [(), ("what differs",), *differ] if differ else [(), ("the configurations are the same",)]
-    widths = [max(len(line[i]) for line in lines if len(line) > max(i, 1)) for i in range(len(runs) + 1)]
-    rows = {title: rows for title, (_, rows) in zip(titles, runs, strict=True)}
-    return [_aligned(line, widths) for line in lines], rows
-
-
-def _column(path, config, rows):
-    """What the table of `compare` says about one run."""
-    try:
-        parameters = f"{ViTConfig(**config['model']).num_parameters():,}"
-        text = (path / "results.json").read_text(encoding="utf-8") if (path / "results.json").exists() else "{}"
-        results = {name: float(value) for name, value in json.loads(text).items() if name != "per_class"}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: config.json or results.json is damaged ({error}): train it again") from None
-
-    def result(name, form, factor=1):
-        return form.format(factor * results[name]) if name in results else "-"
-
-    return {
-        "data": config["data"],
-        "parameters": parameters,
-        "epochs": str(len(rows)),
-        "training loss": f"{rows[-1]['loss']:.3f}",
-        "training accuracy": f"{100 * rows[-1]['accuracy']:.1f} %",
-        "test accuracy": result("test_accuracy", "{:.1f} %", 100),
-        "seconds": result("seconds", "{:,.1f}"),
-        "images/s": result("images_per_second", "{:,.0f}"),
-    }
-
-
-def _aligned(line, widths):
-    first, *others = line or ("",)
-    return "  ".join([first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=False))]).rstrip()

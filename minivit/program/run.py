@@ -1,164 +1,124 @@
 """One training run as a person meets it: a progress bar, a folder of results, a summary."""
 
-import csv
-import json
-import os
 import platform
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from .. import __version__
-from ..backend import to_device, to_host
-from ..engine import no_grad
-from ..models.vit import ViT
-from ..ops import softmax
+from ..models.kinds import build, kind_of, the_kind
 from ..training.checkpoint import load_checkpoint, save_arrays, save_model
-from ..training.files import Lock, replacing
-from ..training.loop import Training, accuracy, predict
-from .report import write_report
-
-CHECKPOINT = "checkpoint.npz"
-OF_A_RUN = (CHECKPOINT, "config.json", "metrics.csv", "model.npz")  # one of these files in a folder tells that it is a run's
+from ..training.loop import Training
+from . import results
+from .folder import CHECKPOINT, RunFolder
+from .output import unbreakable
 
 
-class RunFolder:
-    """runs/NAME. An earlier run of that name is renamed to NAME-1, NAME-2, ...; this happens at the first write, so that
-    a run that never completes an epoch leaves everything as it was. resume=True goes on in the folder that is there.
-    Raises ValueError while another process writes there, and for a file or a folder that holds something else than a run."""
-
-    def __init__(self, path, resume=False):
-        self.path = Path(path)
-        self.ready = False
-        if self.path.name in ("", ".."):
-            raise ValueError(
-                f"{str(path)!r} cannot be the folder of a run, since an earlier one is renamed: name a new one, like runs/digits"
-            )
-        if os.path.lexists(self.path) and not (self.path.is_dir() and self._is_of_a_run()):
-            raise ValueError(f"{path} is there already and is no run: choose another folder with --out")
-        self.lock = Lock(self.path.with_name(f".{self.path.name}.lock"))
-        if resume or self.lock.path.exists():
-            self._take_lock()
-            self.ready = resume
-
-    def _is_of_a_run(self):
-        names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}  # what a kill left half written
-        return not names or not names.isdisjoint(OF_A_RUN)
-
-    def _take_lock(self):
-        if self.lock.file is None and not self.lock.take():
-            raise ValueError(f"another process is training in {self.path}: wait for it, or choose another folder with --out")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.lock.free()
-
-    def file(self, name):
-        """The path of a file in the folder, which is made, and the earlier one renamed, when this is called first."""
-        if not self.ready:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
-            if os.path.lexists(self.path):
-                number = 1
-                while os.path.lexists(older := self.path.with_name(f"{self.path.name}-{number}")):
-                    number += 1
-                self.path.rename(older)
-                print(f"the earlier {self.path} is now {older}")
-            self.path.mkdir()
-            self.ready = True
-        return self.path / name
-
-    def write_json(self, name, value):
-        with replacing(self.file(name)) as temporary:
-            temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-
-    def write_csv(self, name, rows):
-        with replacing(self.file(name)) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-
-
-def train_run(dataset, config, recipe, path, threads=None, device="cpu", resume=False):
-    """Trains a ViT, leaves its folder, prints the summary, and returns the test accuracy. resume=True goes on from the folder's
-    checkpoint, to the same numbers as if it had never been interrupted.
+def train_run(dataset, config, recipe, path, threads=None, device="cpu", resume=False, task=None):
+    """Trains a model of that configuration, leaves its folder, prints the summary, and returns the test accuracy. resume=True
+    goes on from the folder's checkpoint, to the same numbers as if it had never been interrupted. task: as in Training.
 
     Ctrl-C ends the training and keeps the last complete epoch. Raises ValueError if the loss stops being a number, after
     saving the last complete epoch, or if another process is training in the same folder."""
-    with RunFolder(path, resume) as folder:
-        return _train_in(folder, dataset, config, recipe, threads, device, resume)
+    with RunFolder(path, resume) as folder, unbreakable():
+        run = _Run(folder, dataset, config, recipe, threads, device, task)
+        if resume:
+            run.go_on()
+        stopped = run.train()
+        return run.finish(stopped)
 
 
-def _train_in(folder, dataset, config, recipe, threads, device, resume):
-    model = ViT(config, np.random.default_rng(recipe.seed)).to(device)
-    training = Training(model, dataset, recipe)
-    about = {"data": dataset.name, "classes": dataset.classes, "mean": dataset.mean, "std": dataset.std}
-    count = len(training.labels)
-    _announce(dataset, model, len(training.held[1]), device)
-    rows, good, before = [], None, 0.0
-    if resume:
-        state, kept = load_checkpoint(folder.path / CHECKPOINT)
-        training.load_state_dict(state)
-        rows, good, before = kept["rows"], training.result(), kept["seconds"]
-        print(f"going on after epoch {len(rows)} of {recipe.epochs}")
-    started = time.perf_counter() - before
+class _Run:
+    """A training, the rows of its metrics.csv, and `good`, the weights of the last complete epoch."""
 
-    def write():
-        if not folder.file("config.json").exists():
-            folder.write_json("config.json", _description(about, config, recipe))
-        save_model(folder.file("model.npz"), model, about, good)
-        folder.write_csv("metrics.csv", rows)
+    def __init__(self, folder, dataset, config, recipe, threads, device, task):
+        self.folder, self.dataset, self.config, self.recipe, self.threads = folder, dataset, config, recipe, threads
+        self.model = build(config, np.random.default_rng(recipe.seed)).to(device)
+        self.training = Training(self.model, dataset, recipe, task)
+        self.count = len(self.training.labels)
+        self.rows, self.good, self.seconds = [], None, 0.0
+        self._announce(device)
 
-    bar = tqdm(total=recipe.epochs * count, unit=" images", unit_scale=True, disable=None, dynamic_ncols=True, leave=False)
-    stopped = None
-    try:
-        with bar:
-            for progress in training.run(threads):
-                _show(bar, progress, recipe.epochs, count)
-                if progress.complete:
-                    seconds = time.perf_counter() - started
-                    good, rows = training.result(), [*rows, metrics_row(progress, seconds)]
-                    write()
-                    save_arrays(folder.file(CHECKPOINT), training.state_dict(), {"rows": rows, "seconds": seconds})
-    except KeyboardInterrupt:
-        stopped = f"stopped by Ctrl-C: the model is that of epoch {len(rows)} of {recipe.epochs}"
-    except ValueError as error:
-        kept = f"{folder.path / 'model.npz'} holds epoch {len(rows)}" if rows else "no epoch was complete, so nothing was written"
-        raise ValueError(f"{error}; {kept}") from None
-    seconds = time.perf_counter() - started
-    if stopped:
-        print(stopped if rows else "stopped by Ctrl-C before the first epoch was complete: nothing was written")
-        if rows:
-            print(f"go on with: python -m minivit train --resume {folder.path}")
-    if not rows:
-        return None
-    if not stopped and len(rows) < recipe.epochs:
-        print(f"stopped after epoch {len(rows)}: for {recipe.patience} epochs the validation accuracy did not rise")
-    model.load_state_dict(good)
-    write()  # Ctrl-C, or the end of the process, may have come between two files
-    result, predicted = _report(model.eval(), dataset, rows, folder)
-    results = {"test_accuracy": result, "labels": dataset.test_labels, "predicted": predicted, "classes": dataset.classes}
-    results |= {"seconds": seconds, "images_per_second": len(rows) * count / seconds}
-    write_report(folder.path, results)
-    _summary(result, folder, rows, seconds, count)
-    return result
+    def _announce(self, device):
+        dataset, config, aside = self.dataset, self.config, len(self.training.held[1])
+        count, tests = len(dataset.train_images), len(dataset.test_images)
+        size = " x ".join(map(str, config.image_size))
+        print(f"{dataset.name}: {count:,} training and {tests:,} test images, {size}, {config.classes} classes")
+        if aside:
+            print(f"{aside:,} of the training images are set aside for validation")
+        sizes = the_kind(kind_of(config)).describe(config)
+        print(
+            f"{type(self.model).__name__}: {sizes}, {self.model.num_parameters():,} parameters, on the {device.upper()}",
+            flush=True,
+        )
 
+    def go_on(self):
+        state, kept = load_checkpoint(self.folder.path / CHECKPOINT)
+        self.training.load_state_dict(state)
+        self.rows, self.good, self.seconds = kept["rows"], self.training.result(), kept["seconds"]
+        print(f"going on after epoch {len(self.rows)} of {self.recipe.epochs}")
 
-def _announce(dataset, model, aside, device):
-    config, count = model.config, len(dataset.train_images)
-    size = " x ".join(map(str, config.image_size))
-    print(f"{dataset.name}: {count:,} training and {len(dataset.test_images):,} test images, {size}, {config.classes} classes")
-    if aside:
-        print(f"{aside:,} of the training images are set aside for validation")
-    print(
-        f"ViT: {config.tokens} tokens of width {config.dim}, {config.depth} blocks, {config.heads} heads, "
-        f"{model.num_parameters():,} parameters, on the {device.upper()}"
-    )
+    def train(self):
+        """Trains to the end, and leaves the weights, the metrics and the checkpoint of every complete epoch. Returns whether
+        Ctrl-C came."""
+        epochs, started = self.recipe.epochs, time.perf_counter() - self.seconds
+        bar = tqdm(total=epochs * self.count, unit=" images", unit_scale=True, disable=None, dynamic_ncols=True, leave=False)
+        try:
+            with bar:
+                for progress in self.training.run(self.threads):
+                    _show(bar, progress, epochs, self.count)
+                    if progress.complete:
+                        self.seconds = time.perf_counter() - started
+                        self.good, self.rows = self.training.result(), [*self.rows, metrics_row(progress, self.seconds)]
+                        self._write()
+                        about = {"rows": self.rows, "seconds": self.seconds}
+                        save_arrays(self.folder.file(CHECKPOINT), self.training.state_dict(), about)
+        except KeyboardInterrupt:
+            return True
+        except ValueError as error:
+            nothing = "no epoch was complete, so nothing was written"
+            kept = f"{self.folder.path / 'model.npz'} holds epoch {len(self.rows)}" if self.rows else nothing
+            raise ValueError(f"{error}; {kept}") from None
+        finally:
+            self.seconds = time.perf_counter() - started
+        return False
+
+    def _write(self):
+        dataset = self.dataset
+        about = {"data": dataset.name, "classes": dataset.classes, "mean": dataset.mean, "std": dataset.std}
+        if not self.folder.file("config.json").exists():
+            model = {"kind": kind_of(self.config), "model": asdict(self.config)}
+            environment = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}
+            self.folder.write_json("config.json", about | model | {"recipe": asdict(self.recipe), "environment": environment})
+        save_model(self.folder.file("model.npz"), self.model, about, self.good)
+        self.folder.write_csv("metrics.csv", self.rows)
+
+    def finish(self, stopped):
+        """The test, the results and the summary; the test accuracy, or None if no epoch was complete."""
+        done, epochs, path = len(self.rows), self.recipe.epochs, self.folder.path
+        if stopped and done:
+            print(f"stopped by Ctrl-C: the model is that of epoch {done} of {epochs}")
+            print(f"go on with: python -m minivit train --resume {path}")
+        elif stopped:
+            print("stopped by Ctrl-C before the first epoch was complete: nothing was written")
+        if not done:
+            return None
+        if not stopped and done < epochs:
+            print(f"stopped after epoch {done}: for {self.recipe.patience} epochs the validation accuracy did not rise")
+        self.model.load_state_dict(self.good)
+        self._write()  # Ctrl-C, or the end of the process, may have come between two files
+        speed = done * self.count / self.seconds
+        figures = {"seconds": self.seconds, "images_per_second": speed}
+        task, model = self.training.task, self.model.eval()
+        result = results.leave_results(self.folder, task, model, self.dataset, self.rows, figures, self.threads)
+        print(f"trained {done} epochs in {self.seconds:.0f} s, {speed:,.0f} images/s")
+        print(f"test accuracy {100 * result:.1f} %")
+        _say_what_is_there(self.folder)
+        if not self.folder.file("results.json").exists():
+            raise ValueError(f"the model is there; for its results, python -m minivit evaluate --model {path}")
+        return result
 
 
 def _show(bar, progress, epochs, count):
@@ -190,37 +150,7 @@ def metrics_row(progress, seconds):
     }
 
 
-def _description(about, config, recipe):
-    environment = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}
-    return {**about, "model": asdict(config), "recipe": asdict(recipe), "environment": environment}
-
-
-def _report(model, dataset, rows, folder):
-    """(the test accuracy, the predicted classes); and the figures in the folder."""
-
-    from . import figures  # matplotlib takes half a second to import: only when it is needed
-
-    images, labels = dataset.normalise(dataset.test_images), dataset.test_labels
-    logits = predict(model, images)
-    result = accuracy(logits, labels)
-    probabilities = softmax.forward(logits)[0]
-    predicted = probabilities.argmax(axis=1)
-    figures.save(figures.learning_curves(rows, result), folder.file("learning_curves.png"))
-    figures.save(figures.confusion_matrix(labels, predicted, dataset.classes), folder.file("confusion_matrix.png"))
-    figures.save(figures.predictions(dataset.test_images, labels, probabilities, dataset.classes), folder.file("predictions.png"))
-    if model.config.pool == "cls":
-        some = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)[:5]]
-        with no_grad():
-            _, attention = model(to_device(images[some], model.device), return_attention=True)
-        titles = [f"said {dataset.classes[predicted[i]]}" for i in some]
-        figure = figures.class_token_attention(dataset.test_images[some], to_host(attention[-1]), model.config.grid, titles)
-        figures.save(figure, folder.file("attention.png"))
-    return result, predicted
-
-
-def _summary(result, folder, rows, seconds, count):
-    print(f"trained {len(rows)} epochs in {seconds:.0f} s, {len(rows) * count / seconds:,.0f} images/s")
-    print(f"test accuracy {100 * result:.1f} %")
+def _say_what_is_there(folder):
     print(f"\n{folder.path}/ has")
     for name, what in (
         ("report.html", "all of it on one page"),

@@ -7,23 +7,67 @@ from pathlib import Path
 
 import numpy as np
 
-from ..models.config import ViTConfig
-from ..models.vit import ViT
-from .files import replacing
+from ..checks import plain
+from ..models.kinds import build, config_of, kind_of, the_kind
+from .files import at_home, replacing
 
 ABOUT = "about.json"
+OWN = ("config", "kind")  # what the file itself says about the model
 
 
 def save_model(path, model, about=None, state=None):
-    """Writes the weights of `model`, or `state` in their place, its configuration, and `about`, a dictionary of JSON values
-    (the classes' names, the mean of the pixels, ...)."""
-    save_arrays(path, state or model.state_dict(), {"config": asdict(model.config), **(about or {})})
+    """Writes the weights of `model`, or `state` in their place, its kind and configuration, and `about`, a dictionary of JSON
+    values (the classes' names, the mean of the pixels, ...). Returns the path of the file, which ends in .npz.
+    Raises ValueError for a path where no file can be, and TypeError for a value that JSON does not have; it names the key."""
+    path = _to_write(path)
+    taken = [key for key in OWN if key in (about or {})]
+    if taken:
+        raise ValueError(f"about[{taken[0]!r}] is taken by the model's own: give it another name")
+    config = getattr(model, "config", None)
+    if config is None:
+        raise ValueError(f"{type(model).__name__} is no model that can be saved: it has no .config")
+    save_arrays(path, state or model.state_dict(), {"config": asdict(config), "kind": kind_of(config), **(about or {})})
+    return path
+
+
+def _to_write(path):
+    if not isinstance(path, str | Path) or not str(path):
+        raise ValueError(f"a model is saved under a path, like 'mymodel.npz'; got {type(path).__name__}: {path!r:.60}")
+    path = at_home(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a file, like {path / 'model.npz'}")
+    if path.suffix != ".npz":
+        path = path.with_name(f"{path.name}.npz")  # as numpy.savez does
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {str(path.parent)!r} for {path.name}: make it first")
+    return path
 
 
 def save_arrays(path, arrays, about):
     """Writes arrays by name and a dictionary of JSON values in one file: the new one or the old one, never half of either."""
+    try:
+        text = json.dumps(_as_json(about, "about"))
+    except RecursionError:
+        raise TypeError("about refers to itself, which JSON cannot say") from None
     with replacing(path) as temporary:
-        np.savez(temporary, **arrays, **{ABOUT: np.array(json.dumps(about))})
+        np.savez(temporary, **arrays, **{ABOUT: np.array(text)})
+
+
+def _as_json(value, where):
+    """The value with Python's numbers and lists for NumPy's. `where` stands in the TypeError for one that JSON does not have."""
+    value = value.tolist() if isinstance(value, np.ndarray) else plain(value)
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(plain(key), str | int | float | bool | None):
+                raise TypeError(f"{where} has the key {key!r}, a {type(key).__name__}: a key must be a text")
+        return {plain(key): _as_json(item, f"{where}[{plain(key)!r}]") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if not isinstance(value, str | int | float | bool | None):
+        raise TypeError(
+            f"{where} is of type {type(value).__name__}: it must be text, numbers, or lists and dictionaries of these"
+        )
+    return value
 
 
 def load_arrays(path):
@@ -45,25 +89,42 @@ def load_checkpoint(path):
 
 
 def load_model(path):
-    """(model in evaluation mode, the dictionary saved with it). Raises ValueError, with the path and what to do, if the file
-    is missing, is no such file, is damaged, or holds weights that do not fit its own configuration."""
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"there is no model at {path}: train one with `python -m minivit train`, or name its model.npz")
+    """(model in evaluation mode, the dictionary saved with it) from a file, which may be named without its .npz, or from the
+    model.npz in a run's folder. Raises ValueError, with the path and what to do, if the file is missing, is no such file, is
+    damaged, or holds weights that do not fit its own configuration."""
+    path = _to_read(path)
     refusal = f"{path} is no model that minivit saved, or it is damaged: train again, or use another copy"
     try:
         state, about = load_arrays(path)
-        sizes = about.pop("config", None)
-        config = sizes and ViTConfig(**sizes)
+        sizes, kind = about.pop("config", None), about.pop("kind", "vit")
     except Exception:  # zipfile, numpy and json raise a different class for each kind of damage
         raise ValueError(refusal) from None
-    if not config:
+    if not sizes:
         raise ValueError(f"{path} is a checkpoint of a run and no model: name the run's folder, {path.parent}")
+    try:
+        the_kind(kind)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    try:
+        config = config_of(kind, sizes)
+    except Exception:  # sizes that are no dictionary, or named otherwise, or that do not fit together
+        raise ValueError(refusal) from None
     if not state or any(array.dtype not in (np.float32, np.float64) for array in state.values()):
         raise ValueError(refusal)
     try:
-        model = ViT(config, np.random.default_rng(0), dtype=next(iter(state.values())).dtype)
+        model = build(config, np.random.default_rng(0), dtype=next(iter(state.values())).dtype)
         model.load_state_dict(state)
     except (ValueError, MemoryError) as error:
         raise ValueError(f"{path}: {error}") from None
     return model.eval(), about
+
+
+def _to_read(path):
+    if not isinstance(path, str | Path):
+        raise ValueError(f"a model is loaded from a path; got {type(path).__name__}: {path!r:.60}")
+    path = at_home(path)
+    candidates = [path / "model.npz"] if path.is_dir() else [path, path.with_name(f"{path.name}.npz")] if path.name else []
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if found is None:
+        raise ValueError(f"there is no model at {path}: train one with `python -m minivit train`, or name its model.npz")
+    return found

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ..backend import keep_freed_memory
+from ..checks import whole
 from ..engine import gradients
 
 
@@ -32,9 +32,9 @@ def workers(threads=None):
     """`with workers(2) as run: results = run(function, items)` calls function(item) for each item, on `threads` threads (by
     default one a core), each call in a copy of the caller's context, and returns the results in the order of the items.
     The matrix products run on one thread each meanwhile: more would fight over the same cores."""
-    threads = cores() if threads is None else threads
-    if threads < 1:
-        raise ValueError(f"threads is {threads}; it must be at least 1")
+    from threadpoolctl import threadpool_limits
+
+    threads = cores() if threads is None else whole("threads", threads, 1)
     keep_freed_memory()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as executor:
 

@@ -1,12 +1,13 @@
 """How a model is trained, as numbers."""
 
-import math
 from dataclasses import dataclass, fields
+
+from ..checks import number, plain, shown, whole
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Raises ValueError for a number that makes no sense.
+    """Raises ValueError for a number that makes no sense. NumPy's numbers are taken, and kept as Python's.
 
     epochs           passes over the training images, batch_size of them a step
     lr               the peak, above 0, reached after `warmup` of all steps (a fraction), then half a cosine down to final_lr
@@ -43,24 +44,23 @@ class Recipe:
 
     def __post_init__(self):
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type is bool:
-                if not isinstance(value, bool):
-                    raise ValueError(f"{field.name} is {value!r}; it must be true or false")
-                continue
-            kinds = int if field.type is int else (int, float)
-            if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value < math.inf:
-                kind = "whole number" if field.type is int else "number"
-                raise ValueError(f"{field.name} is {value!r}; it must be a {kind} that is not negative")
-        for name in ("epochs", "batch_size", "accumulate"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be a whole number above 0")
-        if self.lr == 0:
-            raise ValueError(f"lr is {self.lr}; a learning rate is a number above 0, often between 1e-4 and 3e-3")
-        for name in ("label_smoothing", "ema", "validation"):
-            if getattr(self, name) >= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
-        if self.warmup >= 1:
-            raise ValueError(f"warmup is {self.warmup}; it is the fraction of all steps that warm up, at least 0 and below 1")
+            object.__setattr__(self, field.name, _checked(field.name, field.type, getattr(self, field.name)))
         if self.patience and not self.validation:
             raise ValueError("patience waits for the validation accuracy: set validation too, to 0.1 for instance")
+
+
+AT_LEAST_1 = ("epochs", "batch_size", "accumulate")
+BELOW_1 = ("warmup", "label_smoothing", "ema", "validation")  # fractions
+
+
+def _checked(name, kind, value):
+    """The setting as a plain Python value; a ValueError says what may stand there."""
+    if kind is bool:
+        if not isinstance(plain(value), bool):
+            raise ValueError(f"{name} is {shown(value)}; it must be true or false")
+        return plain(value)
+    if kind is int:
+        return whole(name, value, least=1 if name in AT_LEAST_1 else 0)
+    if name == "lr":
+        return number(name, value, above=0)
+    return number(name, value, below=1) if name in BELOW_1 else number(name, value)

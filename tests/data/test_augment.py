@@ -217,3 +217,44 @@ def test_the_images_may_be_read_only_and_scattered_in_memory(augment):
     scattered = noncontiguous(IMAGES)
     scattered.setflags(write=False)
     assert same(augment(scattered, np.random.default_rng(0)), augment(IMAGES, np.random.default_rng(0)))
+
+
+# What is no number, no image and no Generator
+
+
+@pytest.mark.parametrize("pixels", [-1, 1.0, np.nan, "1", None, True, 10**9])
+def test_a_shift_is_a_whole_number_from_0_up(pixels):
+    with pytest.raises(ValueError, match="shift is "):
+        shift(IMAGES, pixels, np.random.default_rng(0))
+
+
+def test_numpy_s_numbers_are_numbers():
+    expected = shift(IMAGES, 2, np.random.default_rng(0))
+    assert np.array_equal(shift(IMAGES, np.int64(2), np.random.default_rng(0)), expected)
+    mixed_by = [mixup(IMAGES, LABELS, k, a, np.random.default_rng(0)) for k, a in ((5, 0.5), (np.int32(5), np.float32(0.5)))]
+    assert same(*mixed_by)
+
+
+def test_a_shift_far_beyond_the_image_needs_no_memory_beyond_it():
+    results = shift(IMAGES, 1_000_000, np.random.default_rng(0))
+    assert results.shape == IMAGES.shape and not results.any()
+
+
+@pytest.mark.parametrize("alpha", ["1", None, True, [0.2], 1j])
+def test_an_alpha_that_is_no_number_is_an_error(alpha):
+    with pytest.raises(ValueError, match="alpha of mixup is "):
+        mixup(IMAGES, LABELS, 5, alpha, np.random.default_rng(0))
+
+
+@each
+@pytest.mark.parametrize("rng", [None, 0, np.random])
+def test_what_is_no_generator_is_told(augment, rng):
+    with pytest.raises(ValueError, match=r"rng is .* must be a numpy Generator, like np\.random\.default_rng"):
+        augment(IMAGES, rng)
+
+
+@each
+@pytest.mark.parametrize("images", [IMAGES[0], IMAGES.tolist(), None], ids=["one image", "a list", "nothing"])
+def test_what_is_no_array_of_images_is_told(augment, images):
+    with pytest.raises(ValueError, match="images must be an array"):
+        augment(images, np.random.default_rng(0))

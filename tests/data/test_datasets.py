@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minivit.data import load, make_digits
+from minivit.data.datasets import stratified_test_mask
 
 from ..support.tiny import few_digits
 
@@ -96,13 +97,13 @@ def test_the_stored_split_is_the_one_that_make_digits_draws_from_its_source(tmp_
 
 def test_a_stratified_mask_gives_each_class_its_share_and_rounds_the_largest_remainders_up():
     labels = np.repeat([0, 1, 2], [5, 3, 2])  # of 4 test images their shares are 2.0, 1.2 and 0.8
-    mask = make_digits.stratified_test_mask(labels, 4, np.random.default_rng(0))
+    mask = stratified_test_mask(labels, 4, np.random.default_rng(0))
     assert np.bincount(labels[mask]).tolist() == [2, 1, 1]
 
 
 def test_a_stratified_mask_draws_the_same_images_for_the_same_seed_and_others_for_another():
     labels = np.repeat(np.arange(10), 20)
-    masks = [make_digits.stratified_test_mask(labels, 40, np.random.default_rng(seed)) for seed in (0, 0, 1)]
+    masks = [stratified_test_mask(labels, 40, np.random.default_rng(seed)) for seed in (0, 0, 1)]
     assert np.array_equal(masks[0], masks[1]) and not np.array_equal(masks[0], masks[2])
 
 

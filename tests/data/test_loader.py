@@ -64,3 +64,23 @@ def test_the_data_set_itself_is_left_as_it_was():
 def test_a_batch_size_below_one_is_refused(size):
     with pytest.raises(ValueError, match=f"batch_size is {size}; it must be at least 1"):
         next(batches(IMAGES, LABELS, size))
+
+
+@pytest.mark.parametrize("size", [2.0, np.float64(2), "2", None, True])
+def test_a_batch_size_that_is_no_whole_number_is_refused_at_once(size):
+    with pytest.raises(ValueError, match=r"batch_size is .* must be a whole number"):
+        batches(IMAGES, LABELS, size)
+
+
+def test_numpy_s_whole_numbers_are_batch_sizes():
+    assert [len(labels) for _, labels in batches(IMAGES, LABELS, np.int64(len(LABELS)))] == [len(LABELS)]
+
+
+def test_a_seed_is_no_generator():
+    with pytest.raises(ValueError, match=r"rng is 0; it must be a numpy Generator"):
+        batches(IMAGES, LABELS, 2, rng=0)
+
+
+def test_images_without_labels_are_refused():
+    with pytest.raises(ValueError, match="each image has one"):
+        batches(IMAGES, LABELS[:-1], 2)

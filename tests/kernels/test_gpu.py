@@ -17,6 +17,7 @@ from minivit.backend import gpu_status, to_device, to_host
 from minivit.kernels.cuda_attention import WIDEST
 from minivit.training import loop as trainer
 from minivit.training.checkpoint import load_model, save_model
+from minivit.training.recipe import Recipe
 
 from ..support.plain import as_tuple, is_float_array, noncontiguous, on, relative_error, small_vit, upstream_like
 from ..support.tiny import few_digits, tiny_recipe, tiny_vit
@@ -210,7 +211,7 @@ def cost_of_a_step(monkeypatch, counters, shift):
     original = trainer.warmup_cosine
     monkeypatch.setattr(trainer, "warmup_cosine", lambda *args: (seen.append(counters()), original(*args))[1])
     model = ViT(REFERENCE, rng).to("gpu")
-    for _ in trainer.train(model, data, trainer.Recipe(epochs=2, batch_size=4, lr=1e-3, shift=shift)):
+    for _ in trainer.train(model, data, Recipe(epochs=2, batch_size=4, lr=1e-3, shift=shift)):
         pass
     before, after = seen[8:10]  # of the second epoch, whose kernels are compiled
     return {name: after[name] - before[name] for name in before}

@@ -147,7 +147,7 @@ def test_a_folder_that_must_not_be_written_is_named(folder, capsys):
 
 def test_a_gpu_that_there_is_not_is_told_with_the_remedy(folder, capsys, monkeypatch):
     monkeypatch.setattr(
-        "minivit.program.cli.gpu_status", lambda: (False, "no GPU is used: CuPy is not installed; pip install it")
+        "minivit.program.commands.options.gpu_status", lambda: (False, "no GPU is used: CuPy is not installed; pip install it")
     )
     assert "CuPy is not installed; pip install" in complaint(capsys, *TRAIN, "--device", "gpu")
 

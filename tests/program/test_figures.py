@@ -4,7 +4,6 @@ import itertools
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image
 from minivit.data import Dataset
 from minivit.program import figures
 
-from ..support.tiny import ENVIRONMENT
+from ..support.tiny import ENVIRONMENT, tiny_recipe
 
 rng = np.random.default_rng(0)
 DIGITS = tuple("0123456789")
@@ -41,10 +40,9 @@ COLOUR = rng.random((30, 8, 6, 3)).astype(np.float32)
 
 
 def augmented(images, classes, **recipe):
-    """recipe: of shift, flip and mixup; what is not given is missing, but for shift."""
     labels = np.arange(len(images)) % len(classes)
     dataset = Dataset("random", classes, images, labels, images, labels, (0.5,), (0.3,))
-    return figures.augmented_samples(dataset, SimpleNamespace(**dict(shift=0, batch_size=16) | recipe))
+    return figures.augmented_samples(dataset, tiny_recipe(**recipe))
 
 
 FIGURES = {

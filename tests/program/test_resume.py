@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from minivit.program import cli
-from minivit.program.run import RunFolder, train_run
+from minivit.program.folder import RunFolder
+from minivit.program.lock import Lock
+from minivit.program.run import train_run
 from minivit.training.checkpoint import load_checkpoint, load_model
-from minivit.training.files import Lock
 from minivit.training.loop import Training
 
 from ..support.tiny import ENVIRONMENT, few_digits, same_state, tiny_config, tiny_recipe, tiny_vit
@@ -135,7 +136,7 @@ def test_a_second_run_in_the_same_folder_is_refused_while_the_first_lasts(tmp_pa
 
 
 def test_the_lock_of_a_killed_process_holds_nobody_up(tmp_path):
-    program = f"from minivit.training.files import Lock; import os; assert Lock(r'{tmp_path / '.run.lock'}').take(); os._exit(1)"
+    program = f"from minivit.program.lock import Lock; import os; assert Lock(r'{tmp_path / '.run.lock'}').take(); os._exit(1)"
     subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT)
     assert (tmp_path / ".run.lock").exists()
     lock = Lock(tmp_path / ".run.lock")
@@ -172,7 +173,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(digits, tmp_path, monkeypat
 )
 def test_what_cannot_go_on_is_told_in_a_sentence(digits, tmp_path, monkeypatch, capsys, arguments, sentence):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("minivit.program.run._report", lambda model, dataset, *others: (0.5, dataset.test_labels))
+    monkeypatch.setattr("minivit.program.results.draw", lambda *arguments: None)
     train_run(digits, tiny_config(), tiny_recipe(epochs=1), tmp_path / "run")
     (tmp_path / "run" / "checkpoint.npz").unlink()
     capsys.readouterr()

@@ -258,9 +258,108 @@ def test_a_save_that_fails_leaves_the_old_file_and_no_temporary(path, monkeypatc
 
 def test_information_that_json_cannot_hold_leaves_the_old_file(path):
     before = path.read_bytes()
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"about\['mean'\] is of type object"):
         save_model(path, tiny_vit(seed=1), {"mean": object()})
     assert path.read_bytes() == before
+
+
+def test_numpy_s_numbers_are_saved_as_numbers(path):
+    about = {"acc": np.float32(0.5), "n": np.int64(3), "ok": np.bool_(True), "mean": np.array([0.5, 0.25])}
+    about |= {"deep": [{"x": np.uint8(1)}], "name": np.str_("cats"), np.int64(7): (np.float64(1), None)}
+    save_model(path, tiny_vit(), about)
+    expected = {"acc": 0.5, "n": 3, "ok": True, "mean": [0.5, 0.25], "deep": [{"x": 1}], "name": "cats", "7": [1.0, None]}
+    assert load_model(path)[1] == expected
+
+
+@pytest.mark.parametrize(
+    "about, named",
+    [
+        ({"a": {1, 2}}, r"about\['a'\] is of type set"),
+        ({"a": {"b": [0, b"x"]}}, r"about\['a'\]\['b'\]\[1\] is of type bytes"),
+        ({"a": np.complex64(1j)}, r"about\['a'\] is of type complex"),
+        ({"a": np.datetime64("2020-01-01")}, r"about\['a'\] is of type date"),
+        ({"a": {(1, 2): 3}}, r"about\['a'\] has the key \(1, 2\), a tuple"),
+        ({b"a": 3}, r"about has the key b'a'"),
+    ],
+)
+def test_what_json_does_not_have_is_named_by_its_key(tmp_path, about, named):
+    with pytest.raises(TypeError, match=named):
+        save_model(tmp_path / "model.npz", tiny_vit(), about)
+    assert not list(tmp_path.iterdir())
+
+
+def test_information_that_refers_to_itself_is_refused(tmp_path):
+    about = {}
+    about["again"] = about
+    with pytest.raises(TypeError, match="refers to itself"):
+        save_model(tmp_path / "model.npz", tiny_vit(), about)
+
+
+@pytest.mark.parametrize("key", ["config", "kind"])
+def test_a_key_that_is_the_file_s_own_is_refused(tmp_path, key):
+    with pytest.raises(ValueError, match=rf"about\['{key}'\] is taken"):
+        save_model(tmp_path / "model.npz", tiny_vit(), {key: 3})
+
+
+# paths
+
+
+@pytest.mark.parametrize("name", ["mymodel", "my.model", "epoch.10", "mymodel.npz", "übung", "my model", ".hidden"])
+def test_a_model_is_loaded_under_the_name_under_which_it_was_saved(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    written = save_model(name, tiny_vit(seed=2))
+    assert [path.name for path in tmp_path.iterdir()] == [written.name] and written.suffix == ".npz"
+    for path in (name, tmp_path / name, written):
+        assert same_state(load_model(path)[0].state_dict(), tiny_vit(seed=2).state_dict())
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    save_model("~/mine.npz", tiny_vit())
+    assert (tmp_path / "mine.npz").exists() and load_model("~/mine")
+
+
+def test_a_run_s_folder_stands_for_the_model_in_it(path):
+    assert same_state(load_model(path.parent)[0].state_dict(), load_model(str(path.parent) + "/")[0].state_dict())
+
+
+@pytest.mark.parametrize(
+    "place, sentence",
+    [
+        ("", "got str: ''"),
+        (None, "got NoneType: None"),
+        (3, "got int: 3"),
+        (".", r"\. is a folder: name a file, like model\.npz"),
+        ("nosuch/model.npz", "there is no folder 'nosuch' for model.npz"),
+        ("file.txt/model", "there is no folder 'file.txt'"),
+    ],
+)
+def test_a_place_where_no_model_can_be_is_told(tmp_path, monkeypatch, place, sentence):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.txt").write_text("mine")
+    with pytest.raises(ValueError, match=sentence):
+        save_model(place, tiny_vit())
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_failure_names_the_file_that_was_asked_for(path, monkeypatch):
+    def locked(file, **arrays):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(np, "savez", locked)
+    with pytest.raises(PermissionError) as caught:
+        save_model(path, tiny_vit())
+    assert caught.value.filename == str(path)
+
+
+@pytest.mark.parametrize("wrong", [(tiny_vit(), "model"), ("model", "vit")], ids=["exchanged", "a word"])
+def test_arguments_that_are_no_path_and_model_are_told(tmp_path, monkeypatch, wrong):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"a model is saved under a path|no model that can be saved"):
+        save_model(*wrong)
+    with pytest.raises(ValueError, match="a model is loaded from a path"):
+        load_model(None)
 
 
 def test_saving_changes_nothing_in_the_model(tmp_path):

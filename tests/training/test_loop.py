@@ -277,7 +277,7 @@ def test_the_average_is_that_of_a_plain_loop(digits):
 def test_the_images_set_aside_are_never_trained_on_and_the_test_images_never_read(digits):
     data = replace(digits, test_images=np.full_like(digits.test_images, np.nan))
     training = Training(tiny_vit(), data, tiny_recipe(validation=0.25))
-    held, kept = training.held[0], data.normalise(np.asarray(training.images))
+    held, kept = training.held[0], np.asarray(training.images)
     assert len(held) == 10 and len(kept) == 30
     assert not {image.tobytes() for image in held} & {image.tobytes() for image in kept}
     figures = [p.validation for p in training.run(1) if p.complete]
@@ -286,7 +286,7 @@ def test_the_images_set_aside_are_never_trained_on_and_the_test_images_never_rea
 
 def test_patience_ends_the_training_and_keeps_the_best(digits, monkeypatch):
     figures = iter([0.5, 0.7, 0.7, 0.6, 0.9])
-    monkeypatch.setattr("minivit.training.loop.accuracy", lambda logits, labels: next(figures))
+    monkeypatch.setattr("minivit.training.task.accuracy", lambda logits, labels: next(figures))
     training = Training(tiny_vit(), digits, tiny_recipe(epochs=9, validation=0.25, patience=2))
     states = [training.model.state_dict() for p in training.run(1) if p.complete]
     assert len(states) == 4  # two epochs after the second nothing was better

@@ -1,13 +1,13 @@
 """A data set of one's own as a folder of class folders with image files: cats/1.png, dogs/1.jpg, ..."""
 
+import os
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
-from ..datasets import from_pixels
-from ..make_digits import stratified_test_mask
+from ..datasets import from_pixels, stratified_test_mask
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 MOST_PIXELS = 1 << 23  # of one image: reading it takes about 40 bytes a pixel
@@ -23,10 +23,10 @@ def read(path):
     `minivit predict` reads pictures; so a grey one with a light edge is inverted. Raises ValueError with the path."""
     path = Path(path)
     parts = [path / "train", path / "test"] if (path / "train").is_dir() and (path / "test").is_dir() else [path]
-    classes = sorted(folder.name for folder in _visible(parts[0]) if folder.is_dir())
-    if len(classes) < 2:
-        raise ValueError(f"{parts[0]} has {len(classes)} class folders; it needs at least two, each with image files")
-    files = [_files(part, classes) for part in parts]
+    folders = sorted(folder.name for folder in _visible(parts[0]) if folder.is_dir())
+    if len(folders) < 2:
+        raise ValueError(f"{parts[0]} has {len(folders)} class folders; it needs at least two, each with image files")
+    files = [_files(part, folders) for part in parts]
     if not files[0]:
         raise ValueError(f"there is no PNG or JPEG file in the class folders of {parts[0]}")
     config = _first(files[0][0][0])
@@ -40,6 +40,8 @@ def read(path):
         images, labels = [images[0][~test], images[0][test]], [labels[0][~test], labels[0][test]]
     elif len(images) == 1:
         raise ValueError(f"there is no PNG or JPEG file in the class folders of {parts[1]}")
+    # a class is called the same whatever encoding the system says its names have
+    classes = [os.fsencode(name).decode("utf-8", "surrogateescape") for name in folders]
     return from_pixels(str(path.resolve()), classes, images[0], labels[0], images[1], labels[1])
 
 
@@ -67,12 +69,18 @@ def _header(path):
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the pixels are counted below
             with Image.open(path, formats=("PNG", "JPEG")) as file:  # whatever the name says, nothing else is tried
                 turned = file.getexif().get(0x0112) in (5, 6, 7, 8)  # the orientations that lie on their side
-                return file.size[:: -1 if turned else 1], file.mode in ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+                size, grey = file.size[:: -1 if turned else 1], file.mode in ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+    except Image.DecompressionBombError:
+        raise ValueError(f"{path} has far too many pixels; make it smaller, {MOST_PIXELS:,} at most") from None
     except Exception as error:  # PIL raises a different class for each kind of damage
-        raise ValueError(f"{path} cannot be read as a PNG or JPEG image ({type(error).__name__})") from None
+        what = "is empty" if path.stat().st_size == 0 else f"cannot be read as a PNG or JPEG image ({type(error).__name__})"
+        raise ValueError(f"{path} {what}: replace it, or take it out of the folder") from None
+    if size[0] * size[1] > MOST_PIXELS:
+        raise ValueError(f"{path} has {size[0]} x {size[1]} pixels; make it smaller, {MOST_PIXELS:,} at most")
+    return size, grey
 
 
 def _first(path):
@@ -84,9 +92,7 @@ def _image(path, config):
     """float32 (H, W, C) from 0 to 1."""
     from ..pictures import read_image
 
-    (width, height), _ = _header(path)
-    if width * height > MOST_PIXELS:
-        raise ValueError(f"{path} has {width} x {height} pixels; make it smaller, {MOST_PIXELS:,} at most")
+    _header(path)
     try:
         return read_image(path, config)[0]
     except Exception as error:  # again, any class

@@ -1,91 +1,85 @@
 """The command explain: looks inside a model while it reads one picture, and leaves the figures in a folder."""
 
+import functools
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from tqdm import tqdm
 
 from ...backend import to_device, to_host
 from ...data.datasets import normalise
-from ...data.pictures import read_image
 from ...engine import no_grad
 from ...models import inside
+from ...models.vit import ViT
 from ...ops import softmax
-from .. import figures
+from ...training.files import at_home
+from ...training.prediction import predictor
+from ..output import attempt, printable
+from . import options
 
 SHARES = np.linspace(0, 1, 9)
 DRAWS = 12  # random patches hidden or exchanged, so many times a share
 FIGURES = "rollout.png heads.png occlusion.png damage.png distance.png positions.png filters.png".split()
 
 
+def add(commands):
+    p = options.add(commands, "explain", run, help="look inside a trained model while it reads a picture")
+    p.add_argument("image", metavar="IMAGE", help="an image file: PNG, JPEG, ...")
+    options.add_model(p)
+    options.add_device(p)
+    p.add_argument("--out", metavar="FOLDER", help="where the figures go; default: explain-IMAGE, beside you")
+
+
+def run(arguments):
+    """Looks inside a trained model while it reads one picture: where its heads look, what counts when it is hidden, how far
+    attention reaches, what positions and filters have become. Leaves figures in a folder."""
+    model, about = options.trained_model(arguments)
+    out = arguments.out or f"explain-{Path(arguments.image).stem}"
+    explain(model, about, arguments.image, out, arguments.model)
+
+
 def explain(model, about, path, out, name):
     """Draws every figure that fits the model into the folder `out`, and prints what each shows; figures of an earlier call that
     do not fit this model are removed. name: of the model, to be written on each figure.
-    Raises ValueError for a picture that cannot be read, or a folder that cannot be written."""
-    config, classes = model.config, about["classes"]
-    pixels, notes = read_image(path, config)
+    Raises ValueError for a model without attention, a picture that cannot be read, or a folder that cannot be written."""
+    from ...data.pictures import read_image
+
+    if not isinstance(model, ViT):
+        raise ValueError(f"{name} is a {type(model).__name__}, which has no attention to look into: explain reads a ViT")
+    pixels, notes = read_image(at_home(path), model.config)
     out = _folder(out)
-    mean, std = np.float32(about["mean"]), np.float32(about["std"])
-    image = normalise(pixels[None], mean, std)[0]  # (H, W, C)
     print(f"{path}: {', '.join(notes)}")
-    model.eval()
-
-    def probabilities(images):
-        with no_grad():
-            parts = [to_host(model(to_device(images[i : i + 64], model.device)).data) for i in range(0, len(images), 64)]
-        return softmax.forward(np.concatenate(parts).astype(np.float64))[0]
-
-    with no_grad():
-        _, attention = model(to_device(image[None], model.device), return_attention=True)
-    attention = [to_host(weights) for weights in attention]
-    answer, sure, grey = inside.occlusion(probabilities, image, config.patch_size)
-    _, _, black = inside.occlusion(probabilities, image, config.patch_size, fill=-mean / std)
-    print(f"the model says {classes[answer]}, {100 * sure:.1f} %\n")
-    drawn = set()
-
-    def save(file, figure, what):
-        figure.supxlabel(f"{name} reads {path}: {classes[answer]}, {100 * sure:.1f} %", fontsize=7, parse_math=False)
-        figures.save(figure, out / file)
-        drawn.add(file)
-        print(f"  {out / file!s:40}{what}")
-
-    if config.pool == "cls":
-        rollout = inside.attention_rollout(attention)[0, 0, 1:].reshape(config.grid)
-        save("rollout.png", figures.heat_maps(pixels, [rollout], ["rollout"]), "what reaches the class token, through all blocks")
-        titles = [f"{classes[answer]}, {100 * sure:.0f} %"]
-        heads = figures.class_token_attention(pixels[None], attention[-1], config.grid, titles)
-        save("heads.png", heads, "where each head of the last block looks")
-    else:
-        print("  no rollout and no heads of a class token: this model reads the mean of all tokens")
-    titles = [f"{classes[answer]}, that patch made {colour}" for colour in ("grey", "black")]
-    occlusion = figures.heat_maps(pixels, [grey, black], titles, limits=(0, 1))
-    save("occlusion.png", occlusion, "what becomes of the answer when a patch is painted over")
-    save(
-        "damage.png",
-        figures.damage_curves(SHARES, _damage(probabilities, image, config.patch_size, answer)),
-        "patches made grey, patches shuffled",
-    )
-    distances = [inside.attention_distance(weights, config.grid, config.patch_size) for weights in attention]
-    alike = np.ones((1, 1, config.tokens, config.tokens))
-    (everywhere,) = inside.attention_distance(alike, config.grid, config.patch_size)
-    save("distance.png", figures.attention_distances(distances, everywhere), "how far each head looks, in pixels")
-    if config.pos_embed == "none":
-        print("  no similarity of positions: this model has none")
-    else:
-        similar = inside.position_similarity(to_host(model.pos_embed.data), config.grid)
-        save("positions.png", figures.position_maps(similar, config.grid), "how similar each position is to all others")
-    if config.stem == "patch":
-        filters = inside.patch_filters(to_host(model.patch_embed.weight.data), config.patch_size)
-        save("filters.png", figures.filter_tiles(filters), "the patch embedding's principal filters")
-    else:
-        print("  no filters of patches: this model reads the image with convolutions")
+    seen = look(model, about, pixels)
+    answer = f"{seen.answer}, {100 * seen.sure:.1f} %"
+    print(f"the model says {answer}\n")
+    drawn, failed = set(), []
+    caption = printable(f"{name} reads {path}: {answer}")
+    for file, figure, what in _figures(model, seen):
+        if file is None:
+            print(f"  {what}")
+        elif attempt(out / file, functools.partial(_save, figure, caption)):
+            drawn.add(file)
+            print(f"  {out / file!s:40}{what}")
+        else:
+            failed.append(file)
     for file in set(FIGURES) - drawn:
         (out / file).unlink(missing_ok=True)
+    if failed:
+        raise ValueError(f"of the figures, {', '.join(failed)} could not be drawn")
+
+
+def _save(draw, caption, path):
+    from .. import figures
+
+    figure = draw()
+    figure.supxlabel(caption, fontsize=7)
+    figures.save(figure, path)
 
 
 def _folder(out):
     """The folder, made if it is not there."""
-    out = Path(out)
+    out = at_home(out)
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file: name a folder with --out")
     try:
@@ -93,6 +87,26 @@ def _folder(out):
     except OSError as error:
         raise ValueError(f"the folder {out} cannot be made ({error.strerror}): name another one with --out") from None
     return out
+
+
+def look(model, about, pixels):
+    """Everything that the figures show of a model that reads pixels (H, W, C), values from 0 to 1."""
+    patch_size = model.config.patch_size
+    mean, std = np.float32(about["mean"]), np.float32(about["std"])
+    image = normalise(pixels[None], mean, std)[0]  # (H, W, C)
+    with predictor(model, batch_size=64) as logits:
+
+        def probabilities(images):
+            return softmax.forward(logits(images).astype(np.float64))[0]
+
+        answer, sure, grey = inside.occlusion(probabilities, image, patch_size)
+        _, _, black = inside.occlusion(probabilities, image, patch_size, fill=-mean / std)
+        damage = _damage(probabilities, image, patch_size, answer)
+        with no_grad():
+            _, attention = model(to_device(image[None], model.device), return_attention=True)
+    attention = [to_host(weights) for weights in attention]
+    name = printable(about["classes"][answer])
+    return SimpleNamespace(pixels=pixels, answer=name, sure=sure, grey=grey, black=black, damage=damage, attention=attention)
 
 
 def _damage(probabilities, image, patch_size, answer):
@@ -107,3 +121,53 @@ def _damage(probabilities, image, patch_size, answer):
                 bar.update()
             found[kind] = np.array(rows)
     return found
+
+
+def _figures(model, seen):
+    """(file, a function that draws it, what it shows) of each figure that fits the model; (None, None, why it is missing) of
+    those that do not."""
+    from .. import figures
+
+    config, pixels, attention = model.config, seen.pixels, seen.attention
+
+    def rollout():
+        reached = inside.attention_rollout(attention)[0, 0, 1:].reshape(config.grid)
+        return figures.heat_maps(pixels, [reached], ["rollout"])
+
+    def heads():
+        title = f"{seen.answer}, {100 * seen.sure:.0f} %"
+        return figures.class_token_attention(pixels[None], attention[-1], config.grid, [title])
+
+    def occlusion():
+        titles = [f"{seen.answer}, that patch made {colour}" for colour in ("grey", "black")]
+        return figures.heat_maps(pixels, [seen.grey, seen.black], titles, limits=(0, 1))
+
+    def distance():
+        distances = [inside.attention_distance(weights, config.grid, config.patch_size) for weights in attention]
+        alike = np.ones((1, 1, config.tokens, config.tokens))
+        (everywhere,) = inside.attention_distance(alike, config.grid, config.patch_size)
+        return figures.attention_distances(distances, everywhere)
+
+    def positions():
+        similar = inside.position_similarity(to_host(model.pos_embed.data), config.grid)
+        return figures.position_maps(similar, config.grid)
+
+    def filters():
+        return figures.filter_tiles(inside.patch_filters(to_host(model.patch_embed.weight.data), config.patch_size))
+
+    if config.pool == "cls":
+        yield "rollout.png", rollout, "what reaches the class token, through all blocks"
+        yield "heads.png", heads, "where each head of the last block looks"
+    else:
+        yield None, None, "no rollout and no heads of a class token: this model reads the mean of all tokens"
+    yield "occlusion.png", occlusion, "what becomes of the answer when a patch is painted over"
+    yield "damage.png", lambda: figures.damage_curves(SHARES, seen.damage), "patches made grey, patches shuffled"
+    yield "distance.png", distance, "how far each head looks, in pixels"
+    if config.pos_embed == "none":
+        yield None, None, "no similarity of positions: this model has none"
+    else:
+        yield "positions.png", positions, "how similar each position is to all others"
+    if config.stem == "patch":
+        yield "filters.png", filters, "the patch embedding's principal filters"
+    else:
+        yield None, None, "no filters of patches: this model reads the image with convolutions"

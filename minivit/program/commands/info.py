@@ -1,4 +1,4 @@
-"""What the paper's models are made of, in numbers: the command info."""
+"""The command info: what the paper's models are made of, in numbers."""
 
 import time
 import tracemalloc
@@ -7,7 +7,29 @@ import numpy as np
 
 from ...engine import no_grad
 from ...models.config import PRESETS, ViTConfig
+from ...models.kinds import kind_of, the_kind
 from ...models.vit import ViT
+from ...training.checkpoint import load_model
+from ...training.files import at_home
+from ..output import printable
+from . import options
+
+
+def add(commands):
+    p = options.add(commands, "info", run, help="the paper's models: sizes, cost, and the shape after every stage")
+    known = ", ".join(PRESETS)
+    p.add_argument("name", nargs="?", metavar="PRESET", help=f"one of {known}, or a run's folder; without it: the table of all")
+
+
+def run(arguments):
+    """The models of the paper with exact parameters and multiply-adds; for one of them, the shape after every stage of a real
+    forward pass on one 224 x 224 image, with time and memory. Of a run or a model.npz, its sizes."""
+    if arguments.name is None:
+        table()
+    elif arguments.name not in PRESETS and at_home(arguments.name).exists():
+        saved(arguments.name)
+    else:
+        stages(arguments.name)
 
 
 def table():
@@ -21,6 +43,20 @@ def table():
             f"{c.multiply_adds() / 1e9:11.3f} G"
         )
     print("\none of them, stage by stage: python -m minivit info B/16")
+
+
+def saved(path):
+    """Prints what a saved model is, and on what it was trained."""
+    model, about = load_model(path)
+    sizes = the_kind(kind_of(model.config)).describe(model.config)
+    print(f"{path}: {type(model).__name__}: {sizes}, images of {' x '.join(map(str, model.config.image_size))} pixels")
+    print(f"{_parameters(model)}; trained on {printable(about.get('data', 'data that it does not name'))}")
+
+
+def _parameters(model):
+    """How many numbers it has, and how many of them are trained, if others are frozen."""
+    every, trained = model.num_parameters(), sum(p.size for p in model.parameters() if p.requires_grad)
+    return f"{every:,} parameters" + (f", of which {trained:,} are trained" if trained != every else "")
 
 
 def stages(preset):

@@ -1,12 +1,14 @@
-"""Training presets: one TOML file each, with a data set, the sizes of a model ([model], fields of ViTConfig) and how to
-train it ([recipe], fields of Recipe). The sizes that the data decides (image_size, channels, classes) are left to it."""
+"""Training presets: one TOML file each, with a data set, the sizes of a model ([model], fields of its kind's configuration;
+`kind` names another kind than the ViT) and how to train it ([recipe], fields of Recipe). The sizes that the data decides
+(image_size, channels, classes) are left to it."""
 
 import math
 import tomllib
 from dataclasses import fields
 from pathlib import Path
 
-from ...models.config import ViTConfig
+from ...models.kinds import config_of, settings_of
+from ..files import at_home, read_text
 from ..recipe import Recipe
 
 HERE = Path(__file__).parent
@@ -20,31 +22,39 @@ def names():
 def load_config(name):
     """The TOML file of a preset, or at a path, as a dictionary: {"data": ..., "model": {...}, "recipe": {...}}.
     Raises ValueError, with what is known, for a file that is missing, is no TOML, or sets something unknown."""
-    path = Path(name) if str(name).endswith(".toml") else HERE / f"{name}.toml"
+    path = at_home(name) if str(name).endswith(".toml") else HERE / f"{name}.toml"
     if not path.is_file():
         raise ValueError(f"there is no preset or TOML file {str(name)!r}; the presets, without .toml, are {', '.join(names())}")
     try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        config = tomllib.loads(read_text(path))
+    except (tomllib.TOMLDecodeError, UnicodeError) as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from None
-    known = {"model": {f.name for f in fields(ViTConfig)}, "recipe": {f.name for f in fields(Recipe)}}
+    parts = ("model", "recipe")
     for key, value in config.items():
-        if key not in {"data", *known} or (key in known) != isinstance(value, dict):
+        if key not in ("data", *parts) or (key in parts) != isinstance(value, dict):
             raise ValueError(f"{path}: {key!r} is not expected there; a preset has data = NAME, [model] and [recipe]")
-        unknown = [name for name in value if name not in known[key]] if key in known else []
+    try:
+        known = {"model": ["kind", *settings_of(config.get("model", {}).get("kind", "vit"))[0]]}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    known["recipe"] = [f.name for f in fields(Recipe)]
+    for key in parts:
+        unknown = [name for name in config.get(key, {}) if name not in known[key]]
         if unknown:
             raise ValueError(f"{path}: [{key}] has no setting {unknown[0]!r}; it has {', '.join(sorted(known[key]))}")
     return {"data": "digits", "model": {}, "recipe": {}} | config
 
 
 def model_config(settings, dataset):
-    """The ViTConfig of a preset's [model] for the images of `dataset`. A ValueError names a size that neither gives."""
+    """The configuration of a preset's [model] for the images of `dataset`. A ValueError names a size that neither gives."""
     _, height, width, channels = dataset.train_images.shape
-    found = dict(image_size=(height, width), channels=channels, classes=len(dataset.classes)) | settings
-    missing = [f for f in ("patch_size", "dim", "depth", "heads", "mlp_dim") if f not in found]
+    kind = settings.get("kind", "vit")
+    found = dict(image_size=(height, width), channels=channels, classes=len(dataset.classes))
+    found |= {name: value for name, value in settings.items() if name != "kind"}
+    missing = [name for name in settings_of(kind)[1] if name not in found]
     if missing:
         raise ValueError(f"the preset's [model] lacks {', '.join(missing)}")
-    config = ViTConfig(**found)
+    config = config_of(kind, found)
     if (config.image_size, config.channels, config.classes) != ((height, width), channels, len(dataset.classes)):
         raise ValueError(
             f"image_size, channels and classes are decided by the data: leave them out of [model] ({dataset.name} has "

@@ -225,8 +225,14 @@ def test_a_folder_that_is_no_data_set_is_refused(tmp_path):
     Image.new("1", (4000, 3000)).save(tmp_path / "dogs" / "large.png")
     with pytest.raises(ValueError, match=r"large\.png has 4000 x 3000 pixels"):
         folder.read(tmp_path)
-    Image.new("1", (14000, 9000)).save(tmp_path / "dogs" / "large.png")
-    with pytest.raises(ValueError, match=r"large\.png cannot be read.*DecompressionBombWarning"):
+    Image.new("1", (14000, 9000)).save(tmp_path / "dogs" / "large.png")  # Pillow warns
+    with pytest.raises(ValueError, match=r"large\.png has 14000 x 9000 pixels"):
+        folder.read(tmp_path)
+    Image.new("1", (20000, 9000)).save(tmp_path / "dogs" / "large.png")  # Pillow refuses
+    with pytest.raises(ValueError, match=r"large\.png has far too many pixels"):
+        folder.read(tmp_path)
+    (tmp_path / "dogs" / "large.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"large\.png is empty"):
         folder.read(tmp_path)
 
 

@@ -1,0 +1,73 @@
+"""The command compare."""
+
+from pathlib import Path
+
+from ...models.kinds import config_of
+from ..folder import read_json, read_run
+from ..report import in_words
+from . import options
+
+
+def add(commands):
+    p = options.add(commands, "compare", run, help="training runs side by side, in a table and a chart")
+    p.add_argument("runs", nargs="+", metavar="RUN", help="folders of runs, like runs/digits")
+    p.add_argument("--out", default="compare.png", metavar="FILE.png", help="where the chart goes; default: compare.png")
+
+
+def run(arguments):
+    """Training runs side by side: results, what differs in their configurations, and a chart of loss and accuracy by epoch."""
+    lines, rows = table(arguments.runs)
+    out = options.png(arguments.out, "chart")
+
+    from .. import figures
+
+    figures.save(figures.comparison(rows), out)
+    print("\n".join([*lines, "", f"the curves are in {out}"]))
+
+
+def table(paths):
+    """(the lines of a table of runs side by side, {name: rows of metrics.csv}): their results, and what differs in their
+    configurations. A ValueError names a folder that is no run."""
+    paths = list({Path(path).resolve(): Path(path) for path in paths}.values())
+    known = [path.resolve().name for path in paths]
+    titles = [str(path) if known.count(name) > 1 else name for path, name in zip(paths, known, strict=True)]
+    runs = [read_run(path) for path in paths]
+    columns = [_column(path, *run) for path, run in zip(paths, runs, strict=True)]
+    settings = [{f"{part}.{key}": in_words(v) for part in ("model", "recipe") for key, v in c[part].items()} for c, _ in runs]
+    lines = [("", *titles), *((name, *(column[name] for column in columns)) for name in columns[0])]
+    if len(runs) > 1:
+        every = {key: [of.get(key, "-") for of in settings] for key in dict.fromkeys(key for of in settings for key in of)}
+        differ = [(key, *values) for key, values in every.items() if len(set(values)) > 1]
+        lines += [(), ("what differs",), *differ] if differ else [(), ("the configurations are the same",)]
+    widths = [max(len(line[i]) for line in lines if len(line) > max(i, 1)) for i in range(len(runs) + 1)]
+    rows = {title: rows for title, (_, rows) in zip(titles, runs, strict=True)}
+    return [_aligned(line, widths) for line in lines], rows
+
+
+def _column(path, config, rows):
+    """What the table says about one run."""
+    try:
+        parameters = f"{config_of(config.get('kind', 'vit'), config['model']).num_parameters():,}"
+        found = read_json(path / "results.json") if (path / "results.json").exists() else {}
+        results = {name: float(value) for name, value in found.items() if name != "per_class"}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: config.json or results.json is damaged ({error}): train it again") from None
+
+    def result(name, form, factor=1):
+        return form.format(factor * results[name]) if name in results else "-"
+
+    return {
+        "data": config["data"],
+        "parameters": parameters,
+        "epochs": str(len(rows)),
+        "training loss": f"{rows[-1]['loss']:.3f}",
+        "training accuracy": f"{100 * rows[-1]['accuracy']:.1f} %",
+        "test accuracy": result("test_accuracy", "{:.1f} %", 100),
+        "seconds": result("seconds", "{:,.1f}"),
+        "images/s": result("images_per_second", "{:,.0f}"),
+    }
+
+
+def _aligned(line, widths):
+    first, *others = line or ("",)
+    return "  ".join([first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=False))]).rstrip()

@@ -1,0 +1,34 @@
+"""The command evaluate."""
+
+from ...data import load
+from ...training.task import Classification, per_class
+from ..output import printable
+from . import options
+
+
+def add(commands):
+    p = options.add(commands, "evaluate", run, help="test a trained model, class by class")
+    options.add_model(p)
+    p.add_argument("--threads", type=int, metavar="N", help="default: one a core")
+    options.add_device(p)
+    options.add_data_dir(p)
+
+
+def run(arguments):
+    """Tests a trained model on the test images of the data that it was trained on."""
+    threads = options.threads(arguments)
+    model, about = options.trained_model(arguments)
+    dataset = load(about["data"], arguments.data_dir)
+    if about["classes"] != list(dataset.classes):
+        raise ValueError(
+            f"{arguments.model} knows the classes {', '.join(about['classes'][:12])}, which are not those of {dataset.name}: "
+            "evaluate another model"
+        )
+    tested = Classification.test(model, dataset, threads)
+    print(f"{arguments.model}: {model.num_parameters():,} parameters, {len(dataset.test_labels)} test images of {dataset.name}\n")
+    print("class     right             most often taken for")
+    for row in per_class(dataset.test_labels, tested["predicted"], dataset.classes):
+        taken = f"{printable(row['taken_for'])} ({row['times']} times)" if "times" in row else ""
+        share = f"{100 * row['right'] / row['of']:.1f} %" if row["of"] else "none to test"
+        print(f"{printable(row['class']):8}  {row['right']:3} of {row['of']:3}  {share:>8}  {taken}".rstrip())
+    print(f"\ntest accuracy {100 * tested['accuracy']:.1f} %")

@@ -1,0 +1,64 @@
+"""What several commands share: options, and what becomes of them."""
+
+from ...backend import gpu_status
+from ...training.checkpoint import load_model
+from ...training.files import at_home
+
+
+def add(commands, name, run, help):
+    """The parser of a command, which is described by the docstring of its `run`."""
+    parser = commands.add_parser(name, help=help, description=run.__doc__)
+    parser.set_defaults(command=run)
+    return parser
+
+
+def add_model(parser):
+    parser.add_argument(
+        "--model", default="runs/digits", metavar="RUN", help="a run's folder or a model.npz; default: runs/digits"
+    )
+
+
+def add_data_dir(parser):
+    parser.add_argument("--data-dir", metavar="DIR", help="a folder with data on this machine, looked in before the cache")
+
+
+def add_device(parser):
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "gpu"), default="auto", help="auto takes a GPU if one is usable; default: auto"
+    )
+
+
+def device(choice):
+    """ "cpu" or "gpu". Raises ValueError if a GPU is asked for and there is none."""
+    usable, reason = gpu_status() if choice != "cpu" else (False, "")
+    if choice == "gpu" and not usable:
+        raise ValueError(reason)
+    return "gpu" if usable else "cpu"
+
+
+def threads(arguments):
+    """The number of threads, or None for one a core."""
+    if arguments.threads is not None and arguments.threads < 1:
+        raise ValueError(f"threads is {arguments.threads}; it must be at least 1")
+    return arguments.threads
+
+
+def trained_model(arguments):
+    """(the model of --model on its device, what was saved about it)."""
+    model, about = load_model(arguments.model)
+    model.to(device(arguments.device))
+    missing = [name for name in ("data", "classes", "mean", "std") if name not in about]
+    if missing or len(about["classes"]) != model.config.classes:
+        what = ", ".join(missing) or "a name for every class"
+        raise ValueError(
+            f"{arguments.model} does not say what it was trained on ({what}): train one with `python -m minivit train`"
+        )
+    return model, about
+
+
+def png(path, what):
+    """The path of a figure that is to be written. Raises ValueError if it is no .png file in a folder that exists."""
+    path = at_home(path)
+    if path.suffix.lower() != ".png" or not path.absolute().parent.is_dir():
+        raise ValueError(f"the {what} cannot go to {str(path)!r}: name a .png file in a folder that exists")
+    return path

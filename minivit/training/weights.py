@@ -1,0 +1,68 @@
+"""The weights that a training keeps beside those that it is changing: their moving average, and the best so far."""
+
+from contextlib import contextmanager
+
+from ..backend import array_module
+
+
+class KeptWeights:
+    """Copies of the optimizer's flat buffers.
+
+    average   the exponential moving average, if `decay` is above 0: what is tested and kept
+    best      those of the highest score, if `patience` is above 0
+    waited    how many scores ago that was
+    """
+
+    def __init__(self, groups, decay, patience):
+        self.groups, self.decay, self.patience = groups, decay, patience
+        self.average = [group.values.copy() for group in groups] if decay else []
+        self.best = [group.values.copy() for group in groups] if patience else []
+        self.best_score, self.waited = -1.0, 0
+
+    def move_average(self, step):
+        """average = decay * average + (1 - decay) * weights; at the start the decay is smaller, or the average would be that
+        of the random weights for long."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for average, group in zip(self.average, self.groups, strict=False):
+            average += (1 - decay) * (group.values - average)
+
+    def judge(self, score):
+        """Keeps the weights that are in the model now, if no score was higher before."""
+        if score > self.best_score:
+            self.best_score, self.waited = score, 0
+            for best, group in zip(self.best, self.groups, strict=False):
+                best[...] = group.values
+        else:
+            self.waited += 1
+
+    @property
+    def out_of_patience(self):
+        return bool(self.patience) and self.waited >= self.patience
+
+    def averaged(self):
+        """`with weights.averaged(): ...` runs its body with the average in the model, if there is one."""
+        return self._in_the_model(self.average)
+
+    def that_count(self):
+        """The same with the best if there is patience, else the average if there is one, else the model's own."""
+        return self._in_the_model((self.best if self.best_score >= 0 else []) or self.average)
+
+    @contextmanager
+    def _in_the_model(self, buffers):
+        own = [group.values.copy() for group in self.groups] if buffers else []
+        for group, values in zip(self.groups, buffers, strict=False):
+            group.values[...] = values
+        try:
+            yield
+        finally:
+            for group, values in zip(self.groups, own, strict=False):
+                group.values[...] = values
+
+    def named_buffers(self):
+        """{name: array} for a checkpoint; the counters are not among them."""
+        return {f"average.{i}": a for i, a in enumerate(self.average)} | {f"best.{i}": b for i, b in enumerate(self.best)}
+
+    def load(self, state):
+        """Copies the buffers of such a dictionary, host arrays, into its own."""
+        for name, buffer in self.named_buffers().items():
+            buffer[...] = array_module(buffer).asarray(state[name])
