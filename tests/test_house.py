@@ -105,7 +105,10 @@ def test_minivit_never_imports_the_course(module):
 
 
 def test_the_book_can_be_read_in_an_afternoon():
-    lines = {m: MODULES[m].read_text(encoding="utf-8").count("\n") for m in MODULES if is_page(m)}
+    """Lines with something on them, docstrings and comments counted in."""
+    lines = {
+        m: sum(1 for line in MODULES[m].read_text(encoding="utf-8").splitlines() if line.strip()) for m in MODULES if is_page(m)
+    }
     assert sum(lines.values()) < BOOK_LINES, lines
 
 

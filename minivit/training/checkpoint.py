@@ -18,7 +18,7 @@ OWN = ("config", "kind")  # what the file itself says about the model
 def save_model(path, model, about=None, state=None):
     """Writes the weights of `model`, or `state` in their place, its kind and configuration, and `about`, a dictionary of JSON
     values (the classes' names, the mean of the pixels, ...). Returns the path of the file, which ends in .npz.
-    Raises ValueError for a path where no file can be, and TypeError for a value that JSON does not have; it names the key."""
+    Raises ValueError for a path where no file can be, or for a value that JSON does not have, and names its key."""
     path = _to_write(path)
     taken = [key for key in OWN if key in (about or {})]
     if taken:
@@ -48,23 +48,23 @@ def save_arrays(path, arrays, about):
     try:
         text = json.dumps(_as_json(about, "about"))
     except RecursionError:
-        raise TypeError("about refers to itself, which JSON cannot say") from None
+        raise ValueError("about refers to itself, which JSON cannot say") from None
     with replacing(path) as temporary:
         np.savez(temporary, **arrays, **{ABOUT: np.array(text)})
 
 
 def _as_json(value, where):
-    """The value with Python's numbers and lists for NumPy's. `where` stands in the TypeError for one that JSON does not have."""
+    """The value with Python's numbers and lists for NumPy's. `where` stands in the ValueError for one that JSON does not have."""
     value = value.tolist() if isinstance(value, np.ndarray) else plain(value)
     if isinstance(value, dict):
         for key in value:
             if not isinstance(plain(key), str | int | float | bool | None):
-                raise TypeError(f"{where} has the key {key!r}, a {type(key).__name__}: a key must be a text")
+                raise ValueError(f"{where} has the key {key!r}, a {type(key).__name__}: a key must be a text")
         return {plain(key): _as_json(item, f"{where}[{plain(key)!r}]") for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_as_json(item, f"{where}[{i}]") for i, item in enumerate(value)]
     if not isinstance(value, str | int | float | bool | None):
-        raise TypeError(
+        raise ValueError(
             f"{where} is of type {type(value).__name__}: it must be text, numbers, or lists and dictionaries of these"
         )
     return value
