@@ -11,7 +11,7 @@ class _Mine:
         self.lesson_checked = None  # by the worker: what this lesson has the learner write cannot be borrowed
 
     def __getattr__(self, name):
-        from . import course
+        from .classroom import course
 
         if name.startswith("_"):
             raise AttributeError(name)
@@ -33,7 +33,7 @@ class _Mine:
 
     def _namespace(self, lesson, theirs):
         """What the learner's file, or the solution, defines; loaded again when the file was saved."""
-        from . import diagnose, loading
+        from .classroom.checker import diagnose, loading
 
         if not theirs:
             return diagnose.solution_names(lesson)

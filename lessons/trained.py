@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import course
+from .classroom import course
 
 
 def saved_file():

@@ -209,7 +209,7 @@ LESSONS = {"01_double": (DOUBLE, DOUBLE_CHECK), "02_centre": (CENTRE, CENTRE_CHE
 def build_course(folder):
     """folder/lessons: the course's own machinery, and the small lessons in place of the real ones."""
     lessons = folder / "lessons"
-    lessons.mkdir(parents=True)
+    shutil.copytree(ROOT / "lessons" / "classroom", lessons / "classroom", ignore=shutil.ignore_patterns("__pycache__"))
     for path in (ROOT / "lessons").glob("*.py"):
         shutil.copy(path, lessons)
     for name, (source, check) in LESSONS.items():
