@@ -1,6 +1,11 @@
-"""`mine`: the learner's functions from all their lessons, by name."""
+"""What is the learner's own: `mine`, their functions from all lessons by name; their folder, work(); their trained ViT."""
 
 import re
+
+from .classroom.course import work
+from .classroom.trained import digits_vit, saved_file, saved_vit, trained_vit
+
+__all__ = ["digits_vit", "mine", "saved_file", "saved_vit", "trained_vit", "work"]
 
 
 class _Mine:

@@ -12,6 +12,7 @@ MOVED |= {
     "lessons.checking": "lessons.classroom.commands.check",
     "lessons.commands": "lessons.classroom.commands",
     "lessons.demos": "lessons.classroom.commands.demo",
+    "lessons.trained": "lessons.own",
     "lessons.swap": "lessons.classroom.commands.train",
     "lessons.verify_texts": "lessons.classroom.commands.verify.texts",
 }

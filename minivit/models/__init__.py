@@ -1,6 +1,7 @@
 """The models: the plain Vision Transformer, and the hybrid with convolutions in front."""
 
+from . import inside
 from .config import PRESETS, SIZES, ViTConfig
 from .vit import ViT, sincos2d
 
-__all__ = ["PRESETS", "SIZES", "ViT", "ViTConfig", "sincos2d"]
+__all__ = ["PRESETS", "SIZES", "ViT", "ViTConfig", "inside", "sincos2d"]

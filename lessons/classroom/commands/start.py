@@ -251,7 +251,7 @@ def _show_diagram():
 
 def _write_page(states):
     """The page of somebody who has trained their own ViT."""
-    from ... import trained
+    from .. import trained
     from ..pages.certificate import write_page
 
     lesson = next((x for x in course.lessons() if any(e.name == "train_vit" for e in x.exercises)), None)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .classroom import course
+from . import course
 
 
 def saved_file():
@@ -32,20 +32,27 @@ def trained_vit(epochs, model_changes=None):
 
     The learner's own unless model_changes are asked for; where there is none, the preset digits is trained for `epochs`.
     """
+    if saved_file().exists() and not model_changes:
+        from minivit.data import load
+
+        model, run = saved_vit()
+        return model, run["mean"], run["std"], "your ViT", load("digits")
+    model, data = digits_vit(epochs, **(model_changes or {}))
+    return model, float(np.squeeze(data.mean)), float(np.squeeze(data.std)), "a ViT, trained just now", data
+
+
+def digits_vit(epochs, **model_changes):
+    """(model, data): the preset digits with these changes to its model, trained on the spot, in evaluation mode."""
     from tqdm import tqdm
 
+    from minivit import ViT
     from minivit.data import load
-    from minivit.models.vit import ViT
-    from minivit.training.loop import Training
-    from minivit.training.presets import load_config, model_config, recipe
+    from minivit.training import Training, load_config, model_config
+    from minivit.training.presets import recipe
 
-    data = load("digits")
-    if saved_file().exists() and not model_changes:
-        model, run = saved_vit()
-        return model, run["mean"], run["std"], "your ViT", data
-    settings = load_config("digits")
-    model = ViT(model_config(settings["model"] | (model_changes or {}), data), np.random.default_rng(0))
+    settings, data = load_config("digits"), load("digits")
+    model = ViT(model_config(settings["model"] | model_changes, data), np.random.default_rng(0))
     training = Training(model, data, recipe(settings["recipe"] | {"epochs": epochs}))
     for _ in tqdm(training.run(), total=epochs, desc="training a ViT", unit=" epochs", leave=False, disable=None):
         pass
-    return model.eval(), float(np.squeeze(data.mean)), float(np.squeeze(data.std)), "a ViT, trained just now", data
+    return model.eval(), data
