@@ -5,14 +5,15 @@ PLACES = {
     "": "cli course report screen",
     ".checker": "calling checker diagnose loading sandbox sentences slopes worker",
     ".commands": "doctor export export.pieces grade verify",
-    ".pages": "build certificate diagram mathtext",
+    ".commands.progress": "certificate diagram",
+    ".pages": "build mathtext",
 }
 MOVED = {f"lessons.{name}": f"lessons.classroom{place}.{name}" for place, names in PLACES.items() for name in names.split()}
 MOVED |= {
     "lessons.checking": "lessons.classroom.commands.check",
     "lessons.commands": "lessons.classroom.commands",
     "lessons.demos": "lessons.classroom.commands.demo",
-    "lessons.trained": "lessons.own",
     "lessons.swap": "lessons.classroom.commands.train",
+    "lessons.trained": "lessons.own",
     "lessons.verify_texts": "lessons.classroom.commands.verify.texts",
 }

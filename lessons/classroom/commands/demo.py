@@ -8,8 +8,21 @@ from ... import figures
 from .. import course
 from ..screen import say
 
+HELP = "a figure or animation to play with"
 
-def run(lesson, save=None, big=False, quick=False):
+
+def arguments(parser):
+    parser.add_argument("--save", metavar="FILE", help="write a picture (PNG) or an animation (GIF) and open no window")
+    parser.add_argument("--big", action="store_true", help="large letters, for a projector")
+    parser.add_argument("--quick", action="store_true", help="fewer frames")
+
+
+def run(lesson, save, big, quick):
+    """Opens the lesson's demo; the keys are written in it."""
+    play(lesson, save, big, quick)
+
+
+def play(lesson, save=None, big=False, quick=False):
     """Opens the demo's window; or writes it to `save`, a PNG for a figure, a GIF for an animation, and returns the path.
     Raises ValueError for a file name of another kind, and where no window can be opened."""
     import matplotlib

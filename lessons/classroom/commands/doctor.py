@@ -1,4 +1,4 @@
-"""The command doctor: is this machine ready for the course?"""
+"""The command doctor."""
 
 import importlib.metadata
 import os
@@ -9,11 +9,12 @@ from .. import course
 from ..screen import row, say, shown
 from . import demo
 
+HELP = "is this machine ready?"
 PYTHON, NUMPY = (3, 11), 2
 
 
-def doctor():
-    """One line for each thing that the course needs; returns 0 if all is there, else 1."""
+def run():
+    """Looks at Python, NumPy, matplotlib, the terminal, the folder for your files, and the GPU, if any."""
     say("Is this machine ready?", "title")
     found = [_python(), _package("numpy", NUMPY), _package("matplotlib", 3), _package("tqdm", 4), _folder()]
     _optional()

@@ -13,11 +13,18 @@ from ..checker.calling import cast
 from ..checker.checker import forward_and_backward
 from ..screen import say, shown, table
 
+HELP = "train the library's ViT with your own functions in it"
 SLOWER = 1.5  # times the library's: from here on it is said
 
 
-def train(mine, epochs, out):
-    """Trains the digits preset; returns the exit code."""
+def arguments(parser):
+    parser.add_argument("--mine", action="store_true", help="with every function of yours that passes; without it, the library's")
+    parser.add_argument("--epochs", type=int, metavar="N", help="default: the preset's")
+    parser.add_argument("--out", metavar="FOLDER", default="runs/mine", help="where the results go; default: runs/mine")
+
+
+def run(mine, epochs, out):
+    """Trains the library's Vision Transformer on digits; --mine puts every function of yours that passes in its place."""
     from minivit import ops
     from minivit.data import load
     from minivit.program.run import train_run

@@ -3,7 +3,7 @@
 import pytest
 
 from lessons.classroom import course
-from lessons.classroom.commands import verify
+from lessons.classroom.commands.verify.proof import first_wrong
 
 from ...support import unlisted, unlisted_vit
 
@@ -27,14 +27,14 @@ def test_a_wrong_answer_is_rejected(number, name, function):
     lesson = course.find(number)
     exercise = next(exercise for exercise in lesson.exercises if exercise.name == name)
     for seed in range(3):
-        assert verify.first_wrong(lesson, exercise, {name: function}, seed) is not None, function.__doc__
+        assert first_wrong(lesson, exercise, {name: function}, seed) is not None, function.__doc__
 
 
 @pytest.mark.parametrize("number, name", [(number, name) for number, of in unlisted_vit.RIGHT.items() for name in of])
 def test_the_same_without_its_mistake_is_accepted(number, name):
     lesson = course.find(number)
     exercise = next(exercise for exercise in lesson.exercises if exercise.name == name)
-    assert verify.first_wrong(lesson, exercise, {name: unlisted_vit.RIGHT[number][name]}) is None
+    assert first_wrong(lesson, exercise, {name: unlisted_vit.RIGHT[number][name]}) is None
 
 
 def test_there_are_many_and_each_says_what_is_wrong():

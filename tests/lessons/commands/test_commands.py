@@ -12,7 +12,7 @@ import pytest
 
 from lessons import show
 from lessons.classroom import cli, course
-from lessons.classroom.commands import start as commands
+from lessons.classroom.commands import hint, quiz
 
 from ...support.learner import flat, go_to
 from ...support.small_course import CENTRE_CHECK, LESSONS, ROOT, build_course
@@ -271,7 +271,7 @@ def test_a_picture_of_what_is_not_written_names_the_function_and_the_check(tmp_p
 
 def test_no_letter_is_right_for_most_questions():
     questions = [question for lesson in course.lessons() for question in lesson.about.QUIZ]
-    right = [next(k for k, answer in commands.lettered(q).items() if answer == q.answers[q.right]) for q in questions]
+    right = [next(k for k, answer in quiz.lettered(q).items() if answer == q.answers[q.right]) for q in questions]
     assert len(questions) > 60 and max(map(right.count, "abcd")) < 0.4 * len(questions)
 
 
@@ -413,12 +413,11 @@ def test_an_error_in_a_notebook_is_told_without_a_traceback(learner, capsys):
 
 def test_in_a_notebook_the_open_task_is_the_first_that_is_not_right(learner, capsys):
     from lessons import check
-    from lessons.classroom.commands import start as commands
 
     lesson = course.find("01")
     lesson.about.EXERCISES.append(course.find("03").exercises[0])
     exec('def double(x):\n    raise NotImplementedError\n\ndef word():\n    return "yes"\n\ncheck("01")', {"check": check})
-    assert commands.open_task(lesson).title == "double"
+    assert hint.open_task(lesson).title == "double"
 
 
 def test_a_loop_without_end_in_a_notebook_is_told_with_its_line(learner):

@@ -10,7 +10,7 @@ from lessons.classroom import course
 from lessons.classroom.checker import diagnose
 from lessons.classroom.commands.export import WANTED
 from lessons.classroom.commands.export.pieces import collect
-from lessons.classroom.pages import diagram
+from lessons.classroom.commands.progress import diagram
 from minivit import no_grad
 from minivit.models.config import ViTConfig
 from minivit.models.vit import ViT

@@ -12,7 +12,8 @@ import pytest
 
 from lessons.classroom import course
 from lessons.classroom.checker import sandbox
-from lessons.classroom.commands import check as checking
+from lessons.classroom.commands import check
+from lessons.classroom.commands import watch as watching
 
 RIGHT = "def double(x):\n    return 2 * x\n"
 WRONG = "def double(x):\n    return 3 * x\n"
@@ -23,11 +24,11 @@ class Watch:
 
     def __init__(self, path, monkeypatch):
         self.path, self.seen, self.error = path, [], None
-        monkeypatch.setattr(checking, "check", lambda lesson: self.seen.append((time.monotonic(), path.read_text())))
+        monkeypatch.setattr(check, "run", lambda lesson: self.seen.append((time.monotonic(), path.read_text())))
 
     def run(self, seconds):
         try:
-            checking.watch(course.find("01"), seconds=seconds)
+            watching.run(course.find("01"), seconds=seconds)
         except BaseException as error:
             self.error = error
 
@@ -90,7 +91,7 @@ def test_an_editor_that_renames_over_the_file_is_seen(watch):
 
 
 def test_a_file_deleted_while_it_is_checked_ends_nothing(watch, monkeypatch):
-    monkeypatch.setattr(checking, "check", lambda lesson: (watch.seen.append((0, "")), watch.path.unlink(missing_ok=True)))
+    monkeypatch.setattr(check, "run", lambda lesson: (watch.seen.append((0, "")), watch.path.unlink(missing_ok=True)))
     with watch:
         time.sleep(0.3)
         assert watch.thread.is_alive()
@@ -107,14 +108,14 @@ def test_a_file_deleted_before_it_is_read_is_no_error_of_the_course(learner):
 def test_watch_prints_the_check_and_the_keys(learner, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", None)
     learner.writes(WRONG, "01_double.py")
-    assert checking.watch(course.find("01"), seconds=1) == 0
+    assert watching.run(course.find("01"), seconds=1) == 0
     out = capsys.readouterr().out
     assert "Every entry is 1.5 times the right one" in out and "watching work/01_double.py" in out and "q quit" in out
 
 
 def test_watch_of_a_lesson_that_is_not_begun_begins_it(learner, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", None)
-    assert checking.watch(course.find("01"), seconds=1) == 0
+    assert watching.run(course.find("01"), seconds=1) == 0
     assert (learner.work / "01_double.py").exists() and "not started" in capsys.readouterr().out
 
 
@@ -129,7 +130,7 @@ sys.exit(main(["watch", "01"]))
 def test_an_empty_line_stands_before_what_is_watched(learner, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", None)
     learner.writes(WRONG, "01_double.py")
-    checking.watch(course.find("01"), seconds=0.1)
+    watching.run(course.find("01"), seconds=0.1)
     assert "\n\nwatching work/" in capsys.readouterr().out
 
 

@@ -14,6 +14,7 @@ from ... import course
 from ...screen import say, shown, table
 from .pieces import collect, source
 
+HELP = "your ViT as a package of its own, with NumPy alone"
 HERE = Path(__file__).parent
 WANTED = ("train_vit", "evaluate_vit", "keep", "RUNS", "vit_parameters", "count_parameters", "Sizes")
 SELF_CHECK = """
@@ -23,6 +24,16 @@ sys.path.insert(0, {folder!r})
 import train
 train.main(["--epochs", "1", "--images", "64", "--out", {out!r}])
 """
+
+
+def arguments(parser):
+    parser.add_argument("folder", help="a folder that is not there yet, or is empty")
+
+
+def run(folder):
+    """Writes your Vision Transformer, from the engine to the training loop, as one package that trains without this course. What
+    you have not passed is the course's own code, and it says so."""
+    export(folder)
 
 
 def export(folder):

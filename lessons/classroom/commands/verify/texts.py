@@ -5,6 +5,7 @@ import re
 
 from ... import course
 from ...pages import build
+from .. import NAMES
 
 COMMAND = re.compile(r"python -m lessons ([a-z]+)")
 
@@ -19,12 +20,12 @@ def readme(proof, write):
         text = text.replace(found[0], found[1] + current + found[3])
         path.write_text(text, encoding="utf-8", newline="\n")
     proof.expect(write or found[2] == current, "the syllabus in lessons/README.md is not up to date: verify --write")
-    unknown = _unknown_commands(proof, text)
+    unknown = _unknown_commands(text)
     proof.expect(not unknown, f"lessons/README.md names commands that do not exist: {unknown}")
 
 
-def _unknown_commands(proof, text):
-    return sorted(set(COMMAND.findall(text)) - set(proof.commands))
+def _unknown_commands(text):
+    return sorted(set(COMMAND.findall(text)) - set(NAMES))
 
 
 def texts(proof):
@@ -36,7 +37,7 @@ def texts(proof):
         page.exists() and page.read_text(encoding="utf-8") == current, "README.md is not made from lesson.py: verify --write"
     )
     teacher = (lesson.folder / "teacher.md").read_text(encoding="utf-8")
-    unknown = _unknown_commands(proof, lesson.source + teacher)
+    unknown = _unknown_commands(lesson.source + teacher)
     proof.expect(not unknown, f"its text names commands that do not exist: {', '.join(unknown)}")
     proof.expect(
         "## Argue about it" not in lesson.source or '"Argue about it"' in teacher,

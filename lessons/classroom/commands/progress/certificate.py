@@ -9,8 +9,8 @@ import numpy as np
 
 from minivit.training.files import replacing
 
-from ...figures import BLUE, GREY, ORANGE, STYLE
-from .. import course
+from ....figures import BLUE, GREY, ORANGE, STYLE
+from ... import course
 from .diagram import diagram
 
 PAGE = Template("""<!doctype html>
@@ -131,8 +131,8 @@ def _picture(model, run):
 
 def _code():
     """The modules of the exported package that are the learner's, as they wrote them."""
-    from ..commands.export import WANTED
-    from ..commands.export.pieces import collect, source
+    from ..export import WANTED
+    from ..export.pieces import collect, source
 
     try:
         theirs = [file for file in collect(WANTED) if file.theirs]

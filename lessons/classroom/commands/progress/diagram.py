@@ -1,6 +1,6 @@
 """The whole Vision Transformer as a diagram in plain letters, with the learner's own parts marked."""
 
-from .. import course
+from ... import course
 
 MODEL = (  # what is drawn, the exercise that it is, what it does
     ("image (B, H, W, C)", "", ""),
