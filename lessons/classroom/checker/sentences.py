@@ -38,7 +38,34 @@ def of_error(error, namespace, others=None):
 
 
 def _sentence(error, frame):
+    """What the error means; its own words where nobody here knows better. The first that knows it says it."""
     text = str(error)
+    for tell in (_of_an_end, _of_a_name, _of_shapes, _of_a_number, _of_a_kind, _of_an_attribute):
+        if told := tell(error, text, frame):
+            return told
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _of_an_end(error, text, frame):
+    """Errors that end a program, whatever it computes."""
+    if isinstance(error, RecursionError):
+        return "a function calls itself without end: what stops it? A graph can also be too deep for recursion: use a loop"
+    if isinstance(error, MemoryError):
+        return (
+            f"this needs more memory than the check allows ({error}): look at the shapes"
+            if text
+            else "this needs more memory than the check allows: does something grow in a loop, or is a shape far too large?"
+        )
+    if isinstance(error, SystemExit):
+        return "your code calls exit() or quit(), which ends Python before it can be checked: take that out"
+    if type(error).__name__ == "PrintedTooMuch":
+        return text
+    if isinstance(error, EOFError):
+        return "input() waits for somebody to type, and nobody does while your file is checked: take it out"
+    return None
+
+
+def _of_a_name(error, text, frame):
     if isinstance(error, UnboundLocalError):
         name = (re.findall(r"'(\w+)'", text) or ["a name"])[0]
         return (
@@ -53,58 +80,62 @@ def _sentence(error, frame):
         return f"there is no {error.name!r} here" + (
             f": did you mean {near[0]!r}?" if near else ": is it spelled right, and made before?"
         )
-    if isinstance(error, RecursionError):
-        return "a function calls itself without end: what stops it? A graph can also be too deep for recursion: use a loop"
-    if isinstance(error, MemoryError):
-        return (
-            f"this needs more memory than the check allows ({error}): look at the shapes"
-            if str(error)
-            else ("this needs more memory than the check allows: does something grow in a loop, or is a shape far too large?")
-        )
-    if isinstance(error, SystemExit):
-        return "your code calls exit() or quit(), which ends Python before it can be checked: take that out"
+    return None
+
+
+def _of_shapes(error, text, frame):
+    """Errors of NumPy about arrays that do not fit, or may not be written into."""
+    if not isinstance(error, ValueError):
+        return None
     if is_read_only(error):
         return (
             "this line writes into an array that it was given. Others still need its old values: "
             "compute into a new array (x = x - m, not x -= m)"
         )
-    if type(error).__name__ == "PrintedTooMuch":
-        return text
-    if isinstance(error, EOFError):
-        return "input() waits for somebody to type, and nobody does while your file is checked: take it out"
-    if isinstance(error, ValueError) and ("could not be broadcast" in text or "matmul:" in text):
-        sizes = re.search(r"size (\d+) is different from (\d+)", text)
-        if sizes:
-            return f"@ needs the last axis of the left to be as long as the last but one of the right: {sizes[2]} and {sizes[1]}"
+    if sizes := re.search(r"size (\d+) is different from (\d+)", text if "matmul:" in text else ""):
+        return f"@ needs the last axis of the left to be as long as the last but one of the right: {sizes[2]} and {sizes[1]}"
+    if "could not be broadcast" in text or "matmul:" in text:
         return f"two shapes do not fit each other: {text.removeprefix('operands ')}"
-    if isinstance(error, ValueError) and text.startswith("cannot reshape array of size"):
+    if text.startswith("cannot reshape array of size"):
         return _reshape(text)
-    if isinstance(error, ValueError) and "except for the concatenation axis" in text:
+    if "except for the concatenation axis" in text:
         axis, one, other = re.search(r"along dimension (\d+).* has size (\d+) and .* has size (\d+)", text).groups()
         return (
             "concatenate puts arrays together along one axis and repeats nothing: along the others they must be equally long, "
             f"and along axis {axis} they have {one} and {other}. np.broadcast_to repeats what has 1"
         )
-    if isinstance(error, TypeError) and ("as an integer" in text or "slice indices must be integers" in text):
+    return None
+
+
+def _of_a_number(error, text, frame):
+    """Where one number, or a whole one, is needed."""
+    if isinstance(error, ZeroDivisionError):
+        return f"something is divided by 0 here: when is it 0, and what should happen then? (ZeroDivisionError: {text})"
+    if not isinstance(error, TypeError):
+        return None
+    if "as an integer" in text or "slice indices must be integers" in text:
         if "'float'" in text or "slice" in text:
             return (
                 f"a whole number is needed here: / gives a float even if nothing is left over, // gives a whole number ({text})"
             )
         several = "; several axes are given as a tuple, axis=tuple(...)" if "'list'" in text or "'range'" in text else ""
         return f"a whole number is needed here{several} ({text})"
+    if "0-dimensional arrays" in text or "length-1 arrays" in text:
+        return "a function of math takes one number, and this is an array: np has the same functions for arrays (np.exp, np.sqrt)"
+    if "as a data type" in text:
+        return "the shape goes into brackets of its own: np.zeros((2, 3))"
+    if "for ^" in text:
+        return f"a power is ** in Python: ^ is something else, and only for whole numbers ({text})"
+    return None
+
+
+def _of_a_kind(error, text, frame):
+    """Where an array is needed and something else stands, or the other way round."""
     if "inhomogeneous shape" in text:
         return (
             "a list or tuple of different things stands where an array should: is it the pair (output, backward) of an op, or "
             "the gradients of a backward?"
         )
-    if isinstance(error, TypeError) and ("0-dimensional arrays" in text or "length-1 arrays" in text):
-        return "a function of math takes one number, and this is an array: np has the same functions for arrays (np.exp, np.sqrt)"
-    if isinstance(error, TypeError) and "as a data type" in text:
-        return "the shape goes into brackets of its own: np.zeros((2, 3))"
-    if isinstance(error, TypeError) and "for ^" in text:
-        return f"a power is ** in Python: ^ is something else, and only for whole numbers ({text})"
-    if isinstance(error, ZeroDivisionError):
-        return f"something is divided by 0 here: when is it 0, and what should happen then? (ZeroDivisionError: {text})"
     if isinstance(error, TypeError) and "NoneType" in text:
         return f"something is None here; was it made before this line? ({text})"
     if isinstance(error, TypeError) and "unsupported operand" in text and "'tuple'" in text:
@@ -122,10 +153,14 @@ def _sentence(error, frame):
             "one True or False is needed here, and this is an array of them. Python's own max and min compare rows: an array has "
             "x.max(). Whether something is there is asked with `is None`. And np.where chooses entry by entry"
         )
+    return None
+
+
+def _of_an_attribute(error, text, frame):
     if isinstance(error, AttributeError) and getattr(error, "name", None):
         near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
         return text + (f": did you mean {near[0]!r}?" if near else "")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return None
 
 
 def _reshape(text):
