@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from minivit.gradcheck import LIMIT_FLOAT32, LIMIT_FLOAT64, relative_error
+
 from ...exercise import Wrong
 from . import diagnose, sentences
 from .calling import LAYOUTS, Learner, Stop, are_finite, arrays, as_tuple, cast, is_array_like, keeps_float32, names_used
 from .slopes import gradient_of, run_backward, slopes
 
-LIMIT, LIMIT32, LIMIT_VALUE = 1e-7, 1e-5, 1e-9  # correct code stays a thousand times under the first limit
+LIMIT_VALUE = 1e-9
 NOTICEABLE, SLOW = 0.02, 10  # seconds, and times the course's own: from here on the note on speed
 
 
@@ -185,7 +187,7 @@ class _Check:
         for i, found in reversed(list(enumerate(y))):  # in (weight, m, v) a wrong v makes a wrong weight too
             name, found = names[i], np.asarray(found, dtype=np.float64)
             want = rights[name]
-            if diagnose.largest(diagnose.error(found, want)) > LIMIT_VALUE:
+            if diagnose.largest(relative_error(found, want)) > LIMIT_VALUE:
                 known = diagnose.known_mistake(self.lesson, self.exercise, found, want, self.output_of(given, i), agreement)
                 others = {other: array for other, array in rights.items() if other != name}
                 looks = [known or diagnose.by_relation(found, want, others)]
@@ -197,7 +199,7 @@ class _Check:
         raise Stop(
             step,
             name if label == "ordinary" else f"{name} ({label})",
-            f"error {diagnose.largest(diagnose.error(found, truth)):.2g}, limit {limit:g}",
+            f"error {diagnose.largest(relative_error(found, truth)):.2g}, limit {limit:g}",
             details=diagnose.worst_entry(name, found, truth, against),
             looks=[text for text in looks if text],
             arrays={"name": name, "yours": found, against: truth},
@@ -238,10 +240,10 @@ class _Check:
         else:
             self.compare_gradients(found, given, upstream, label, first)
         for i in places:
-            rough = diagnose.largest(diagnose.error(found32[i], np.asarray(found[i])))
-            if rough > LIMIT32:
+            rough = diagnose.largest(relative_error(found32[i], np.asarray(found[i])))
+            if rough > LIMIT_FLOAT32:
                 advice = "right in float64, too rough in float32: are two large, nearly equal numbers subtracted?"
-                raise Stop("float32", f"{names[i]} in float32{where}", f"error {rough:.2g}, limit {LIMIT32:g}", [advice])
+                raise Stop("float32", f"{names[i]} in float32{where}", f"error {rough:.2g}, limit {LIMIT_FLOAT32:g}", [advice])
         for name, layout in LAYOUTS.items():
             other = as_tuple(run_backward(self.learner, given, upstream, np.float64, layout=layout))
             if not all(diagnose.same(np.asarray(other[i]), np.asarray(found[i])) for i in places):
@@ -256,12 +258,12 @@ class _Check:
         names = self.exercise.gradients
         places = [i for i, name in enumerate(names) if name]
         truths = {i: slopes(self.learner, cast(given, np.float64), i, upstream) for i in places}
-        errors = {i: diagnose.largest(diagnose.error(found[i], truths[i])) for i in places}
+        errors = {i: diagnose.largest(relative_error(found[i], truths[i])) for i in places}
         for i in places:
-            if first and errors[i] <= LIMIT:
-                self.ok(names[i], f"error {errors[i]:.0e}, limit {LIMIT:g}")
+            if first and errors[i] <= LIMIT_FLOAT64:
+                self.ok(names[i], f"error {errors[i]:.0e}, limit {LIMIT_FLOAT64:g}")
         for i in places:
-            if errors[i] > LIMIT:
+            if errors[i] > LIMIT_FLOAT64:
                 self.wrong_gradient(i, found, truths, given, upstream, label)
 
     def finite_gradients(self):
@@ -293,7 +295,7 @@ class _Check:
         else:
             others = {self.exercise.gradients[j]: array for j, array in truths.items() if j != i}
             looks = lines or [diagnose.by_relation(found, truth, others)]
-        self.differs("gradient", name, label, found, truth, "numeric", LIMIT, looks)
+        self.differs("gradient", name, label, found, truth, "numeric", LIMIT_FLOAT64, looks)
 
     # what is left
 

@@ -6,17 +6,11 @@ from functools import cache
 
 import numpy as np
 
+from minivit.gradcheck import relative_error
+
 from ..pages import build
 
 SAME = 1e-6  # two arrays are the same answer when no entry differs by more than this part of the largest
-
-
-def error(found, truth):
-    """Of every entry, the difference over the largest entry of the truth (over 1 if that is 0); inf where it is no number."""
-    scale = np.abs(truth).max(initial=0.0) or 1.0
-    with np.errstate(all="ignore"):
-        difference = np.abs(np.asarray(found, dtype=np.float64) - truth) / scale
-    return np.where(np.isfinite(difference), difference, np.inf)
 
 
 def largest(errors):
@@ -24,7 +18,7 @@ def largest(errors):
 
 
 def same(a, b):
-    return a.shape == b.shape and bool(np.all(error(a, b) < SAME))
+    return a.shape == b.shape and bool(np.all(relative_error(a, b) < SAME))
 
 
 @cache
@@ -129,7 +123,7 @@ def by_relation(wrong, truth, others):
             return f"These are the values of {name}: are the results in the right order?"
     if wrong.ndim >= 2 and wrong.shape[-1] == wrong.shape[-2] and same(wrong.swapaxes(-1, -2), truth):
         return "It is the transpose of the right one."
-    apart = largest(error(wrong, truth))
+    apart = largest(relative_error(wrong, truth))
     if 0 < apart < 1e-4:
         return (
             f"Right to about {-math.log10(apart):.0f} digits: is something float32 here, a constant rounded, or a tiny ε added?"
@@ -148,7 +142,7 @@ def by_relation(wrong, truth, others):
 
 def worst_entry(name, wrong, truth, against):
     """Where it is most wrong, and how many entries are."""
-    errors = error(wrong, truth)
+    errors = relative_error(wrong, truth)
     index = np.unravel_index(errors.argmax(), errors.shape)
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
     count = int((errors > SAME).sum())
