@@ -10,7 +10,7 @@ import numpy as np
 from .. import course
 from ..checker import loading, sandbox, sentences
 from ..checker.calling import cast
-from ..checker.checker import forward_and_backward
+from ..checker.steps import forward_and_backward
 from ..screen import say, shown, table
 
 HELP = "train the library's ViT with your own functions in it"
