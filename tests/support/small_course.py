@@ -108,6 +108,17 @@ def helper():
     # END SOLUTION
 """
 
+RIGHT = """\
+def centre(x, weight):
+    centred = x - x.mean(-1, keepdims=True)
+
+    def backward(dy):
+        g = dy * weight
+        return g - g.mean(-1, keepdims=True), (dy * centred).sum(tuple(range(dy.ndim - 1)))
+
+    return centred * weight, backward
+"""
+
 CENTRE_CHECK = """
 import numpy as np
 
