@@ -5,16 +5,21 @@ show(picture)    draws a lesson's picture with your functions
 mine             your own functions from other lessons: mine.gelu
 """
 
+from minivit import _former
+
+from .classroom.former import MOVED
 from .own import mine
 
 __all__ = ["check", "mine", "show"]
+_former.keep(MOVED)
 
 
 def check(number):
     """Checks the functions of the notebook (or file) that calls this, and prints what it finds."""
     import inspect
 
-    from . import checker, course, report
+    from .classroom import course, report
+    from .classroom.checker import checker
 
     lesson = course.find(number)
     results = [result.as_dict() for result in checker.check_lesson(lesson, inspect.stack()[1].frame.f_globals)]

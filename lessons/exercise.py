@@ -3,6 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .classroom import course
+from .classroom.checker.diagnose import planted_names, same, worst_entry
+from .classroom.checker.sentences import kind
+
+__all__ = ["Exercise", "Mistake", "Question", "Term", "Wrong", "check_of", "kind", "same", "solution_with", "worst_entry"]
+
+
+def check_of(number):
+    """The module check.py of another lesson, for what the checks of two lessons share."""
+    return course.find(number).about
+
+
+def solution_with(number, mistake):
+    """{name: what it is}: all that the solution of a lesson defines with this mistake written into it."""
+    return planted_names(course.find(number), mistake)
+
 
 class Wrong(Exception):
     """Raised by an exercise's own check: the sentence that the learner reads."""

@@ -1,6 +1,11 @@
-"""`mine`: the learner's functions from all their lessons, by name."""
+"""What is the learner's own: `mine`, their functions from all lessons by name; their folder, work(); their trained ViT."""
 
 import re
+
+from .classroom.course import work
+from .classroom.trained import digits_vit, saved_file, saved_vit, trained_vit
+
+__all__ = ["digits_vit", "mine", "saved_file", "saved_vit", "trained_vit", "work"]
 
 
 class _Mine:
@@ -11,7 +16,7 @@ class _Mine:
         self.lesson_checked = None  # by the worker: what this lesson has the learner write cannot be borrowed
 
     def __getattr__(self, name):
-        from . import course
+        from .classroom import course
 
         if name.startswith("_"):
             raise AttributeError(name)
@@ -33,7 +38,7 @@ class _Mine:
 
     def _namespace(self, lesson, theirs):
         """What the learner's file, or the solution, defines; loaded again when the file was saved."""
-        from . import diagnose, loading
+        from .classroom.checker import diagnose, loading
 
         if not theirs:
             return diagnose.solution_names(lesson)

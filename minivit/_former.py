@@ -1,5 +1,5 @@
 """Where modules stood before the house was rebuilt: `from minivit.train import Training` goes on working for one release, with
-a DeprecationWarning that says where it stands now. Then this file goes."""
+a DeprecationWarning that says where it stands now. Then this file goes. The course keeps its former names by the same means."""
 
 import importlib
 import sys
@@ -24,14 +24,17 @@ MOVED = {
 
 
 class Former:
-    """Finds a module under a name of MOVED: it is the module that stands there now, not a copy of it."""
+    """Finds a module under a former name: it is the module that stands there now, not a copy of it."""
+
+    def __init__(self, moved):
+        self.moved = moved
 
     def find_spec(self, name, path=None, target=None):
-        return ModuleSpec(name, self) if name in MOVED else None
+        return ModuleSpec(name, self) if name in self.moved else None
 
     def create_module(self, spec):
-        warnings.warn(f"{spec.name} has moved: import {MOVED[spec.name]}", DeprecationWarning, stacklevel=2)
-        module = importlib.import_module(MOVED[spec.name])
+        warnings.warn(f"{spec.name} has moved: import {self.moved[spec.name]}", DeprecationWarning, stacklevel=2)
+        module = importlib.import_module(self.moved[spec.name])
         self.own_spec = module.__spec__
         return module
 
@@ -39,4 +42,9 @@ class Former:
         module.__spec__ = self.own_spec  # the import has put the former name's in its place
 
 
-sys.meta_path.insert(0, Former())  # before the path, where an empty folder of that name may be left over
+def keep(moved):
+    """Lets modules be imported under their former names. moved: {former name: where it stands now}."""
+    sys.meta_path.insert(0, Former(moved))  # before the path, where an empty folder of that name may be left over
+
+
+keep(MOVED)

@@ -128,28 +128,34 @@ def _analytic(call, inputs, upstream, problems):
     return gradients
 
 
+def slopes(loss, x):
+    """(loss(x + h) - loss(x - h)) / 2h for every entry of an array, one after the other, with h = STEP. loss gives a number."""
+    xp, found = array_module(x), np.empty(x.size)
+    for i in range(len(found)):
+        sides = []
+        for step in (STEP, -STEP):
+            moved = xp.array(x, order="C")  # whatever the order of x: the flat view must be one of its own memory
+            moved.reshape(-1)[i] += step
+            sides.append(loss(moved))
+        found[i] = (sides[0] - sides[1]) / (2 * STEP)
+    return found.reshape(x.shape)
+
+
 def _numeric(call, inputs, position, upstream):
-    """(loss(x + h) - loss(x - h)) / 2h for every entry of one input, where loss = sum of output * upstream."""
+    """The slopes of one input, where loss = sum of output * upstream."""
 
     def loss(x):
         outputs = _tuple(call(inputs[:position] + [x] + inputs[position + 1 :])[0])
         return sum(float((out * dy).sum()) for out, dy in zip(outputs, upstream, strict=True))
 
-    slopes = np.empty(inputs[position].size)
-    for i in range(len(slopes)):
-        sides = []
-        for step in (STEP, -STEP):
-            moved = array_module(inputs[position]).array(inputs[position])
-            moved.reshape(-1)[i] += step
-            sides.append(loss(moved))
-        slopes[i] = (sides[0] - sides[1]) / (2 * STEP)
-    return slopes.reshape(inputs[position].shape)
+    return slopes(loss, inputs[position])
 
 
-def _error(found, truth):
-    """The largest difference, over the largest entry of the truth (over 1 if the truth is all zero)."""
+def relative_error(found, truth):
+    """Of every entry, the difference over the largest entry of the truth (over 1 if that is 0); inf where it is no number."""
     scale = np.abs(truth).max(initial=0.0) or 1.0
-    difference = np.abs(found - truth) / scale
+    with np.errstate(all="ignore"):
+        difference = np.abs(np.asarray(found, dtype=np.float64) - truth) / scale
     return np.where(np.isfinite(difference), difference, np.inf)
 
 
@@ -184,7 +190,7 @@ def gradcheck(op, *arrays, seed=0, **options):
         if gradient is None or gradient32 is None:
             continue
         truth = _numeric(call, inputs, position, upstream)
-        errors, errors32 = _error(gradient, truth), _error(gradient32, gradient)
+        errors, errors32 = relative_error(gradient, truth), relative_error(gradient32, gradient)
         worst = np.unravel_index(errors.argmax(), errors.shape) if errors.size else ()
         report.rows.append(
             Row(

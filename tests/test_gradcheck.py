@@ -186,3 +186,9 @@ def test_a_function_that_returns_no_pair_is_an_error(returned):
 def test_errors_of_the_op_come_through():
     with pytest.raises(ValueError, match=r"linear.*5"):
         gradcheck(ops.linear, np.ones((2, 3)), np.ones((5, 7)), np.ones(7))
+
+
+@pytest.mark.parametrize("lay", [np.asfortranarray, lambda x: x[:, ::2]], ids=["transposed in memory", "with gaps"])
+def test_how_an_array_lies_in_memory_makes_no_difference(rng, lay):
+    """A flat view of a transposed array is a copy, in which nothing can be moved."""
+    assert gradcheck(ops.softmax, lay(rng.standard_normal((3, 4))))

@@ -7,8 +7,8 @@ from unittest import mock
 
 import numpy as np
 
-from lessons import mine, sentences
-from lessons.exercise import Exercise, Mistake, Question, Wrong
+from lessons import mine
+from lessons.exercise import Exercise, Mistake, Question, Wrong, kind
 from minivit import Tensor, ops
 from minivit.data import load
 
@@ -258,7 +258,7 @@ def _data_after(parameters, before):
         array = parameter.data
         if not isinstance(array, np.ndarray) or array.shape != old.shape or array.dtype != np.float32:
             raise Wrong(
-                f"After the step, {name}.data is {sentences.kind(array)}; it was an array of shape {old.shape} and dtype "
+                f"After the step, {name}.data is {kind(array)}; it was an array of shape {old.shape} and dtype "
                 "float32, and should stay one. (NumPy's float64 numbers, np.sqrt(2), turn float32 into float64.)"
             )
     return [parameter.data.astype(np.float64) for parameter in parameters]
@@ -297,7 +297,7 @@ def check_step(function, namespace, rng):
         if hasattr(returned, "requires_grad"):
             raise Wrong(LOSS_TENSOR)
         if not isinstance(returned, float | int | np.floating | np.ndarray) or np.shape(returned):
-            raise Wrong(f"train_step should give the loss, a plain number; it gives {sentences.kind(returned)}.")
+            raise Wrong(f"train_step should give the loss, a plain number; it gives {kind(returned)}.")
         if abs(float(returned) - loss) > 1e-4 * max(1, abs(loss)):
             raise Wrong(f"{LOSS_BEFORE}\nyours {float(returned):.5f}, wanted {loss:.5f}")
         earlier = [old + g for old, g in zip(earlier, gradients, strict=True)]
@@ -392,7 +392,7 @@ def _accuracies(function, namespace, rng, sizes):
         images.flags.writeable = labels.flags.writeable = False
         found = function(parameters, images, labels)
         if hasattr(found, "requires_grad") or not isinstance(found, float | int | np.number | np.ndarray) or np.shape(found):
-            raise Wrong(f"accuracy should give one plain number; it gives {sentences.kind(found)}.")
+            raise Wrong(f"accuracy should give one plain number; it gives {kind(found)}.")
         others = {FLAT: np.mean(logits.argmax() == labels), SMALLEST: np.mean(logits.argmin(axis=1) == labels), LARGEST: 0}
         others |= {ERROR_RATE: 1 - right / count, COUNT: right, PERCENT: 100 * right / count}
         if count == classes:
@@ -526,8 +526,8 @@ def check_train(function, namespace, rng):
 
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         raise Wrong("train should give two lists, the losses and the accuracies.")
-    for found, kind, sentence in zip(returned, ("train_step", "accuracy"), (ONE_LOSS, ONE_ACCURACY), strict=True):
-        wanted = [_recorded(kind, i) for i, event in enumerate(events, start=1) if event[0] == kind]
+    for found, what, sentence in zip(returned, ("train_step", "accuracy"), (ONE_LOSS, ONE_ACCURACY), strict=True):
+        wanted = [_recorded(what, i) for i, event in enumerate(events, start=1) if event[0] == what]
         if len(found) != len(wanted) or not np.allclose([float(number) for number in found], wanted):
             raise Wrong(f"{sentence}\nyours has {len(found)} numbers, wanted {len(wanted)}")
     yield "gives the losses of all steps, and the test accuracy after each epoch"
@@ -541,8 +541,8 @@ def check_train(function, namespace, rng):
 def _epochs(events):
     """The batches of each epoch, as lists of image numbers: the accuracy that is measured after an epoch ends it."""
     epochs, current = [], []
-    for kind, ids, labels, *_ in events:
-        if kind == "train_step":
+    for what, ids, labels, *_ in events:
+        if what == "train_step":
             current.append(ids)
             continue
         if ids != labels or sorted(ids) != list(range(100, 100 + M)):

@@ -13,7 +13,7 @@ DIM = 64
 
 def positions(kind, grid):
     """(N, D) vectors for the places of a square grid."""
-    from minivit.models.vit import sincos2d
+    from minivit.models import sincos2d
 
     if kind == KINDS[0]:
         return sincos2d((grid, grid), DIM)

@@ -6,7 +6,7 @@ Click a patch of the digit, or move with the arrow keys; 0 is the class token. S
 import numpy as np
 
 from lessons.figures import ORANGE
-from lessons.trained import trained_vit
+from lessons.own import trained_vit
 
 
 def demo(quick=False):

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from lessons import course
-from lessons.exercise import Exercise, Mistake, Question
+from lessons.exercise import Exercise, Mistake, Question, check_of
 
 TITLE = "The encoder block"
 MINUTES = 35
@@ -140,7 +139,7 @@ def _layernorm(x, weight, bias):
 def block_spec(x, *parameters):
     *arrays, heads = parameters
     norm1, attention, norm2, mlp = arrays[:2], arrays[2:6], arrays[6:8], arrays[8:]
-    layer_spec = course.find("12").about.layer_spec
+    layer_spec = check_of("12").layer_spec
     z = x + layer_spec(_layernorm(x, *norm1), *attention, heads)
     return z + mlp_spec(_layernorm(z, *norm2), *mlp)
 

@@ -6,6 +6,7 @@ Left and right arrow: one half block back or on. Space: the next digit.
 import numpy as np
 
 from lessons.figures import BLUE, ORANGE
+from lessons.own import digits_vit
 
 
 def halves(model, images):
@@ -27,24 +28,10 @@ def halves(model, images):
     return found
 
 
-def trained(epochs):
-    """(model, data): a small ViT that has seen the digits for a few epochs."""
-    from minivit.data import load
-    from minivit.models.vit import ViT
-    from minivit.training.loop import Training
-    from minivit.training.presets import load_config, model_config, recipe
-
-    settings, data = load_config("digits"), load("digits")
-    model = ViT(model_config(settings["model"] | {"depth": 4, "dim": 32, "mlp_dim": 64}, data), np.random.default_rng(0))
-    for _ in Training(model, data, recipe(settings["recipe"] | {"epochs": epochs})).run():
-        pass
-    return model.eval(), data
-
-
 def demo(quick=False):
     import matplotlib.pyplot as plt
 
-    model, data = trained(1 if quick else 14)
+    model, data = digits_vit(1 if quick else 14, depth=4, dim=32, mlp_dim=64)
     figure, panels = plt.subplots(1, 4, figsize=(12, 5), width_ratios=(3, 4, 4, 3))
     state = {"step": 3, "image": 0}
 

@@ -186,18 +186,12 @@ def picture():
     from matplotlib.figure import Figure
 
     from lessons.figures import BLUE, GREEN, ORANGE
+    from lessons.own import digits_vit
     from minivit import ops
-    from minivit.data import load
-    from minivit.models.vit import ViT
-    from minivit.training.loop import Training
-    from minivit.training.presets import load_config, model_config, recipe
 
-    settings, data = load_config("digits"), load("digits")
-    model = ViT(model_config(settings["model"] | {"depth": 4, "dim": 32, "mlp_dim": 64}, data), np.random.default_rng(0))
-    for _ in Training(model, data, recipe(settings["recipe"] | {"epochs": 12})).run():
-        pass
+    model, data = digits_vit(12, depth=4, dim=32, mlp_dim=64)
     weights = model.state_dict()
-    stages = dict(model.eval().stages(data.normalise(data.test_images[:100])))
+    stages = dict(model.stages(data.normalise(data.test_images[:100])))
     x = stages["embed_tokens"].data  # (100, 17, 32)
     road, attention_sizes, mlp_sizes, shown = [float(x.std())], [], [], [x[0]]
     names = ("norm1.weight", "norm1.bias", "attn.qkv.weight", "attn.qkv.bias", "attn.proj.weight", "attn.proj.bias")

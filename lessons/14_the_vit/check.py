@@ -5,8 +5,8 @@ import numbers
 
 import numpy as np
 
-from lessons import course, diagnose, mine, sentences
-from lessons.exercise import Exercise, Mistake, Question, Term, Wrong
+from lessons import mine
+from lessons.exercise import Exercise, Mistake, Question, Term, Wrong, kind, same, solution_with, worst_entry
 
 TITLE = "The ViT"
 MINUTES = 40
@@ -36,14 +36,11 @@ KNOWN = {
 
 
 def check_count(function, namespace, rng):
-    lesson = course.find("14")
     every = [(namespace["Sizes"](*numbers), name, wanted) for name, (numbers, wanted) in KNOWN.items()]
     for sizes, name, wanted in every:
         found = function(sizes)
         if not isinstance(found, numbers.Integral):
-            raise Wrong(
-                f"A count is a whole number, and yours is {sentences.kind(found)}: // divides without a rest, / gives a float."
-            )
+            raise Wrong(f"A count is a whole number, and yours is {kind(found)}: // divides without a rest, / gives a float.")
         if found == wanted:
             yield f"{name}: {wanted:,}"
             continue
@@ -51,7 +48,7 @@ def check_count(function, namespace, rng):
             f"{name}: yours {found:,}, wanted {wanted:,}: {abs(found - wanted):,} too {'many' if found > wanted else 'few'}"
         )
         for mistake in COUNT_MISTAKES:
-            theirs = diagnose.planted_names(lesson, mistake)["count_parameters"]
+            theirs = solution_with("14", mistake)["count_parameters"]
             if all(theirs(other) == function(other) for other, _, _ in every):
                 raise Wrong(f"{mistake.says}\n{difference}")
         raise Wrong(f"A summand of the formula is not right, or is missing.\n{difference}")
@@ -258,7 +255,7 @@ def check_vit(function, namespace, rng):
     sizes, parameters, model, images, labels = _with_weights(namespace, rng)
     logits = function(parameters, images, sizes)
     if not isinstance(logits, mine.Tensor):
-        raise Wrong(f"vit should give a Tensor, as the ops do, and yours gives {sentences.kind(logits)}.")
+        raise Wrong(f"vit should give a Tensor, as the ops do, and yours gives {kind(logits)}.")
     if np.shape(logits.data) == (3, 10, 5):
         raise Wrong(
             "vit should give logits of shape (B, K), and yours gives them for every token, (B, N+1, K): pick the class token."
@@ -266,17 +263,17 @@ def check_vit(function, namespace, rng):
     if np.shape(logits.data) != (3, 5):
         raise Wrong(f"vit should give logits of shape (B, K), here (3, 5); yours have the shape {np.shape(logits.data)}.")
     wanted = model(images)
-    if not diagnose.same(logits.data, wanted.data):
+    if not same(logits.data, wanted.data):
         for mistake in VIT_MISTAKES:
             if mistake.says in (FIRST_LOSS, NOT_BY_HEART):
                 continue
             try:
-                theirs = diagnose.planted_names(course.find("14"), mistake)["vit"](parameters, images, sizes).data
+                theirs = solution_with("14", mistake)["vit"](parameters, images, sizes).data
             except Exception:  # a mistake may not even run on these sizes
                 continue
-            if diagnose.same(np.asarray(theirs), logits.data):
+            if same(np.asarray(theirs), logits.data):
                 raise Wrong(mistake.says)
-        worst = diagnose.worst_entry("logits", logits.data, wanted.data, "wanted")
+        worst = worst_entry("logits", logits.data, wanted.data, "wanted")
         raise Wrong("The logits are not those of a ViT with these weights.\n" + "\n".join(worst))
     yield "the logits, against minivit's ViT with the same weights"
     loss = mine.op(mine.cross_entropy)(logits, labels)
@@ -284,7 +281,7 @@ def check_vit(function, namespace, rng):
     ops.cross_entropy(wanted, labels).backward()
     for name, parameter in model.named_parameters():
         found = parameters[name].grad
-        if found is None or not diagnose.same(np.asarray(found), parameter.grad):
+        if found is None or not same(np.asarray(found), parameter.grad):
             raise Wrong(
                 f"The gradient of {name} is not right, although the logits are: does every step go through an op of yours?"
             )

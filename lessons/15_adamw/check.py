@@ -5,8 +5,7 @@ import math
 
 import numpy as np
 
-from lessons import course, diagnose, sentences
-from lessons.exercise import Exercise, Mistake, Question, Wrong
+from lessons.exercise import Exercise, Mistake, Question, Wrong, kind, solution_with
 
 TITLE = "AdamW, warm-up, cosine, clipping"
 MINUTES = 35
@@ -226,7 +225,7 @@ def check_schedule(function, namespace, rng):
     yours = f"{found:.6g}" if isinstance(found, int | float | np.number) else repr(found)
     where = f"warmup_cosine{arguments}: yours {yours}, wanted {wanted:.6g}"
     for mistake in SCHEDULE_MISTAKES:
-        theirs = diagnose.planted_names(course.find("15"), mistake)["warmup_cosine"]
+        theirs = solution_with("15", mistake)["warmup_cosine"]
         with contextlib.suppress(TypeError, ZeroDivisionError):
             steps = [(step, *arguments[1:]) for step in range(arguments[1])]
             if all(abs(theirs(*given) - function(*given)) < 1e-9 for given in steps):
@@ -313,12 +312,12 @@ def check_clip(function, namespace, rng):
     for bound in (10 * norm, 0.25 * norm, 0.8 * norm):
         returned = function(gradients, bound)
         if not (isinstance(returned, tuple | list) and len(returned) == 2):
-            raise Wrong(f"clip_gradients should give two things, the list and the norm; yours gives {sentences.kind(returned)}.")
+            raise Wrong(f"clip_gradients should give two things, the list and the norm; yours gives {kind(returned)}.")
         if not isinstance(returned[0], tuple | list) or len(returned[0]) != 3:
-            what = sentences.kind(returned[0])
+            what = kind(returned[0])
             raise Wrong(f"The first result should be a list with as many arrays as came in, here 3; yours is {what}.")
         if not isinstance(returned[1], int | float | np.number | np.ndarray) or np.shape(returned[1]):
-            raise Wrong(f"The second result should be one number, the norm; yours is {sentences.kind(returned[1])}.")
+            raise Wrong(f"The second result should be one number, the norm; yours is {kind(returned[1])}.")
         clipped, found = list(returned[0]), float(returned[1])
         factor = min(1.0, bound / norm)
         if abs(found - factor * norm) < 1e-4 * norm and factor < 1:

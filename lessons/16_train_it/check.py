@@ -6,8 +6,8 @@ from unittest import mock
 
 import numpy as np
 
-from lessons import mine, sentences
-from lessons.exercise import Exercise, Mistake, Question, Wrong
+from lessons import mine
+from lessons.exercise import Exercise, Mistake, Question, Wrong, kind
 
 TITLE = "Train it"
 MINUTES = 45
@@ -200,10 +200,10 @@ def check_train(function, namespace, rng):
     seed = int(rng.integers(1000))
     recorder, seen, shifts, given, images = _run(function, namespace, seed)
     if not isinstance(given, tuple | list) or len(given) != 3:
-        raise Wrong(f"{TRAIN['figures']}\nyours gives {sentences.kind(given)}")
+        raise Wrong(f"{TRAIN['figures']}\nyours gives {kind(given)}")
     losses, mean, std = given
     if not isinstance(losses, list | tuple) or any(np.shape(number) for number in (mean, std)):
-        raise Wrong(f"{TRAIN['figures']}\nyours are {', '.join(map(sentences.kind, given))}")
+        raise Wrong(f"{TRAIN['figures']}\nyours are {', '.join(map(kind, given))}")
     if not seen:
         raise Wrong(TRAIN["loss"])
     if not recorder.cleared:
@@ -391,9 +391,7 @@ def check_evaluate(function, namespace, rng):
     right = (((images - 0.3) / 0.2).reshape(600, -1) @ weight).argmax(axis=-1) == labels
     wanted = float(right.mean())
     if not isinstance(found, int | float | np.number):
-        raise Wrong(
-            f"evaluate_vit should give one number, the share; yours gives {sentences.kind(found)}. Is a `return` missing?"
-        )
+        raise Wrong(f"evaluate_vit should give one number, the share; yours gives {kind(found)}. Is a `return` missing?")
     first = answers.get("first", np.zeros(0))
     if max(sizes_seen, default=999) > 256:
         raise Wrong(EVALUATE["large"])

@@ -7,7 +7,7 @@ Plus and minus: a thicker or thinner pen. Without a mouse: arrow keys move the p
 import numpy as np
 
 from lessons.figures import BLUE, GREY, ORANGE
-from lessons.trained import trained_vit
+from lessons.own import trained_vit
 
 FINE = 64  # the canvas; eight of its pixels make one of the model's
 # A 7 with a bar, as most of the data are, for a picture without a mouse

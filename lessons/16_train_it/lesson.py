@@ -282,12 +282,13 @@ def picture(epochs=8):
 
 # %%
 if __name__ == "__main__":
-    from lessons import course, show
+    from lessons import show
+    from lessons.own import work
 
     chosen = [name for name in RUNS if name in sys.argv[1:]]
     for name in chosen:
         finished = train_on(name)
-        target = course.work() / ("my_vit.npz" if name == "digits" else f"my_vit_{name}.npz")
+        target = work() / ("my_vit.npz" if name == "digits" else f"my_vit_{name}.npz")
         keep(finished, target)
         print(f"{name}: {100 * finished['test_accuracy']:.1f} % of the test images; the weights are in {target}")
     if not chosen:

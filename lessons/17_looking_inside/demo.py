@@ -7,7 +7,7 @@ A click on a patch hides that one alone.
 import numpy as np
 
 from lessons.figures import BLUE, ORANGE
-from lessons.trained import trained_vit
+from lessons.own import trained_vit
 
 SHARES = np.linspace(0, 1, 9)
 
@@ -22,12 +22,12 @@ def probabilities(model, images):
 
 def curves(model, images, labels):
     """{kind: accuracy for each share of damaged patches}, over many digits."""
-    from minivit.models.inside import damaged
+    from minivit.models import inside
 
     found = {}
     for kind in ("hide", "shuffle"):
         rng = np.random.default_rng(0)
-        answers = [probabilities(model, damaged(images, 2, share, rng, kind)).argmax(axis=-1) for share in SHARES]
+        answers = [probabilities(model, inside.damaged(images, 2, share, rng, kind)).argmax(axis=-1) for share in SHARES]
         found[kind] = [100 * float((a == labels).mean()) for a in answers]
     return found
 
@@ -35,7 +35,7 @@ def curves(model, images, labels):
 def demo(quick=False):
     import matplotlib.pyplot as plt
 
-    from minivit.models.inside import damaged
+    from minivit.models import inside
 
     epochs = 2 if quick else 25
     with_positions, mean, std, whose, data = trained_vit(epochs)
@@ -51,7 +51,10 @@ def demo(quick=False):
     def damage():
         image = data.test_images[state["digit"]][None]  # black is 0 before normalising; a hidden patch is mean grey
         if state["patch"] is None:
-            return damaged(image - mean, 2, SHARES[state["share"]], np.random.default_rng(state["draw"]), state["kind"]) + mean
+            return (
+                inside.damaged(image - mean, 2, SHARES[state["share"]], np.random.default_rng(state["draw"]), state["kind"])
+                + mean
+            )
         row, column = state["patch"]
         image = image.copy()
         image[:, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2] = mean

@@ -149,8 +149,8 @@ def position_similarity(pos_embed):
 #
 # Each column of its weight, folded back to P × P pixels, is a template (lesson 09). There are D of them, and most are
 # mixtures of a few. Those few are the *principal components*: the pictures of P × P from which all columns can be mixed
-# best, the most important first. NumPy finds them (`np.linalg.svd`), and `minivit.inside.patch_filters` does it for you.
-# The paper draws the first 28 of its ViT-L in Figure 7, left: stripes and waves, coarse ones and fine ones.
+# best, the most important first. NumPy finds them (`np.linalg.svd`), and `minivit.models.inside.patch_filters` does it for
+# you. The paper draws the first 28 of its ViT-L in Figure 7, left: stripes and waves, coarse ones and fine ones.
 #
 # ## Looking is not the same as mattering
 #
@@ -186,7 +186,7 @@ def picture(epochs=25):
     from matplotlib.figure import Figure
 
     from lessons.figures import BLUE, ORANGE, STYLE
-    from lessons.trained import trained_vit
+    from lessons.own import trained_vit
     from minivit import no_grad
     from minivit.models import inside
     from minivit.ops import softmax

@@ -1,7 +1,8 @@
 """The models: the plain Vision Transformer, and the hybrid with convolutions in front."""
 
+from . import inside
 from .config import PRESETS, SIZES, ViTConfig
 from .kinds import KINDS, Kind
 from .vit import ViT, sincos2d
 
-__all__ = ["KINDS", "PRESETS", "SIZES", "Kind", "ViT", "ViTConfig", "sincos2d"]
+__all__ = ["KINDS", "PRESETS", "SIZES", "Kind", "ViT", "ViTConfig", "inside", "sincos2d"]

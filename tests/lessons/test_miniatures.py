@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from lessons import course
+from lessons.classroom import course
 from lessons.miniatures import __main__ as miniatures
 from lessons.miniatures import charts, runs, studies
 

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from lessons import course, diagnose
+from lessons.classroom import course
+from lessons.classroom.checker import diagnose
 
 
 @pytest.fixture

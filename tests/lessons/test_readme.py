@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from lessons import build, cli, course
+from lessons.classroom import cli, course
+from lessons.classroom.pages import build
 
 ROOT = course.FOLDER.parent
 RIGHT, WRONG = "(g - along_ones - xhat * along_xhat)", "(g - xhat * along_xhat)"

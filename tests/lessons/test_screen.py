@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from lessons import cli, screen
-from lessons.mathtext import plain
+from lessons.classroom import cli, screen
+from lessons.classroom.pages.mathtext import plain
 
 LONG = "a long sentence about gradients and their shapes " * 6
 

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
-from lessons import course, diagnose, mine
+from lessons import mine
+from lessons.classroom import course
+from lessons.classroom.checker import diagnose
 
 
 def right(number, name):

@@ -1,0 +1,69 @@
+"""Checks what a learner wrote, step by step, and stops at the first thing that is wrong.
+
+In this order: is it there and begun; does it run; does it leave its inputs alone; the number and order of its results; their
+shape; their dtype; are they finite; the values, against a slow specification; the gradient, against slopes measured in
+float64, then float32 against float64; other shapes and memory layouts; a note on speed. A wrong backward over a forward that
+overwrote its input looks wrong for no visible reason: that is why the order matters.
+"""
+
+from dataclasses import dataclass, field
+
+from .calling import Stop, names_used
+from .gradients import Gradients
+from .values import Values
+
+
+@dataclass
+class Result:
+    """How one task went. status: "passed", "wrong", "not started", or "waiting" for another task to be right."""
+
+    task: str
+    title: str
+    status: str = "passed"
+    step: str = ""  # at which it stopped
+    rows: list = field(default_factory=list)  # (mark, text, note): what was looked at, the last one wrong
+    details: list = field(default_factory=list)
+    looks: list = field(default_factory=list)  # "what this looks like"
+    notes: list = field(default_factory=list)
+    line: int | None = None
+    arrays: dict = field(default_factory=dict)  # yours and the right one, where they differ
+
+    def as_dict(self):
+        return {name: value for name, value in vars(self).items() if name != "arrays"}
+
+
+def check_lesson(lesson, namespace, seed=0):
+    """One Result for each task of the lesson. namespace: the names of the learner's file."""
+    found = {exercise.name: check_exercise(lesson, exercise, namespace, seed) for exercise in lesson.exercises}
+    wrong = {name: result for name, results in found.items() for result in results if result.status == "wrong"}
+    for name, result in wrong.items():
+        for other in names_used(namespace.get(name)):
+            if other != name and other in wrong:
+                result.looks.insert(0, f"It calls {other}, which is wrong as well: mend {other} first.")
+    return [result for results in found.values() for result in results]
+
+
+def check_exercise(lesson, exercise, namespace, seed=0):
+    """One Result for each task of one exercise: a backward waits until its forward is right."""
+    results = []
+    for task in (task for task in lesson.tasks if task.exercise is exercise):
+        result = Result(task.key, task.title)
+        if results and results[-1].status != "passed":
+            result.status = "waiting"
+        else:
+            _run(lesson, task, namespace, seed, result)
+        results.append(result)
+    return results
+
+
+def _run(lesson, task, namespace, seed, result):
+    try:
+        steps = (Gradients if task.part == "backward" else Values)(lesson, task.exercise, namespace, seed, result)
+        result.line = steps.learner.line(task.part)
+        steps.own() if task.exercise.check else steps.run()
+    except Stop as stop:
+        result.status = "not started" if stop.step == "start" else "wrong"
+        result.step, result.line, result.arrays = stop.step, stop.line or result.line, stop.arrays
+        result.details, result.looks = stop.details, stop.looks
+        if result.status == "wrong":
+            result.rows.append(("NO", stop.text, stop.note))

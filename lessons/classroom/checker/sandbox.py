@@ -1,0 +1,110 @@
+"""Runs the worker: a time limit, a limit on what is printed, and a sentence for every way in which it can end."""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from .. import course
+from . import loading
+
+SECONDS = 10
+KEPT = 20_000  # bytes of what the worker prints
+
+
+def check_file(lesson, path, seconds=None, arrays_to=None, work=None):
+    """The outcome of checking a learner's file (see worker.outcome), with what it printed as "printed".
+
+    arrays_to   where to leave the arrays that differ, for a picture
+    work        the folder of the learner's other files, and where the file runs, if not here
+    """
+    seconds = seconds or SECONDS
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        out = Path(folder) / "outcome.json"
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "lessons.classroom.checker.worker",
+            lesson.number,
+            str(path),
+            str(out),
+            str(seconds),
+        ]
+        printed, code = run(command + ([str(arrays_to)] if arrays_to else []), seconds + 1, work)
+        try:
+            found = json.loads(out.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = _ended(code, Path(f"{out}.where"), path, seconds)
+    return {**found, "printed": printed}
+
+
+def run(command, seconds, work=None):
+    """(what a command printed, its exit code, None if it was stopped after so many seconds)."""
+    threads = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    search = os.pathsep.join(filter(None, [str(course.FOLDER.parent), os.environ.get("PYTHONPATH")]))
+    own = {"MINIVIT_WORK": str(work)} if work else {}
+    environment = {
+        **os.environ,
+        **threads,
+        **own,
+        "PYTHONPATH": search,
+        "PYTHONIOENCODING": "utf-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=work
+    )
+    kept = []
+
+    def read():
+        size = 0
+        while chunk := process.stdout.read1(65536):
+            if size < KEPT:
+                kept.append(chunk[: KEPT - size])
+            size += len(chunk)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        code = None
+    finally:
+        with contextlib.suppress(OSError):
+            process.kill()
+    process.wait()
+    reader.join(1)
+    return b"".join(kept).decode("utf-8", errors="replace"), code
+
+
+def _ended(code, where, path, seconds):
+    """The problem of a worker that left no outcome."""
+    if code is None:
+        line = _line_in(where, path)
+        lines = [f"your code did not finish within {seconds:g} seconds: a loop without end, or much too slow?"]
+        if line:
+            text = loading.read(path).splitlines()
+            lines.append(f"it was at line {line}:  {text[line - 1].strip() if line <= len(text) else ''}")
+        return {"problem": lines, "line": line}
+    if code == 0:
+        return {"problem": ["your code ended Python before the check was done: is there an os._exit?"], "line": None}
+    return {
+        "problem": ["your code crashed Python itself: a recursion without end, more memory than the check allows, or os._exit?"],
+        "line": None,
+    }
+
+
+def _line_in(where, path):
+    """The innermost line of the learner's file in a dump of faulthandler."""
+    try:
+        dump = where.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = re.search(rf'File "[^"\n]*{re.escape(Path(path).name)}", line (\d+)', dump)
+    return int(found[1]) if found else None

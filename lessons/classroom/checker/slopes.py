@@ -1,0 +1,58 @@
+"""What a learner's backward returns, and the slopes that it must equal."""
+
+import numpy as np
+
+from minivit.gradcheck import slopes as measured
+
+from .calling import Stop, arguments_fit, as_tuple, cast, is_array_like
+
+
+def run_backward(learner, given, upstream, dtype, loud=False, layout=tuple):
+    """What backward returns for dy = upstream. loud: it is also called again, before and after a forward on other numbers, and
+    Stop is raised if its answer changes."""
+    y, backward = learner.forward(layout(cast(given, dtype)))
+    for out in as_tuple(y):
+        if isinstance(out, np.ndarray):
+            out.flags.writeable = False
+    dy = layout(cast(upstream, dtype))
+    arguments_fit(backward, dy, "backward")
+    returned = learner.call(backward, dy, loud)
+    returned = tuple(returned) if isinstance(returned, list) else returned
+    if loud:
+        if not _agree(returned, learner.call(backward, dy)):
+            advice = "it changes something that it remembers: each call must start from what the forward left"
+            raise Stop("repeat", "backward gives another answer when it is called twice", details=[advice])
+        learner.forward(cast([0.7 * a if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in given], dtype))
+        if not _agree(returned, learner.call(backward, dy)):
+            advice = "a network calls this function many times before the first backward: each must keep what is its own"
+            raise Stop("repeat", "backward gives another answer once the forward has run on other numbers", details=[advice])
+    return returned
+
+
+def slopes(learner, arguments, i, upstream):
+    """The measured slope of every entry of argument i; the loss is the sum of outputs times upstream."""
+
+    def loss(moved):
+        y, _ = learner.forward((*arguments[:i], moved, *arguments[i + 1 :]))
+        return sum(float((out * dy).sum()) for out, dy in zip(as_tuple(y), upstream, strict=True))
+
+    return measured(loss, arguments[i])
+
+
+def gradient_of(given, upstream, i):
+    """Of a function: the i-th thing that its backward returns."""
+
+    def answer(function):
+        _, backward = function(*cast(given, np.float64))
+        return as_tuple(backward(*cast(upstream, np.float64)))[i]
+
+    return answer
+
+
+def _agree(a, b):
+    """Whether two answers are the same, where that can be said at all: what they are is looked at next."""
+    try:
+        pairs = zip(as_tuple(a), as_tuple(b), strict=True)
+        return all(np.array_equal(x, y, equal_nan=True) for x, y in pairs if is_array_like(x) and is_array_like(y))
+    except (TypeError, ValueError):
+        return True

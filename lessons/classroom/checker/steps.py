@@ -1,0 +1,92 @@
+"""What the two halves of a check share: the learner's function, what was found of it so far, and how it ends."""
+
+import contextlib
+import time
+
+import numpy as np
+
+from minivit.gradcheck import relative_error
+
+from ...exercise import Wrong
+from . import diagnose, sentences
+from .calling import Learner, Stop, as_tuple, cast
+
+NOTICEABLE, SLOW = 0.02, 10  # seconds, and times the course's own: from here on the note on speed
+
+
+def forward_and_backward(function, arguments):
+    """Both halves of an op once, for timing."""
+    y, backward = function(*arguments)
+    return backward(*[np.ones_like(out) for out in as_tuple(y)])
+
+
+class Steps:
+    """The steps for one function of the learner's."""
+
+    def __init__(self, lesson, exercise, namespace, seed, result):
+        self.lesson, self.exercise, self.result = lesson, exercise, result
+        self.learner = Learner(lesson, exercise, namespace)
+        self.rng = np.random.default_rng((seed, int(lesson.number)))
+
+    def ok(self, text, note=""):
+        self.result.rows.append(("ok", text, note))
+
+    @staticmethod
+    def differs(step, name, label, found, truth, against, limit, looks):
+        """Stops: the values of `name` are wrong."""
+        raise Stop(
+            step,
+            name if label == "ordinary" else f"{name} ({label})",
+            f"error {diagnose.largest(relative_error(found, truth)):.2g}, limit {limit:g}",
+            details=diagnose.worst_entry(name, found, truth, against),
+            looks=[text for text in looks if text],
+            arrays={"name": name, "yours": found, against: truth},
+        )
+
+    def extreme_cases(self):
+        return (self.exercise.extreme(self.rng) if self.exercise.extreme else {}).items()
+
+    @staticmethod
+    @contextlib.contextmanager
+    def unless_wrong_anyway(compare):
+        """For the extreme cases: where ordinary values are wrong too, that is the better thing to say."""
+        try:
+            yield
+        except Stop:
+            compare()
+            raise
+        compare()
+
+    def own(self):
+        """An exercise with a check of its own."""
+        try:
+            with np.errstate(all="ignore"):
+                for sentence in self.exercise.check(self.learner.function, self.learner.namespace, self.rng):
+                    self.ok(sentence)
+        except Wrong as wrong:
+            first, *rest = str(wrong).split("\n")
+            raise Stop("check", "not right yet", details=rest, looks=[first]) from None
+        except NotImplementedError as error:
+            self.learner.not_started(error)
+        except (Exception, SystemExit) as error:
+            if sentences.frames_of(error, self.learner.namespace):
+                self.learner.stop_for(error)
+            what = f"the check could not use what {self.exercise.name} gave: {type(error).__name__}: {error}"
+            raise Stop("run", what) from None
+
+    def speed(self, run):
+        """A note, never a failure."""
+        if not self.exercise.large:
+            return
+        given = cast(self.exercise.large(np.random.default_rng(0)), np.float32)
+        seconds = []
+        for function in (diagnose.solution_names(self.lesson)[self.exercise.name], self.learner.function):
+            started = time.perf_counter()
+            self.learner.call(run, (function, given))
+            seconds.append(time.perf_counter() - started)
+        reference, theirs = seconds
+        if theirs > NOTICEABLE and theirs > SLOW * reference:
+            self.result.notes.append(
+                f"right, and slow: yours takes {1e3 * theirs:.0f} ms where {1e3 * reference:.1f} ms are enough: "
+                "is there a Python loop over rows or entries?"
+            )
