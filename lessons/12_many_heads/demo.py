@@ -14,7 +14,7 @@ def demo(quick=False):
 
     from minivit import no_grad
 
-    model, mean, std, whose, data = trained_vit(1 if quick else 14)
+    model, mean, std, whose, data = trained_vit()
     blocks, heads = model.config.depth, model.config.heads
     figure = plt.figure(figsize=(12, 6.4))
     left, right = figure.subfigures(1, 2, width_ratios=(2, 3))

@@ -37,7 +37,7 @@ def demo(quick=False):
     from minivit import no_grad
     from minivit.ops import softmax
 
-    model, mean, std, whose, data = trained_vit(2 if quick else 25)
+    model, mean, std, whose, data = trained_vit()
     canvas = np.zeros((FINE, FINE))
     state = {"pen": 4.0, "pressed": 0, "last": None, "cursor": [32, 32], "test": -1}
     figure, (paper, seen, bars, looks) = plt.subplots(1, 4, figsize=(13, 4.6), width_ratios=(4, 3, 4, 3))

@@ -37,9 +37,8 @@ def demo(quick=False):
 
     from minivit.models import inside
 
-    epochs = 2 if quick else 25
-    with_positions, mean, std, whose, data = trained_vit(epochs)
-    without, mean_2, std_2, _, _ = trained_vit(epochs, {"pos_embed": "none"})
+    with_positions, mean, std, whose, data = trained_vit()
+    without, mean_2, std_2, _, _ = trained_vit(2 if quick else 25, {"pos_embed": "none"})
     models = (
         (with_positions, mean, std, f"{whose}, with positions", BLUE),
         (without, mean_2, std_2, "without positions", ORANGE),

@@ -180,7 +180,7 @@ def side_by_side_maps(maps, columns):
     return table
 
 
-def picture(epochs=25):
+def picture():
     """A digit, its rollout, two occlusions; the distances of all heads; the cosines of positions; the principal filters."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -191,7 +191,7 @@ def picture(epochs=25):
     from minivit.models import inside
     from minivit.ops import softmax
 
-    model, mean, std, whose, data = trained_vit(epochs)
+    model, mean, std, whose, data = trained_vit()
     images = ((data.test_images[:64] - mean) / std).astype(np.float32)
     chosen = int(np.flatnonzero(data.test_labels[:64] == 4)[0])
 

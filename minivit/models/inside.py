@@ -51,9 +51,11 @@ def position_similarity(pos_embed, grid):
 
 def patch_filters(weight, patch_size, count=16):
     """The first principal components of the patch embedding's filters: weight (P*P*C, D) to (count, P, P, C) at most, the one
-    with the largest share first. (ViT, Figure 7, left.)"""
+    with the largest share first. (ViT, Figure 7, left.) A component may as well point the other way, and libraries differ in
+    that: here its largest entry is positive."""
     high, wide = patch_size if isinstance(patch_size, tuple) else (patch_size, patch_size)
     components, _, _ = np.linalg.svd(weight, full_matrices=False)  # (P*P*C, min(P*P*C, D))
+    components *= np.sign(np.take_along_axis(components, np.abs(components).argmax(axis=0)[None], axis=0))
     return components.T[:count].reshape(-1, high, wide, weight.shape[0] // (high * wide))
 
 

@@ -111,6 +111,14 @@ def test_the_first_filter_is_the_direction_of_most_of_the_weight():
     assert abs(found[0].ravel() @ direction) == pytest.approx(1, abs=1e-3)
 
 
+def test_the_largest_entry_of_a_filter_is_positive_whatever_svd_chose(monkeypatch):
+    weight, svd = np.random.default_rng(5).standard_normal((12, 20)), np.linalg.svd
+    found = patch_filters(weight, 2)
+    assert all(one.max() == np.abs(one).max() for one in found)
+    monkeypatch.setattr("numpy.linalg.svd", lambda *args, **options: [-part for part in svd(*args, **options)])
+    np.testing.assert_array_equal(patch_filters(weight, 2), found)
+
+
 def test_occlusion_finds_the_patch_on_which_the_answer_hangs():
     image = np.zeros((4, 6, 1))
     image[2:4, 4:6] = 1

@@ -48,8 +48,8 @@ def tiny_config(**changes):
     return ViTConfig(**dict(image_size=8, channels=1, classes=10) | MODEL | changes)
 
 
-def tiny_vit(seed=0, **changes):
-    return ViT(tiny_config(**changes), np.random.default_rng(seed))
+def tiny_vit(seed=0, dtype=np.float32, **changes):
+    return ViT(tiny_config(**changes), np.random.default_rng(seed), dtype)
 
 
 def tiny_recipe(**changes):

@@ -248,8 +248,10 @@ def test_no_threads_are_refused(digits):
 
 
 def test_a_batch_in_more_parts_is_the_same_update(digits):
-    whole, parts = (trained(digits, tiny_recipe(epochs=1, accumulate=k))[0].state_dict() for k in (1, 5))
-    assert max(np.abs(whole[name] - parts[name]).max() for name in whole) < 1e-5
+    # in float64: Adam divides a gradient by its own size, so where it is 0, as that of the keys' bias, rounding alone moves
+    recipes = (tiny_recipe(epochs=1, accumulate=k) for k in (1, 5))
+    whole, parts = (trained(digits, recipe, dtype=np.float64)[0].state_dict() for recipe in recipes)
+    assert max(np.abs(whole[name] - parts[name]).max() for name in whole) < 1e-12
 
 
 def test_the_average_is_that_of_a_plain_loop(digits):
