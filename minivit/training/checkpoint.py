@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..data.numbers import plain
+from ..data.paths import at_home
 from ..models.kinds import build, config_of, kind_of, the_kind
-from .files import at_home, replacing
+from .files import replacing
 
 ABOUT = "about.json"
 OWN = ("config", "kind")  # what the file itself says about the model

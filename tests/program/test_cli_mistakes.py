@@ -102,6 +102,8 @@ MISTAKES = {
     "the top folder": ([*TRAIN, "--out", "/"], "^(?!.*epoch).*folder"),
     "this folder": ([*TRAIN, "--out", "."], "^(?!.*epoch).*folder"),
     "the folder above": ([*TRAIN, "--out", "runs/.."], "^(?!.*epoch).*folder"),
+    "no folder at all": ([*TRAIN, "--out", ""], "^(?!.*epoch).*folder"),
+    "no run to go on with": (["train", "--resume", ""], "holds no run that can go on"),
     "a folder in a file": ([*TRAIN, "--out", "text.png/run"], "^(?!.*epoch).*text.png"),
     "a name too long": ([*TRAIN, "--out", "x" * 300], "xxx"),
     # models

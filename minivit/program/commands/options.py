@@ -1,8 +1,8 @@
 """What several commands share: options, and what becomes of them."""
 
 from ...backend import gpu_status
+from ...data.paths import at_home
 from ...training.checkpoint import load_model
-from ...training.files import at_home
 
 
 def add(commands, name, run, help):
