@@ -53,7 +53,7 @@ def main(argv=None):
         print(reason)
         machine |= CuPyGPU().about()
     path = RESULTS / ("speed.json" if setup.device == "cpu" else "speed-gpu.json")
-    found = json.loads(path.read_text()) if path.exists() else {}
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     found["machine"] = machine
     for name in arguments.sections or there:
         print(f"\n== {name}: {sections.SECTIONS[name].__doc__.splitlines()[0]}", flush=True)
@@ -62,7 +62,7 @@ def main(argv=None):
             continue
         RESULTS.mkdir(exist_ok=True)
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(found, indent=1) + "\n")
+            temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if not setup.quick:
         chart.draw(found, path.with_suffix(".png"))
         print(f"\nwritten to {path} and {path.with_suffix('.png')}")

@@ -77,7 +77,10 @@ def main():
         run, rows = one_run(data, settings, seed)
         runs.append(run)
         if seed == 0 and not arguments.folds:
-            with replacing(RESULTS / f"metrics-{name}.csv") as temporary, open(temporary, "w", newline="") as file:
+            with (
+                replacing(RESULTS / f"metrics-{name}.csv") as temporary,
+                open(temporary, "w", newline="", encoding="utf-8") as file,
+            ):
                 writer = csv.DictWriter(file, fieldnames=list(rows[0]))
                 writer.writeheader()
                 writer.writerows(rows)
@@ -86,7 +89,9 @@ def main():
     print(f"  mean {statistics.mean(found):.2f} %, standard deviation {statistics.pstdev(found):.2f}")
     path = RESULTS / f"accuracy-{name}{'-folds' if arguments.folds else ''}.json"
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps({"config": settings, "runs": runs, "mean": statistics.mean(found)}, indent=1) + "\n")
+        temporary.write_text(
+            json.dumps({"config": settings, "runs": runs, "mean": statistics.mean(found)}, indent=1) + "\n", encoding="utf-8"
+        )
     print(f"  written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
 
 

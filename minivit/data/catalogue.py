@@ -8,6 +8,7 @@ import numpy as np
 from .datasets import Dataset, from_pixels
 from .fetch import copies
 from .fetch.sources import SOURCES
+from .paths import at_home
 
 HERE = Path(__file__).parent
 
@@ -25,7 +26,7 @@ def load(name, data_dir=None):
         if name == "fashion-mini":
             return _fashion_mini()
         return _cifar(name, data_dir) if name.startswith("cifar") else _idx(name, data_dir)
-    path = Path(data_dir or "", name) if name and isinstance(name, str | Path) else None
+    path = at_home(data_dir or "") / at_home(name) if name and isinstance(name, str | Path) else None
     if path is not None and path.is_dir():
         from .formats import folder
 

@@ -5,8 +5,9 @@ import json
 import os
 from contextlib import suppress
 
+from ..data.paths import at_home
 from ..models.kinds import config_of
-from ..training.files import at_home, read_text, replacing
+from ..training.files import read_text, replacing
 from ..training.presets import recipe
 from .lock import Lock
 

@@ -17,7 +17,7 @@ class Lock:
         self.path, self.file = Path(path), None
 
     def take(self):
-        self.file = open(self.path, "a")  # noqa: SIM115  it stays open as long as it is held
+        self.file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115  it stays open as long as it is held
         try:
             _lock(self.file)
         except OSError:

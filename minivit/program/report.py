@@ -16,7 +16,6 @@ from ..models.kinds import FROM_DATA, config_of, the_kind
 from ..training.files import replacing
 from ..training.parallel import cores
 from ..training.presets import load_config, names, recipe
-from ..training.task import per_class
 from .folder import read_run, write_json
 
 OPTIONS = {"epochs": "--epochs", "lr": "--lr", "batch_size": "--batch-size", "seed": "--seed"}  # these change a preset
@@ -93,6 +92,17 @@ def write_page(folder, results):
 
 def _figures_of(results):
     return {name: float(results[name]) for name in ("test_accuracy", "seconds", "images_per_second")}
+
+
+def per_class(labels, predicted, classes):
+    """A dictionary a class: its name, how many were right, of how many, and what the others were most often taken for."""
+    labels, predicted, table = np.asarray(labels), np.asarray(predicted), []
+    for i, name in enumerate(classes):
+        said = np.bincount(predicted[labels == i], minlength=len(classes))
+        wrong = np.where(np.arange(len(classes)) == i, 0, said)
+        taken = {"taken_for": str(classes[wrong.argmax()]), "times": int(wrong.max())} if wrong.any() else {}
+        table.append({"class": str(name), "right": int(said[i]), "of": int(said.sum()), **taken})
+    return table
 
 
 def again(config):

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..checks import plain
+from ..data.paths import at_home
 from ..models.kinds import build, config_of, kind_of, the_kind
-from .files import at_home, replacing
+from .files import replacing
 
 ABOUT = "about.json"
 OWN = ("config", "kind")  # what the file itself says about the model
@@ -78,12 +79,14 @@ def load_arrays(path):
 
 
 def load_checkpoint(path):
-    """(arrays, about) of a run's checkpoint. Raises ValueError, with what to do, if it is missing or damaged."""
+    """(arrays, {"rows": of metrics.csv, "seconds": so far}) of a run's checkpoint. Raises ValueError, with what to do, if it is
+    missing or damaged."""
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no checkpoint at {path}: this run completed no epoch, or is no run; start it anew")
     try:
-        return load_arrays(path)
+        arrays, about = load_arrays(path)
+        return arrays, about | {"rows": list(about["rows"]), "seconds": float(about["seconds"])}
     except Exception:  # zipfile, numpy and json raise a different class for each kind of damage
         raise ValueError(f"{path} is no checkpoint that minivit saved, or it is damaged: start the run anew") from None
 

@@ -6,14 +6,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def at_home(path):
-    """The path, with the home folder for a ~ that the shell has left there, as in --out=~/runs."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # ~nobody
-        return Path(path)
-
-
 @contextmanager
 def replacing(path):
     """`with replacing(path) as temporary: ...` writes `temporary`, in the same folder, and renames it to `path` at the end.

@@ -64,14 +64,3 @@ class Classification:
         probabilities = ops.softmax.forward(logits)[0]
         found = {"accuracy": accuracy(logits, dataset.test_labels), "probabilities": probabilities}
         return found | {"predicted": probabilities.argmax(axis=1)}
-
-
-def per_class(labels, predicted, classes):
-    """A dictionary a class: its name, how many were right, of how many, and what the others were most often taken for."""
-    labels, predicted, table = np.asarray(labels), np.asarray(predicted), []
-    for i, name in enumerate(classes):
-        said = np.bincount(predicted[labels == i], minlength=len(classes))
-        wrong = np.where(np.arange(len(classes)) == i, 0, said)
-        taken = {"taken_for": str(classes[wrong.argmax()]), "times": int(wrong.max())} if wrong.any() else {}
-        table.append({"class": str(name), "right": int(said[i]), "of": int(said.sum()), **taken})
-    return table

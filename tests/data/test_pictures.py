@@ -145,7 +145,7 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
 
 
 def test_a_folder_is_refused(tmp_path):
-    refused(tmp_path)
+    assert "is a folder: name image files" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"<svg/>", bytes(500)], ids=repr)
@@ -164,6 +164,15 @@ def test_what_is_wrong_with_an_image_is_said(tmp_path, picture, monkeypatch):
     path.write_bytes(content)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 700)
     assert "too many pixels, more than 1,400" in refused(path)
+    path.write_bytes(b"")
+    assert "is empty and no image" in refused(path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_picture_of_so_many_pixels_that_pillow_warns_is_read(picture, monkeypatch):
+    path = picture(np.zeros((40, 40), np.uint8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # it refuses twice as many
+    assert read_image(path, GREY)[0].shape == (8, 8, 1)
 
 
 def test_an_image_cut_short_is_refused(picture):

@@ -16,6 +16,8 @@ from minivit import ViTConfig
 from minivit.data import load
 from minivit.models.config import PRESETS
 from minivit.program.cli import main
+from minivit.program.parser import Parser
+from minivit.training import prediction
 
 from ..support.tiny import ENVIRONMENT, TOML
 
@@ -190,6 +192,13 @@ def test_predict_says_what_was_done_to_the_picture(printed, tmp_path):
     )
 
 
+def test_many_pictures_are_predicted_in_one_pool_of_threads(printed, monkeypatch):
+    opened, workers = [], prediction.workers
+    monkeypatch.setattr(prediction, "workers", lambda threads: opened.append(threads) or workers(threads))
+    printed("predict", "0.png", "1.png", "2.png", "--model", "runs/tiny")
+    assert len(opened) == 1
+
+
 # info
 
 
@@ -234,6 +243,16 @@ def test_the_first_help_names_every_command(capsys):
         main(["--help"])
     out = capsys.readouterr().out
     assert all(command in out for command in ("train", "evaluate", "predict", "info"))
+
+
+def test_another_command_line_tells_its_mistakes_with_the_same_parser(capsys):
+    top = Parser(prog="python -m lessons")
+    top.add_commands().add_parser("check").add_argument("--number", type=int)
+    for arguments in (["chekc"], ["check", "--number", "x"], ["check", "--num", "3"], []):
+        with pytest.raises(SystemExit) as ended:
+            top.parse_args(arguments)
+        err = capsys.readouterr().err
+        assert ended.value.code == 2 and err.startswith("lessons: ") and err.count("\n") == 1 and "--help" in err
 
 
 def test_the_version_is_printed(capsys):

@@ -17,6 +17,7 @@ from ..support.tiny import ENVIRONMENT, TOML, tiny_vit
 
 TRAIN = ["train", "--config", "tiny.toml"]
 ABOUT = {"data": "digits", "classes": list("0123456789"), "mean": [0.3], "std": [0.4]}
+ODD = {"data": 5, "classes": 10, "mean": "grey", "std": [None]}  # what another program may have written
 
 
 @pytest.fixture
@@ -38,6 +39,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "cut.npz").write_bytes(content[: len(content) // 2])
     (tmp_path / "garbage.npz").write_bytes(b"garbage" * 50)
     (tmp_path / "empty.npz").write_bytes(b"")
+    for name, value in ODD.items():
+        save_model(f"{name}.npz", tiny_vit(), ABOUT | {name: value})
     save_model("cats.npz", tiny_vit(), ABOUT | {"data": "cats"})
     save_model("silent.npz", tiny_vit())
     save_model("larger.npz", tiny_vit(image_size=16), ABOUT)
@@ -99,7 +102,9 @@ MISTAKES = {
     "the top folder": ([*TRAIN, "--out", "/"], "^(?!.*epoch).*folder"),
     "this folder": ([*TRAIN, "--out", "."], "^(?!.*epoch).*folder"),
     "the folder above": ([*TRAIN, "--out", "runs/.."], "^(?!.*epoch).*folder"),
-    "a folder in a file": ([*TRAIN, "--out", "text.png/run"], "text.png"),
+    "no folder at all": ([*TRAIN, "--out", ""], "^(?!.*epoch).*folder"),
+    "no run to go on with": (["train", "--resume", ""], "holds no run that can go on"),
+    "a folder in a file": ([*TRAIN, "--out", "text.png/run"], "^(?!.*epoch).*text.png"),
     "a name too long": ([*TRAIN, "--out", "x" * 300], "xxx"),
     # models
     "no model": (["evaluate"], "runs/digits.*python -m minivit train"),
@@ -115,9 +120,10 @@ MISTAKES = {
     "a model of colour images": (["evaluate", "--model", "colour.npz"], "3"),
     "a model of more classes than it names": (["predict", "picture.png", "--model", "more.npz"], "more.npz"),
     "a model of more classes than its data": (["evaluate", "--model", "more_named.npz"], "more_named.npz|20"),
+    **{f"a model with odd {name}": (["evaluate", "--model", f"{name}.npz"], rf"{name}\.npz.*{name}") for name in ODD},
     # pictures
     "a missing picture": (["predict", "nosuch.png", "--model", "runs/tiny"], "nosuch.png"),
-    "a folder as picture": (["predict", "empty", "--model", "runs/tiny"], "empty"),
+    "a folder as picture": (["predict", "empty", "--model", "runs/tiny"], "empty is a folder: name image files"),
     "an empty picture": (["predict", "empty.png", "--model", "runs/tiny"], "empty.png"),
     "a text as picture": (["predict", "text.png", "--model", "runs/tiny"], "text.png"),
     "a picture cut short": (["predict", "cut.png", "--model", "runs/tiny"], "cut.png"),

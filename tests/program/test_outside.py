@@ -16,6 +16,7 @@ from minivit.program import figures
 from minivit.program.cli import main
 from minivit.training.checkpoint import save_model
 
+from ..support import made
 from ..support.tiny import ENVIRONMENT, TOML, tiny_vit
 
 FIGURES = {"learning_curves.png", "confusion_matrix.png", "predictions.png", "attention.png"}
@@ -93,7 +94,9 @@ def test_a_folder_is_found_behind_a_tilde_that_the_shell_has_left(folder, monkey
     assert main(["train", "--config=~/tiny.toml", "--out=~/mine"]) == 0
     assert main(["evaluate", "--model=~/mine"]) == 0
     assert main(["compare", "~/mine", "--out=~/chart.png"]) == 0
-    assert {path.name for path in folder.iterdir()} == {"tiny.toml", "mine", "chart.png"}
+    made.class_folders(folder / "pets")
+    assert main(["data", "~/pets"]) == main(["data", "pets", "--data-dir=~"]) == 0
+    assert {path.name for path in folder.iterdir()} == {"tiny.toml", "mine", "chart.png", "pets"}
 
 
 # nobody reads

@@ -15,9 +15,8 @@ from minivit.data import load
 from minivit.program import figures
 from minivit.program.cli import main
 from minivit.program.commands.compare import table as compare
-from minivit.program.report import again, write_report
+from minivit.program.report import again, per_class, write_report
 from minivit.training.presets import load_config, model_config, recipe
-from minivit.training.task import per_class
 
 from ..support.tiny import tiny_config, tiny_recipe
 

@@ -179,3 +179,11 @@ def test_what_cannot_go_on_is_told_in_a_sentence(digits, tmp_path, monkeypatch, 
     capsys.readouterr()
     assert cli.main(["train", *arguments]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_model_under_the_name_of_a_checkpoint_is_refused(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr("minivit.program.results.draw", lambda *arguments: None)
+    train_run(digits, tiny_config(), tiny_recipe(epochs=1), tmp_path / "run")
+    (tmp_path / "run" / "model.npz").replace(tmp_path / "run" / "checkpoint.npz")
+    with pytest.raises(ValueError, match=r"checkpoint\.npz is no checkpoint that minivit saved"):
+        train_run(digits, tiny_config(), tiny_recipe(epochs=1), tmp_path / "run", resume=True)

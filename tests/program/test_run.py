@@ -11,6 +11,7 @@ import pytest
 
 import minivit.program.run
 import minivit.training.loop
+import minivit.training.prediction
 from minivit.data import augment
 from minivit.program.folder import RunFolder
 from minivit.program.run import train_run
@@ -125,6 +126,14 @@ def test_the_summary_says_accuracy_parameters_and_where_the_files_are(finished):
     assert f"\ntest accuracy {100 * result:.1f} %\n" in out
     assert f"{tiny_config().num_parameters():,} parameters" in out
     assert str(folder) in out and all(name in out for name in FILES)
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_the_test_at_the_end_has_as_many_threads_as_the_training(digits, tmp_path, monkeypatch):
+    used, workers = [], minivit.training.prediction.workers
+    monkeypatch.setattr(minivit.training.prediction, "workers", lambda threads: used.append(threads) or workers(threads))
+    train_run(digits, tiny_config(), tiny_recipe(epochs=1), tmp_path / "run", threads=3)
+    assert used == [3]
 
 
 # an earlier folder

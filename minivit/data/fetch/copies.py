@@ -4,6 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from ..paths import at_home
 from .sources import SOURCES
 
 SYSTEM = Path("/usr/share/datasets")  # of Debian's dataset-* packages
@@ -13,10 +14,10 @@ CHUNK = 1 << 20  # bytes
 def cache_folder():
     """Where downloads go, one folder a data set: MINIVIT_DATA if that is set, else the user's cache."""
     if os.environ.get("MINIVIT_DATA"):
-        return Path(os.environ["MINIVIT_DATA"])
+        return at_home(os.environ["MINIVIT_DATA"])
     if os.name == "nt" and os.environ.get("LOCALAPPDATA"):
         return Path(os.environ["LOCALAPPDATA"]) / "minivit"
-    return Path("~/.cache/minivit").expanduser()
+    return at_home("~/.cache/minivit")
 
 
 def find(name, data_dir=None):
@@ -24,9 +25,10 @@ def find(name, data_dir=None):
     and among the system's data sets; IDX files may be compressed. Nothing is opened."""
     folders = [cache_folder() / name, SYSTEM / name]
     if data_dir is not None:
-        if not Path(data_dir).is_dir():
+        data_dir = at_home(data_dir)
+        if not data_dir.is_dir():
             raise ValueError(f"there is no folder {str(data_dir)!r} to find data in")
-        folders = [Path(data_dir) / name, Path(data_dir), *folders]  # MNIST and Fashion-MNIST name their files alike
+        folders = [data_dir / name, data_dir, *folders]  # MNIST and Fashion-MNIST name their files alike
     found = {}
     for file in SOURCES[name].files:
         candidates = [folder / written for folder in folders for written in dict.fromkeys((file.name, file.remote_name))]

@@ -1,8 +1,9 @@
 """The command evaluate."""
 
 from ...data import load
-from ...training.task import Classification, per_class
+from ...training.task import Classification
 from ..output import printable
+from ..report import per_class
 from . import options
 
 

@@ -9,11 +9,11 @@ from tqdm import tqdm
 
 from ...backend import to_device, to_host
 from ...data.datasets import normalise
+from ...data.paths import at_home
 from ...engine import no_grad
 from ...models import inside
 from ...models.vit import ViT
 from ...ops import softmax
-from ...training.files import at_home
 from ...training.prediction import predictor
 from ..output import attempt, printable
 from . import options

@@ -5,12 +5,12 @@ import tracemalloc
 
 import numpy as np
 
+from ...data.paths import at_home
 from ...engine import no_grad
 from ...models.config import PRESETS, ViTConfig
 from ...models.kinds import kind_of, the_kind
 from ...models.vit import ViT
 from ...training.checkpoint import load_model
-from ...training.files import at_home
 from ..output import printable
 from . import options
 

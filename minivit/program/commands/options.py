@@ -1,8 +1,8 @@
 """What several commands share: options, and what becomes of them."""
 
 from ...backend import gpu_status
+from ...data.paths import at_home
 from ...training.checkpoint import load_model
-from ...training.files import at_home
 
 
 def add(commands, name, run, help):
@@ -47,8 +47,10 @@ def trained_model(arguments):
     """(the model of --model on its device, what was saved about it)."""
     model, about = load_model(arguments.model)
     model.to(device(arguments.device))
-    missing = [name for name in ("data", "classes", "mean", "std") if name not in about]
-    if missing or len(about["classes"]) != model.config.classes:
+    missing = [name for name in ("data", "classes", "mean", "std") if not isinstance(about.get(name), str | list)]
+    if not missing and not all(isinstance(x, int | float) for name in ("mean", "std") for x in about[name]):
+        missing = ["mean and std as numbers"]
+    if missing or len(about["classes"]) != model.config.classes or not all(isinstance(x, str) for x in about["classes"]):
         what = ", ".join(missing) or "a name for every class"
         raise ValueError(
             f"{arguments.model} does not say what it was trained on ({what}): train one with `python -m minivit train`"

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ...data.datasets import normalise
+from ...data.paths import at_home
 from ...ops import softmax
-from ...training.files import at_home
 from ...training.prediction import predict
 from ..output import printable
 from . import options

@@ -33,17 +33,17 @@ def run(arguments):
 
     threads = options.threads(arguments)
     given = {name: value for name in CHANGES if (value := getattr(arguments, name)) is not None}
-    if arguments.resume:
-        if given or any((arguments.out, arguments.config, arguments.data)):
+    if arguments.resume is not None:
+        if given or any(value is not None for value in (arguments.out, arguments.config, arguments.data)):
             raise ValueError("--resume goes on as the run began: beside it only --threads, --device and --data-dir make sense")
         path = arguments.resume
         name, model, how = begun_run(path)
         dataset = load(name, arguments.data_dir)
     else:
         dataset, model, how, name = _new(arguments, given)
-        path = arguments.out or f"runs/{name}"
+        path = f"runs/{name}" if arguments.out is None else arguments.out
     device = options.device(arguments.device)
-    train_run(dataset, model, how, path, threads=threads, device=device, resume=bool(arguments.resume))
+    train_run(dataset, model, how, path, threads=threads, device=device, resume=arguments.resume is not None)
 
 
 def _new(arguments, given):

@@ -7,8 +7,9 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
+from ...data.paths import at_home
 from ...models.kinds import config_of, settings_of
-from ..files import at_home, read_text
+from ..files import read_text
 from ..recipe import Recipe
 
 HERE = Path(__file__).parent

@@ -1,5 +1,6 @@
 """IDX, CIFAR's archives, .npz files and class folders: tiny files with known pixels."""
 
+import os
 import warnings
 import zipfile
 
@@ -207,6 +208,11 @@ def test_what_is_hidden_or_no_image_is_passed_over(tmp_path):
     (tmp_path / "readme.txt").write_text("cats and dogs")
     (tmp_path / "cats" / "Thumbs.db").write_bytes(b"x")
     (tmp_path / "cats" / "._0.png").write_bytes(b"x")
+    (tmp_path / "cats" / "folder.png").mkdir()
+    if os.name != "nt":
+        (tmp_path / "cats" / "broken.png").symlink_to("nowhere")
+        (tmp_path / "cats" / "circle").symlink_to(tmp_path)
+        os.mkfifo(tmp_path / "cats" / "pipe.png")  # whoever opens it waits for ever
     assert len(folder.read(tmp_path).train_images) == 8
 
 
