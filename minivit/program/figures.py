@@ -34,9 +34,8 @@ STYLE = {
 def save(figure, path):
     """Writes the figure, with no window and no global state: the same in a terminal and in a notebook."""
     with replacing(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Glyph .* missing from"
-        )  # a box stands there, which says so once and not a hundred times
+        # where the font lacks a letter stands a box, which says enough
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure.savefig(temporary)
 
 
@@ -88,8 +87,8 @@ def learning_curves(rows, test_accuracy):
 
 @matplotlib.rc_context(STYLE)
 def confusion_matrix(labels, predicted, classes):
-    """How often each class (row) was taken for each other (column). Of more than MOST_NAMED classes only every so manieth is
-    named, and none is counted; of more than MOST_DRAWN nothing could be seen, which is a ValueError."""
+    """How often each class (row) was taken for each other (column). Of more than MOST_NAMED classes only some are named, and
+    no numbers are written; of more than MOST_DRAWN nothing could be seen, which is a ValueError."""
     if len(classes) > MOST_DRAWN:
         raise ValueError(f"a confusion matrix of {len(classes):,} classes shows nothing; {MOST_DRAWN:,} are the most")
     few = len(classes) <= MOST_NAMED

@@ -49,8 +49,8 @@ class KeptWeights:
 
     def _now(self):
         """The weights that are in the model, a flat copy a group."""
-        groups = self.optimizer.groups
-        return [array_module(g.values).concatenate([p.data.reshape(-1) for p in g.parameters]) for g in groups]
+        flat = [[p.data.reshape(-1) for p in group.parameters] for group in self.optimizer.groups]
+        return [array_module(parts[0]).concatenate(parts) for parts in flat]
 
     def put(self, buffers):
         """Writes flat weights into the model's parameters, wherever they are: a copy of a model has left the flat buffers."""
