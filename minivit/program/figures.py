@@ -18,6 +18,7 @@ finally:
         os.environ["MPLBACKEND"] = backend
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe and Ito's colours
+MOST_NAMED, MOST_DRAWN = 100, 1000  # classes of a confusion matrix
 STYLE = {
     "figure.dpi": 130,
     "figure.constrained_layout.use": True,
@@ -33,9 +34,8 @@ STYLE = {
 def save(figure, path):
     """Writes the figure, with no window and no global state: the same in a terminal and in a notebook."""
     with replacing(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Glyph .* missing from"
-        )  # a box stands there, which says so once and not a hundred times
+        # where the font lacks a letter stands a box, which says enough
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure.savefig(temporary)
 
 
@@ -87,17 +87,22 @@ def learning_curves(rows, test_accuracy):
 
 @matplotlib.rc_context(STYLE)
 def confusion_matrix(labels, predicted, classes):
-    """How often each class (row) was taken for each other (column)."""
+    """How often each class (row) was taken for each other (column). Of more than MOST_NAMED classes only some are named, and
+    no numbers are written; of more than MOST_DRAWN nothing could be seen, which is a ValueError."""
+    if len(classes) > MOST_DRAWN:
+        raise ValueError(f"a confusion matrix of {len(classes):,} classes shows nothing; {MOST_DRAWN:,} are the most")
+    few = len(classes) <= MOST_NAMED
     counts = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(counts, (labels, predicted), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [_short(name, 16) for name in classes]
-    size = 2.2 + 0.36 * len(names) + 0.08 * max(map(len, names))
+    size = 2.2 + 0.36 * min(len(names), MOST_NAMED) + 0.08 * max(map(len, names))
     figure, ((axis,),) = _subplots(1, 1, (size, size))
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for i, j in np.argwhere(counts):
+    for i, j in np.argwhere(counts) if few else ():
         axis.text(j, i, counts[i, j], ha="center", va="center", fontsize=8, color="white" if shares[i, j] > 0.5 else "black")
-    ticks = range(len(classes))
+    ticks = range(0, len(classes), -(-len(classes) // MOST_NAMED))
+    names = [names[i] for i in ticks]
     axis.set_xticks(ticks, names, rotation=90 if max(map(len, names)) > 2 else 0)
     axis.set_yticks(ticks, names)
     axis.spines[:].set_visible(True)

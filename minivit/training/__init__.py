@@ -1,12 +1,15 @@
-"""Training: the loop and its recipe, presets, checkpoints, and a batch in pieces over the cores."""
+"""Training: the loop, its recipe and its task, presets, checkpoints, and a batch in pieces over the cores."""
 
 from .checkpoint import load_model, save_model
 from .loop import LOG_EVERY, Progress, Training, accuracy, piece_size, predict, train
+from .prediction import predictor
 from .presets import load_config, model_config
 from .recipe import Recipe
+from .task import Classification
 
 __all__ = [
     "LOG_EVERY",
+    "Classification",
     "Progress",
     "Recipe",
     "Training",
@@ -16,6 +19,7 @@ __all__ = [
     "model_config",
     "piece_size",
     "predict",
+    "predictor",
     "save_model",
     "train",
 ]

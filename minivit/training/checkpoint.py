@@ -2,6 +2,7 @@
 them; and a checkpoint, from which a training run goes on."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def save_model(path, model, about=None, state=None):
 
 
 def _to_write(path):
-    if not isinstance(path, str | Path) or not str(path):
+    if not isinstance(path, str | os.PathLike) or not str(path):
         raise ValueError(f"a model is saved under a path, like 'mymodel.npz'; got {type(path).__name__}: {path!r:.60}")
     path = at_home(path)
     if path.is_dir():
@@ -123,7 +124,7 @@ def load_model(path):
 
 
 def _to_read(path):
-    if not isinstance(path, str | Path):
+    if not isinstance(path, str | os.PathLike):
         raise ValueError(f"a model is loaded from a path; got {type(path).__name__}: {path!r:.60}")
     path = at_home(path)
     candidates = [path / "model.npz"] if path.is_dir() else [path, path.with_name(f"{path.name}.npz")] if path.name else []

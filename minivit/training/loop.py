@@ -13,10 +13,11 @@ from ..optim import AdamW, warmup_cosine
 from .guard import Guard
 from .parallel import pieces, sum_of_gradients, workers
 from .prediction import accuracy, predict
+from .recipe import Recipe
 from .task import Classification
 from .weights import KeptWeights
 
-__all__ = ["LOG_EVERY", "Progress", "Training", "accuracy", "piece_size", "predict", "train"]
+__all__ = ["LOG_EVERY", "Progress", "Recipe", "Training", "accuracy", "piece_size", "predict", "train"]
 
 LOG_EVERY = 50  # steps; and at the end of every epoch
 PIECE_TOKENS = 1600  # how many tokens a thread computes at once: their activations should stay in a core's cache
@@ -69,11 +70,15 @@ class Training:
     """
 
     def __init__(self, model, dataset, recipe, task=None):
+        if not isinstance(recipe, Recipe):
+            raise ValueError(
+                f"a training takes a Recipe, like Recipe(epochs=1, batch_size=64, lr=1e-3); got {type(recipe).__name__}"
+            )
         self.model, self.recipe = model, recipe
         self.task = (task or Classification(dataset, recipe)).to(model.device)
-        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.parameters = model.trained_parameters()
         self.optimizer = AdamW(model, recipe.lr, weight_decay=recipe.weight_decay, clip_norm=recipe.clip_norm)
-        self.weights = KeptWeights(self.optimizer.groups, recipe.ema, recipe.patience)
+        self.weights = KeptWeights(self.optimizer, recipe.ema, recipe.patience)
         self.epoch, self.step = 0, 0  # how many are done
         chosen, self.held = set_aside(dataset, recipe)
         self.images, self.labels = (to_device(np.asarray(a), model.device) for a in chosen)
@@ -154,12 +159,16 @@ class Training:
 
     def state_dict(self):
         """Everything that the rest of the run depends on, as host arrays by name: weights, moments, average, best, counters."""
-        arrays = {}
+        arrays = self._frozen()
         for i, group in enumerate(self.optimizer.groups):
             arrays |= {f"weights.{i}": group.values} | {f"moments.{i}.{j}": m for j, m in enumerate(group.moments)}
         arrays |= self.weights.named_buffers()
         counters = self.epoch, self.step, self.optimizer.steps, self.weights.waited, self.weights.best_score
         return {name: np.array(to_host(array)) for name, array in arrays.items()} | {"counters": np.array(counters, np.float64)}
+
+    def _frozen(self):
+        """{name: array} of what the model has and this run does not train: another model's weights, for instance."""
+        return {f"frozen.{name}": p.data for name, p in self.model.named_parameters() if not p.requires_grad}
 
     def load_state_dict(self, state):
         """Goes on from such a state. Raises ValueError if it is one of another model or recipe."""
@@ -167,10 +176,12 @@ class Training:
         if set(state) != set(own) or any(state[name].shape != own[name].shape for name in own):
             raise ValueError("this checkpoint is of another model or another recipe")
         xp = array_module(self.optimizer.groups[0].values)
+        self.weights.put([xp.asarray(state[f"weights.{i}"]) for i in range(len(self.optimizer.groups))])
         for i, group in enumerate(self.optimizer.groups):
-            group.values[...] = xp.asarray(state[f"weights.{i}"])
             for j, moment in enumerate(group.moments):
                 moment[...] = xp.asarray(state[f"moments.{i}.{j}"])
+        for name, values in self._frozen().items():
+            values[...] = xp.asarray(state[name])
         self.weights.load(state)
         epoch, step, steps, waited, self.weights.best_score = state["counters"].tolist()
         self.epoch, self.step, self.optimizer.steps, self.weights.waited = int(epoch), int(step), int(steps), int(waited)

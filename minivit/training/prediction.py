@@ -50,4 +50,8 @@ def predict(model, images, batch_size=128, threads=None):
 
 def accuracy(logits, labels):
     """The fraction of rows whose largest logit is at the label."""
+    if np.ndim(logits) != 2 or np.shape(labels) != (len(logits),) or not len(logits):
+        raise ValueError(
+            f"accuracy takes logits (N, K) and N labels, at least one; got {np.shape(logits)} and {np.shape(labels)}"
+        )
     return float((logits.argmax(axis=-1) == labels).mean())

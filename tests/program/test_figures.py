@@ -57,6 +57,9 @@ FIGURES = {
     "confusion, 40 classes": lambda: figures.confusion_matrix(
         np.arange(40), np.arange(40)[::-1], [f"class {i}" for i in range(40)]
     ),
+    "confusion, 250 classes": lambda: figures.confusion_matrix(
+        np.arange(250), np.arange(250)[::-1], [f"class {i}" for i in range(250)]
+    ),
     "predictions, all right": lambda: figures.predictions(IMAGES, LABELS, sure_of(LABELS, 10), DIGITS),
     "predictions, all wrong": lambda: figures.predictions(IMAGES, LABELS, sure_of((LABELS + 1) % 10, 10), DIGITS),
     "predictions of one image": lambda: figures.predictions(IMAGES[:1], LABELS[:1], sure_of(LABELS[:1], 10), DIGITS),
@@ -143,6 +146,12 @@ def test_the_confusion_matrix_counts_every_pair_of_what_it_was_and_what_was_said
     written = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
     assert written == {(0, 0): "1", (1, 0): "2", (1, 1): "1"}  # (column, row)
     assert titles(figure) == ["2 of 4 test images right"]
+
+
+def test_of_more_classes_than_can_be_seen_there_is_no_confusion_matrix():
+    """Its pixels alone would fill the memory of a computer, and so end the process that has just trained."""
+    with pytest.raises(ValueError, match="5,000 classes shows nothing"):
+        figures.confusion_matrix(np.arange(5000), np.arange(5000), [str(i) for i in range(5000)])
 
 
 def test_the_wrong_predictions_come_first_and_the_surest_of_them_leads():

@@ -1,5 +1,6 @@
 """The loop takes a task; the parts that it is made of, each for itself."""
 
+import copy
 import re
 import subprocess
 import sys
@@ -107,13 +108,21 @@ def test_the_test_says_what_predict_says(digits):
 # the weights that are kept
 
 
-def group(*values):
-    return SimpleNamespace(values=np.array(values, np.float32))
+class Optimizer:
+    """What KeptWeights reads of an optimizer: a group with one parameter, which is a view of its buffer."""
+
+    def __init__(self, *values):
+        self.values = np.array(values, np.float32)
+        self.parameters = [SimpleNamespace(data=self.values[:], shape=self.values.shape)]
+        self.groups = [self]
+
+    def parts(self):
+        return [slice(0, len(self.values))]
 
 
 def test_the_best_weights_come_back_and_the_model_s_own_stay():
-    own = group(1.0, 2.0)
-    weights = KeptWeights([own], decay=0.0, patience=2)
+    own = Optimizer(1.0, 2.0)
+    weights = KeptWeights(own, decay=0.0, patience=2)
     weights.judge(0.5)
     own.values[:] = 7
     weights.judge(0.4)
@@ -126,8 +135,8 @@ def test_the_best_weights_come_back_and_the_model_s_own_stay():
 
 
 def test_after_an_error_the_model_has_its_own_weights_too():
-    own = group(1.0)
-    weights = KeptWeights([own], decay=0.5, patience=0)
+    own = Optimizer(1.0)
+    weights = KeptWeights(own, decay=0.5, patience=0)
     own.values[:] = 3
     with pytest.raises(KeyError), weights.averaged():
         assert own.values.tolist() == [1]
@@ -136,11 +145,46 @@ def test_after_an_error_the_model_has_its_own_weights_too():
 
 
 def test_the_average_forgets_its_beginning_faster_than_its_decay():
-    own = group(0.0)
-    weights = KeptWeights([own], decay=0.999, patience=0)
+    own = Optimizer(0.0)
+    weights = KeptWeights(own, decay=0.999, patience=0)
     own.values[:] = 1
     weights.move_average(1)
     assert weights.average[0][0] == pytest.approx(1 - 2 / 11)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_copied_training_goes_on_by_itself_to_the_same_numbers(digits, epochs):
+    """Its parameters are copies, which have left the buffers of their optimizer."""
+    recipe = tiny_recipe(epochs=4, ema=0.9, validation=0.25, patience=4)
+    whole = Training(tiny_vit(), digits, recipe)
+    next(p for p in whole.run(1) if p.epoch == epochs)
+    twin = copy.deepcopy(whole)
+    assert same_state(twin.result(), whole.result())
+    before = whole.state_dict()
+    list(twin.run(1))
+    assert same_state(whole.state_dict(), before), "the first one did not move"
+    list(whole.run(1))
+    assert same_state(twin.state_dict(), whole.state_dict()) and same_state(twin.result(), whole.result())
+    assert not same_state(whole.state_dict(), before)
+
+
+def test_a_training_of_a_part_goes_on_with_the_part_that_is_frozen(digits):
+    def begin(seed):
+        model = tiny_vit(seed=seed)
+        model.patch_embed.freeze()
+        return Training(model, digits, tiny_recipe(epochs=3, ema=0.9))
+
+    whole, second = begin(0), begin(5)
+    next(p for p in whole.run(1) if p.epoch == 1)
+    second.load_state_dict(whole.state_dict())
+    list(whole.run(1)), list(second.run(1))
+    assert same_state(second.result(), whole.result())
+    assert np.array_equal(whole.model.patch_embed.weight.data, tiny_vit(seed=0).patch_embed.weight.data)
+
+
+def test_what_is_no_recipe_is_told(digits):
+    with pytest.raises(ValueError, match=r"takes a Recipe.*got dict"):
+        Training(tiny_vit(), digits, {"epochs": 1})
 
 
 # the guard
@@ -204,3 +248,9 @@ def test_threadpoolctl_is_imported_only_when_threads_are():
     code = "import sys, minivit.training.loop; print('threadpoolctl' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("logits, labels", [((0, 3), (0,)), ((3,), (3,)), ((3, 2), (1,)), ((3, 2), (3, 1))])
+def test_an_accuracy_of_nothing_or_of_other_shapes_is_refused(logits, labels):
+    with pytest.raises(ValueError, match="accuracy takes logits"):
+        prediction.accuracy(np.zeros(logits), np.zeros(labels, int))
