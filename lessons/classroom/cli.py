@@ -1,11 +1,12 @@
 """python -m lessons: the command line of the course."""
 
-import argparse
 import importlib
 import inspect
 import os
 import sys
 import traceback
+
+from minivit.program.parser import Parser
 
 from . import course
 from .commands import NAMES, home
@@ -13,13 +14,6 @@ from .screen import writable
 
 OK, WRONG, USAGE, NOT_STARTED, COURSE_ERROR = range(5)
 EPILOG = "exit codes: 0 right, 1 wrong, 2 bad usage, 3 not started, 4 an error of the course itself"
-
-
-class Parser(argparse.ArgumentParser):
-    """One line for a mistake, and no usage in front of it."""
-
-    def error(self, message):
-        self.exit(USAGE, f"lessons: {message}; see {self.prog} --help\n")
 
 
 def parser():
