@@ -1,10 +1,10 @@
 """python -m lessons.miniatures [NAME ...]: runs what is missing, draws NAME.png and prints the table."""
 
-import argparse
 import sys
 
 from tqdm import tqdm
 
+from minivit.program.parser import Parser
 from minivit.training.files import replacing
 
 from . import charts
@@ -29,7 +29,7 @@ def study(name, folder=FOLDER, limit=None):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m lessons.miniatures",
         description="The paper's questions, answered again in miniature. What was run before is kept in NAME.json.",
         epilog="  ".join(f"{s.name}: {s.question} ({s.paper})" for s in STUDIES.values()),
