@@ -39,7 +39,7 @@ class Row:
         return self.error <= LIMIT_FLOAT64 and self.error32 <= LIMIT_FLOAT32
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
     """What gradcheck found: true when every row passed and nothing else was wrong."""
 
@@ -61,6 +61,8 @@ class Report:
             entry = f"{list(row.worst)}: yours {row.yours:.6g}, numeric {row.numeric:.6g}"
             lines.append(f"  {mark} {row.argument:{width}}  {row.shape!s:14} {row.error:8.0e} {row.error32:8.0e}  {entry}")
         return "\n".join(lines + [f"  NO {problem}" for problem in self.problems])
+
+    __repr__ = __str__
 
 
 def _tuple(value):

@@ -20,6 +20,26 @@ def _held(path, value):
         raise ValueError(f"{path} is a set, which has no order to name its parts by: make it a list or a dictionary")
 
 
+def _summary(name, module, indent=""):
+    """The lines of a Module and its parts. Parts in a row that are alike are told once."""
+    held = [part for key, value in vars(module).items() for part in _held(key, value)]
+    own = ", ".join(f"{key} {' x '.join(map(str, part.shape))}" for key, part in held if isinstance(part, Tensor))
+    frozen = "  frozen" if module.parameters() and not module.trained_parameters() else ""
+    lines = [f"{indent + name:26}{type(module).__name__:11}{module.num_parameters():>13,}  {own}{frozen}".rstrip()]
+    told = []  # (names, lines) of the parts
+    for key, part in held:
+        if isinstance(part, Module) and not (isinstance(part, Dropout) and part.rate == 0):
+            below = _summary("", part, indent + "  ")
+            if told and told[-1][1] == below and key.rpartition(".")[2].isdigit():
+                told[-1][0].append(key)
+            else:
+                told.append(([key], below))
+    for keys, below in told:
+        name = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1].rpartition('.')[2]}"
+        lines += [f"{indent + '  ' + name:26}{below[0][26:]}", *below[1:]]
+    return lines
+
+
 class Module:
     """Whatever holds parameters. Attributes that are Tensors with requires_grad are its parameters, attributes that are Modules
     its parts; lists, tuples and dictionaries of them too. Names are paths of attributes: `blocks.0.attn.qkv.weight`.
@@ -70,6 +90,10 @@ class Module:
     def num_parameters(self):
         """How many numbers the parameters hold."""
         return sum(parameter.size for parameter in self.parameters())
+
+    def __repr__(self):
+        """A line a part: its name, kind, the shapes of its own Tensors, and how many numbers it holds."""
+        return "\n".join(_summary("", self)).lstrip()
 
     def state_dict(self):
         """A copy of every parameter as a NumPy array, by name."""

@@ -192,3 +192,8 @@ def test_errors_of_the_op_come_through():
 def test_how_an_array_lies_in_memory_makes_no_difference(rng, lay):
     """A flat view of a transposed array is a copy, in which nothing can be moved."""
     assert gradcheck(ops.softmax, lay(rng.standard_normal((3, 4))))
+
+
+def test_in_a_notebook_the_report_is_its_table(rng):
+    report = gradcheck(ops.gelu, rng.standard_normal(3))
+    assert repr(report) == str(report)

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -137,3 +138,15 @@ def test_the_names_that_others_import():
     names = "Tensor ViT ViTConfig ops optim data gradcheck gradients no_grad op models training"
     assert all(hasattr(minivit, name) for name in names.split())
     assert minivit.ops.registry["gelu"] is minivit.ops.gelu and callable(minivit.ops.use)
+
+
+@pytest.mark.parametrize("name", ["data", "training", "checkpoint", "load", "save"])
+def test_rooms_beside_the_model_are_there_after_import_minivit_and_read_only_when_asked_for(name):
+    code = f"import sys, minivit; assert 'minivit.training' not in sys.modules; minivit.{name}; print('there')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "there\n", done.stderr
+
+
+def test_a_name_that_minivit_has_not_is_answered_with_those_it_has():
+    with pytest.raises(AttributeError, match="no attribute 'Vit'; it has Tensor, ViT"):
+        minivit.Vit  # noqa: B018

@@ -236,3 +236,33 @@ def test_at_rate_zero_no_random_number_is_drawn(rng):
 def test_layers_work_without_recording(rng):
     with no_grad():
         assert not Block(4, 2, 6, rng)(np.ones((1, 2, 4), np.float32)).requires_grad
+
+
+# What print shows
+
+
+def test_a_model_prints_its_parts_with_shapes_and_counts(rng):
+    lines = repr(Block(4, 2, 6, rng, dropout=0.5)).splitlines()
+    assert lines[0].split() == ["Block", "154"]
+    assert [line.split()[0] for line in lines[1:]] == "norm1 attn qkv proj dropout norm2 mlp fc1 fc2 dropout".split()
+    assert "weight 4 x 12, bias 12" in lines[3] and lines[3].startswith("    qkv")
+
+
+def test_parts_in_a_row_that_are_alike_are_told_once(rng):
+    class Stack(Module):
+        def __init__(self):
+            self.layers = [Linear(2, 3, rng), Linear(2, 3, rng), Linear(2, 3, rng), Linear(3, 2, rng)]
+            self.scale = Tensor(np.ones(7), requires_grad=True)
+
+    lines = repr(Stack()).splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "Stack 42 scale 7",
+        "layers.0 to 2 Linear 9 weight 2 x 3, bias 3",
+        "layers.3 Linear 8 weight 3 x 2, bias 2",
+    ]
+
+
+def test_what_is_frozen_is_told(rng):
+    block = Block(4, 2, 6, rng)
+    block.mlp.freeze()
+    assert [line.split()[0] for line in repr(block).splitlines() if line.endswith("frozen")] == ["mlp", "fc1", "fc2"]

@@ -8,7 +8,7 @@ from ..backend import array_module
 from ..checks import check_labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Raises ValueError for an empty part, for a label that is no class, or for a mean or std that is no number.
 
@@ -39,6 +39,11 @@ class Dataset:
                 raise ValueError(f"data set {self.name!r}, {part} part: {error}") from None
         if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and np.min(self.std) > 0):
             raise ValueError(f"data set {self.name!r}: mean {self.mean} and std {self.std} must be numbers, and std above 0")
+
+    def __repr__(self):
+        height, width, channels = self.train_images.shape[1:]
+        parts = f"{len(self.train_images):,} training and {len(self.test_images):,} test images"
+        return f"Dataset {self.name!r}: {parts}, {height} x {width} x {channels}, {len(self.classes)} classes"
 
     def normalise(self, images):
         """Images to mean 0 and standard deviation 1, channel by channel, by the training set's figures: what the model reads."""

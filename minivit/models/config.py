@@ -18,6 +18,21 @@ SIZES = {
     "H": (32, 1280, 5120, 16),
 }
 PRESETS = ("Ti/16", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14")
+OTHER_NAMES = {  # what timm, Hugging Face and torchvision call our fields
+    **dict.fromkeys(("num_classes", "num_labels"), "classes"),
+    **dict.fromkeys(("img_size", "input_size"), "image_size"),
+    **dict.fromkeys(("embed_dim", "hidden_size", "hidden_dim", "d_model", "width"), "dim"),
+    **dict.fromkeys(("num_heads", "num_attention_heads", "nhead", "n_heads"), "heads"),
+    **dict.fromkeys(("num_layers", "num_hidden_layers", "layers", "n_layers"), "depth"),
+    **dict.fromkeys(("in_chans", "in_channels", "num_channels"), "channels"),
+    **dict.fromkeys(
+        ("mlp_ratio", "intermediate_size", "dim_feedforward"), "mlp_dim, the width inside the MLP: 4 * dim for a ratio of 4"
+    ),
+    **dict.fromkeys(("drop_rate", "hidden_dropout_prob", "emb_dropout"), "dropout"),
+    **dict.fromkeys(("drop_path_rate", "stochastic_depth"), "drop_path"),
+    **dict.fromkeys(("global_pool", "class_token"), 'pool, "cls" or "mean"'),
+    **dict.fromkeys(("act_layer", "hidden_act"), 'activation, "gelu" or "gelu_tanh"'),
+}
 CHOICES = {
     "pool": ("cls", "mean"),
     "pos_embed": ("learned", "sincos2d", "none"),
@@ -60,6 +75,14 @@ class ViTConfig:
     representation_size: int | None = None
     dropout: float = 0.0
     drop_path: float = 0.0
+
+    def __new__(cls, *args, **fields):
+        known = cls.__dataclass_fields__
+        if wrong := [name for name in fields if name not in known]:
+            own = OTHER_NAMES.get(wrong[0], "")
+            say = f"here that is {own}" if own else f"it has {', '.join(known)}"
+            raise ValueError(f"ViTConfig has no field {wrong[0]!r}; {say}")
+        return super().__new__(cls)
 
     def __post_init__(self):
         checked = {name: pair(name, getattr(self, name)) for name in ("image_size", "patch_size")}

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import array_module
+from ..checks import YES_OR_NO, choice, whole
 from ..engine import Tensor
 from ..nn import Block, Dropout, LayerNorm, Linear, Module, zeros
 from .config import ViTConfig
@@ -23,8 +24,8 @@ def sincos2d(grid, dim):
 
 
 class ViT(Module):
-    """The model: `ViT(config, rng)` draws its weights from a numpy Generator; the head starts at zero, so that every class
-    is equally likely at first and the first loss is ln K.
+    """The model: `ViT(config, rng)` draws its weights from a numpy Generator, or from a seed; the head starts at zero, so that
+    every class is equally likely at first and the first loss is ln K.
 
         logits = model(images)                        (B, H, W, C) to (B, K)
         logits, attention = model(images, return_attention=True)      and for each block an array (B, h, T, T)
@@ -33,12 +34,11 @@ class ViT(Module):
     Raises ValueError for images of another size, and in training mode for a dropout rate above 0 without `rng`.
     """
 
-    def __init__(self, config, rng, dtype=np.float32):
-        if not isinstance(config, ViTConfig) or not hasattr(rng, "standard_normal"):
-            raise ValueError(
-                "ViT takes a ViTConfig and a Generator, ViT(config, np.random.default_rng(0)); "
-                f"got {type(config).__name__} and {type(rng).__name__}"
-            )
+    def __init__(self, config, rng=0, dtype=np.float32):
+        if not isinstance(config, ViTConfig):
+            raise ValueError(f"ViT takes a ViTConfig, ViT(ViTConfig.preset('Ti/16')); got {type(config).__name__}")
+        if not hasattr(rng, "standard_normal"):
+            rng = np.random.default_rng(whole("the seed of ViT", rng, least=0))
         self.config = config
         dim = config.dim
         if config.stem == "conv":
@@ -77,10 +77,8 @@ class ViT(Module):
                 f"this model reads arrays of NumPy, CuPy, or Tensors; got {type(images).__name__}: give np.asarray of it"
             )
         if len(shape) != 4 or tuple(shape[1:]) != expected:
-            raise ValueError(
-                f"this model reads images of shape (batch, {', '.join(map(str, expected))}); got {shape}: "
-                f"resize them to {expected[0]} x {expected[1]} pixels, and put {expected[2]} channel(s) on the last axis"
-            )
+            sizes = ", ".join(map(str, expected))
+            raise ValueError(f"this model reads images of shape (batch, {sizes}); got {shape}: {_remedy(shape, expected)}")
         if images.dtype.kind != "f":
             raise ValueError(f"images must be floating-point numbers, normalised as in training; got {images.dtype}")
 
@@ -120,11 +118,31 @@ class ViT(Module):
             yield "pre_logits", x
         yield "head", self.head(x)  # (B, K)
 
+    def forward_features(self, images, rng=None):
+        """The tokens (B, T, D) that the head reads from, after the last LayerNorm."""
+        return next(x for name, x in self.stages(images, rng) if name == "norm")
+
     def __call__(self, images, rng=None, return_attention=False):
-        attention = [] if return_attention else None
+        attention = [] if choice("return_attention", return_attention, YES_OR_NO) else None
         for _, x in self.stages(images, rng, attention):
             pass
         return (x, attention) if return_attention else x
+
+
+def _remedy(shape, expected):
+    """What is wrong with the shape of images, and nothing else."""
+    height, width, channels = expected
+    if len(shape) == 3 and tuple(shape) == expected:
+        return "put a batch axis in front, images[None]"
+    if len(shape) == 3 and channels == 1 and tuple(shape[1:]) == expected[:2]:
+        return "put an axis for the one channel behind, images[..., None]"
+    if len(shape) != 4:
+        return "there must be four axes"
+    if tuple(shape[1:]) == (channels, height, width):
+        return "the channels come last, images.transpose(0, 2, 3, 1)"
+    wrong = [f"resize them to {height} x {width} pixels"] if tuple(shape[1:3]) != (height, width) else []
+    wrong += [f"give {channels} channel(s), not {shape[3]}"] if shape[3] != channels else []
+    return ", and ".join(wrong)
 
 
 class _Shapes:

@@ -112,10 +112,15 @@ def confusion_matrix(labels, predicted, classes):
 
 @matplotlib.rc_context(STYLE)
 def predictions(images, labels, probabilities, classes, count=24):
-    """Test images with what the model said and how sure it was: the wrong ones first, the surest of them leading."""
-    predicted = probabilities.argmax(axis=1)
-    sure = probabilities.max(axis=1)
-    order = np.lexsort((-sure, predicted == labels))[:count]
+    """Test images with what the model said and how sure it was: the wrong ones first, the surest of them leading; then of each
+    class the right one that it was least sure of, the next ones, and so on."""
+    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    right = predicted == labels
+    rank = np.zeros(len(labels), dtype=int)  # of a right one among those of its class, the least sure first
+    for label in np.unique(labels[right]):
+        own = np.flatnonzero(right & (labels == label))
+        rank[own[np.argsort(sure[own])]] = np.arange(len(own))
+    order = np.lexsort((np.where(right, labels, -sure), rank, right))[:count]
     columns = min(8, len(order))
     names = [_short(name, 9) for name in classes]
     rows = -(-len(order) // columns)

@@ -151,7 +151,12 @@ def _page(folder, config, rows, results, table):
     mistakes = f"{of - right:,} mistakes" if of - right != 1 else "1 mistake"
     wide = _figure(folder, "learning_curves.png", "Learning curves", curves + f" Test accuracy {share}.", curves)
     matrix = _figure(folder, "confusion_matrix.png", "Confusion matrix", f"{right} of {of} right; {confused}.")
-    shown = _figure(folder, "predictions.png", "Test images with the model's answers", f"{mistakes}, the surest first.")
+    shown = _figure(
+        folder,
+        "predictions.png",
+        "Test images with the model's answers",
+        f"{mistakes}, the surest first; then the least sure of each class.",
+    )
     looks = _figure(folder, "attention.png", "Where the class token looks", "Head by head in the last block, over test images.")
     versions = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}
     environment = versions | {"platform": platform.platform(), "cores": cores()} | config.get("environment", {})

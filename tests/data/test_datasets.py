@@ -157,3 +157,7 @@ def test_labels_that_are_not_whole_numbers_are_refused():
     digits = few_digits()
     with pytest.raises(ValueError, match="float64"):
         replace(digits, test_labels=digits.test_labels.astype(np.float64))
+
+
+def test_a_data_set_prints_its_sizes_and_not_its_pixels():
+    assert repr(load("digits")) == "Dataset 'digits': 1,437 training and 360 test images, 8 x 8 x 1, 10 classes"

@@ -1,7 +1,10 @@
 """ViTConfig: the paper's table, counts by formula, and sizes that do not fit together."""
 
+import copy
+import dataclasses
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -166,3 +169,29 @@ def test_the_similarity_of_two_places_depends_on_their_distance_only():
 
 def test_a_dim_of_four_has_one_frequency():
     assert np.isfinite(sincos2d((2, 3), 4)).all()
+
+
+@pytest.mark.parametrize(
+    "wrong, own",
+    [
+        ("num_classes", "classes"),
+        ("img_size", "image_size"),
+        ("embed_dim", "dim"),
+        ("num_heads", "heads"),
+        ("mlp_ratio", "mlp_dim"),
+    ],
+)
+def test_a_field_by_its_name_elsewhere_is_answered_with_ours(wrong, own):
+    with pytest.raises(ValueError, match=f"no field '{wrong}'; here that is {own}"):
+        ViTConfig.preset("Ti/16", **{wrong: 4})
+
+
+def test_a_field_that_is_nowhere_is_answered_with_all():
+    with pytest.raises(ValueError, match=r"no field 'colour'; it has image_size, .*drop_path"):
+        ViTConfig(colour=3)
+
+
+def test_configs_are_copied_pickled_and_replaced(rng):
+    config = small_config(dropout=0.1)
+    assert copy.deepcopy(config) == config == pickle.loads(pickle.dumps(config))
+    assert dataclasses.replace(config, depth=5) == small_config(dropout=0.1, depth=5)

@@ -265,3 +265,47 @@ def test_a_vit_learns_32_random_images_by_heart(changes, rng):
         logits = model(images)
         optimizer.step(gradients(ops.cross_entropy(logits, labels), model.parameters()))
     assert (model(images).numpy().argmax(axis=-1) == labels).all()
+
+
+# What people are used to from elsewhere
+
+
+def test_a_seed_is_as_good_as_a_generator_and_without_either_the_seed_is_0():
+    state = ViT(small_config(), np.random.default_rng(3)).state_dict()
+    for model, same in ((ViT(small_config(), 3), True), (ViT(small_config(), np.int64(3)), True), (ViT(small_config()), False)):
+        assert all(np.array_equal(state[name], value) for name, value in model.state_dict().items()) is same
+
+
+def test_forward_features_are_the_tokens_that_the_head_reads(rng):
+    model = small_vit(rng)
+    images = rng.standard_normal((2, 6, 9, 2))
+    features = model.forward_features(images)
+    assert features.shape == (2, model.config.tokens, 8)
+    np.testing.assert_array_equal(model.head(features[:, 0]).numpy(), model(images).numpy())
+
+
+SHAPES = {
+    "channels first": ((3, 2, 6, 9), r"\(3, 2, 6, 9\): the channels come last, images.transpose\(0, 2, 3, 1\)$"),
+    "one image": ((6, 9, 2), r"a batch axis in front, images\[None\]$"),
+    "another size": ((3, 8, 9, 2), "resize them to 6 x 9 pixels$"),
+    "other channels": ((3, 6, 9, 1), r"give 2 channel\(s\), not 1$"),
+    "both": ((3, 8, 8, 3), r"resize them to 6 x 9 pixels, and give 2 channel\(s\), not 3$"),
+    "a row": ((5,), "there must be four axes$"),
+}
+
+
+@pytest.mark.parametrize("shape, words", SHAPES.values(), ids=SHAPES.keys())
+def test_of_images_that_do_not_fit_only_what_is_wrong_is_said(shape, words, rng):
+    with pytest.raises(ValueError, match=words):
+        small_vit(rng)(np.zeros(shape))
+
+
+def test_grey_images_without_their_axis_are_told_how_to_get_it(rng):
+    with pytest.raises(ValueError, match=r"images\[..., None\]$"):
+        small_vit(rng, channels=1)(np.zeros((3, 6, 9)))
+
+
+@pytest.mark.parametrize("value", ["no", None, 2], ids=repr)
+def test_return_attention_is_true_or_false(value, rng):
+    with pytest.raises(ValueError, match="return_attention"):
+        small_vit(rng)(np.zeros((1, 6, 9, 2)), return_attention=value)

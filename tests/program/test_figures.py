@@ -154,11 +154,13 @@ def test_of_more_classes_than_can_be_seen_there_is_no_confusion_matrix():
         figures.confusion_matrix(np.arange(5000), np.arange(5000), [str(i) for i in range(5000)])
 
 
-def test_the_wrong_predictions_come_first_and_the_surest_of_them_leads():
-    labels = np.array([0, 0, 0, 0])
-    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.6, 0.4]])
-    figure = figures.predictions(IMAGES[:4], labels, probabilities, ("a", "b"))
-    assert [title.strip() for title in titles(figure)] == ["NO: b  80 %\nit is a", "NO: b  60 %\nit is a", "a  90 %", "a  60 %"]
+def test_the_wrong_predictions_come_first_and_the_surest_of_them_leads_then_the_least_sure_of_each_class():
+    labels = np.array([0, 0, 0, 0, 1, 1])
+    first = np.array([0.9, 0.4, 0.2, 0.6, 0.3, 0.1])
+    figure = figures.predictions(IMAGES[:6], labels, np.stack([first, 1 - first], axis=1), ("a", "b"))
+    shown = [title.strip() for title in titles(figure)]
+    assert shown[:2] == ["NO: b  80 %\nit is a", "NO: b  60 %\nit is a"]
+    assert shown[2:] == ["a  60 %", "b  70 %", "a  90 %", "b  90 %"]
 
 
 def test_no_more_predictions_are_shown_than_asked_for():
