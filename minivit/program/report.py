@@ -40,7 +40,8 @@ body { max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; background: 
 h1 { margin: 0; font-size: 1.7rem; line-height: 1.2; }
 h2 { margin: 2.5rem 0 .75rem; font-size: 1.2rem; break-after: avoid; }
 .result { margin: .5rem 0; font-size: 1.15rem; }
-.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 0 2.5rem; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 0 2.5rem;
+  align-items: start; }
 figure { margin: 0 0 1.5rem; break-inside: avoid; }
 figure div { overflow-x: auto; padding: .5rem; background: #fff; border: 1px solid var(--line); border-radius: .5rem; }
 img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
