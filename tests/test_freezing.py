@@ -107,6 +107,8 @@ def test_fixed_positions_are_no_parameter_even_when_everything_is_thawed(rng):
 def test_an_activation_that_somebody_kept_on_the_model_is_no_parameter(model, images):
     before = list(model.state_dict())
     model.last = model(images)
+    model.asked_for = model(images)
+    model.asked_for.requires_grad = True  # as it was anyway
     assert list(model.state_dict()) == before
 
 
