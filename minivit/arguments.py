@@ -51,10 +51,10 @@ def chosen(op, args, options):
 def as_arrays(op, args, floats):
     """The arguments as arrays. `floats`: the floating-point arrays of the Tensors among them, which share one dtype.
 
-    Floating-point arrays that need no gradient take the dtype of the Tensors; in an op that broadcasts, whole numbers, NumPy's
-    scalars and lists do too. What the op keeps is left alone, and Python's numbers change no dtype anyway. A list in the first
-    place of any op becomes an array. Raises ValueError for Tensors of two dtypes, for arrays of another library or device, and
-    for what is no number.
+    Floating-point arrays that need no gradient take the dtype of the Tensors; in an op that broadcasts, or takes constants, whole
+    numbers, NumPy's scalars and lists do too. What the op keeps is left alone, and Python's numbers change no dtype anyway. A list
+    in the first place of any op becomes an array. Raises ValueError for Tensors of two dtypes, for arrays of another library or
+    device, and for what is no number.
     """
     if len({x.dtype for x in floats}) > 1:
         dtypes = " and ".join(str(x.dtype) for x in floats)
@@ -75,9 +75,9 @@ def as_arrays(op, args, floats):
 def _constant(op, a, like):
     """`a` in the dtype of the array `like`, and a list or one number on its device too; no array travels unasked."""
     dtype = getattr(a, "dtype", None)
-    if isinstance(a, int | float) and dtype is None:
+    if (isinstance(a, int | float) and dtype is None) or (a is None and not op.broadcasts):
         return a
-    if not op.broadcasts and (dtype is None or dtype.kind != "f"):
+    if not (op.broadcasts or op.constants) and (dtype is None or dtype.kind != "f"):
         return a
     given, a = type(a).__name__, np.asarray(a) if dtype is None else a
     if a.dtype == like.dtype:

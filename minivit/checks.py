@@ -66,6 +66,16 @@ def choice(name, value, choices):
         raise ValueError(f"{name} is {shown(value)}; choose one of {', '.join(map(str, choices))}") from None
 
 
+def random_numbers(rng):
+    """A numpy Generator: the one that is given, or one that begins at an int, a seed, or at several."""
+    try:
+        if rng is not None and not isinstance(rng, bool):
+            return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"random numbers come from a Generator, np.random.default_rng(0), or an int as its seed; got {shown(rng)}")
+
+
 def generator(name, rng):
     """A numpy Generator, or a ValueError."""
     if not isinstance(rng, np.random.Generator):

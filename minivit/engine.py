@@ -203,7 +203,7 @@ def gradients(loss, tensors):
     Raises ValueError if `loss` is not a single number or has no gradient, if a tensor takes no part in it (a frozen one, say),
     if the graph was used before, or if an op's backward returns a wrong shape or dtype.
     """
-    tensors = list(tensors) if isinstance(tensors, list | tuple) else [None]
+    tensors = list(tensors) if not isinstance(tensors, Tensor | dict) and hasattr(tensors, "__iter__") else [None]
     if not all(isinstance(tensor, Tensor) for tensor in tensors):
         raise ValueError("gradients takes a loss and a list of Tensors: gradients(loss, [weight]), or model.parameters()")
     keys = [_key(_source(tensor)) for tensor in tensors]
@@ -232,14 +232,14 @@ class Op:
     op.forward(*arrays)    the bare pair, with no engine around it
     """
 
-    def __init__(self, function, broadcasts=False, keeps=(), choices=None):
-        self.function, self.broadcasts, self.keeps, self.choices = function, broadcasts, keeps, choices or {}
+    def __init__(self, function, broadcasts=False, constants=False, keeps=(), choices=None):
+        self.function, self.broadcasts, self.constants, self.keeps = function, broadcasts, constants, keeps
         self.name = self.__name__ = function.__name__
         self.__qualname__, self.__module__, self.__doc__ = function.__qualname__, function.__module__, function.__doc__
         self.signature = self.__signature__ = inspect.signature(function)
         self.options = {p.name: p.default for p in self.signature.parameters.values() if p.default is not p.empty}
         self.replacement = None  # set by minivit.ops.use: a function like `forward`
-        self.parts, self.composition = (), None  # set by composed_of
+        self.choices, self.parts, self.composition = choices or {}, (), None  # the last two are set by composed_of
 
     def __repr__(self):
         return f"<op {self.name}{self.signature}>"
@@ -313,7 +313,8 @@ def op(function=None, **properties):
     returns one array for one array argument, else a tuple in the arguments' order, None for what has no gradient. It
     writes into nothing that it was given. What it mentions is what is kept in memory until it has run.
 
-    broadcasts   True for elementwise ops: gradients are summed back to the shape of each input, constants take its dtype
+    broadcasts   True for elementwise ops: gradients are summed back to the shape of each input
+    constants    True where all arguments are numbers to compute with, which then take the Tensors' dtype, as if it broadcast
     keeps        names of arguments that keep their dtype there, like the mask of `where`
     choices      {name of an option: {what may be given: what the function receives}}
     """

@@ -77,6 +77,8 @@ class _Call:
     """The op bound to its arguments, with the floating-point arrays among them taken out to be varied."""
 
     def __init__(self, op, arrays, options):
+        if not callable(op):
+            raise ValueError(f"gradcheck takes an Op, or a function that returns (output, backward); got {type(op).__name__}")
         self.function = op.forward if isinstance(op, Op) else op
         self.signature = op.signature if isinstance(op, Op) else inspect.signature(op)
         arrays = [a.data if isinstance(a, Tensor) else a for a in arrays]

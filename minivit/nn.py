@@ -6,6 +6,7 @@ import numpy as np
 
 from . import ops
 from .backend import array_module, to_device, to_host
+from .checks import YES_OR_NO, choice
 from .engine import Tensor
 
 
@@ -114,6 +115,7 @@ class Module:
             for name in own
             if name in state and np.shape(state[name]) != own[name].shape
         ]
+        problems += [f"{name} is no array of real numbers" for name in own if name in state and np.iscomplexobj(state[name])]
         if problems:
             shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
             raise ValueError(f"this state is of another model: {shown}")
@@ -123,6 +125,7 @@ class Module:
 
     def train(self, training=True):
         """Training mode: dropout and drop_path are on."""
+        training = choice("training", training, YES_OR_NO)
         for _, module in self.modules():
             module.training = training
         return self

@@ -143,6 +143,7 @@ class Optimizer:
         if missing:
             some = ", ".join(missing[:3] + ["..."] * (len(missing) > 3))
             raise ValueError(f"no gradient for {some}: call loss.backward() first, or pass a list of gradients")
+        grads = [g.data if isinstance(g, Tensor) else g for g in grads]
         for (name, p), g in zip(self.named, grads, strict=True):
             if np.shape(g) != p.shape:
                 raise ValueError(

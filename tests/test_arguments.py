@@ -50,7 +50,7 @@ def test_what_needs_no_gradient_takes_the_dtype_of_the_tensor(constant, operator
     np.testing.assert_allclose(y.numpy(), expected.numpy() if isinstance(expected, Tensor) else expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("dtype, other", [(np.float32, np.float64), (np.float64, np.float32)])
+@pytest.mark.parametrize("dtype, other", [(np.float32, np.float64), (np.float64, np.float32), (np.float32, np.int64)])
 def test_arrays_of_another_precision_beside_a_tensor_take_its_dtype_in_every_op(dtype, other, rng):
     x = Tensor(rng.random((2, 3)).astype(dtype), requires_grad=True)
     square, row = np.ones((3, 3), other), np.ones(3, other)
@@ -181,7 +181,14 @@ FIRST_LINES = {
     "tokens without a batch": (lambda: ops.embed_tokens(X, None, None), "embed_tokens takes tokens"),
     "patches without a batch": (lambda: ops.unpatchify(X, 2, 4), "unpatchify takes patches"),
     "no rate": (lambda: ops.dropout(X, "0.1", 0), "rate is '0.1'"),
-    "no random numbers": (lambda: ops.dropout(X, 0.1, None), "draws from a Generator"),
+    "no random numbers": (lambda: ops.dropout(X, 0.1, None), "random numbers come from a Generator"),
+    "a word for random numbers": (lambda: ops.dropout(X, 0.1, "seed"), "random numbers come .* got 'seed'"),
+    "a model's too": (lambda: small_vit(np.random.default_rng(0), dropout=0.1)(IMAGES, rng="seed"), "random numbers come"),
+    "drop_path of a number": (lambda: ops.drop_path(Tensor(1.0), 0.5, 0), r"drop_path takes an array \(batch"),
+    "nothing to concatenate": (lambda: ops.concatenate(), "got none"),
+    "an axis that is not there": (lambda: ops.concatenate(X, X, axis=2), "axis 2"),
+    "gradcheck of a word": (lambda: minivit.gradcheck("gelu", X), "takes an Op, or a function .* got str"),
+    "a mode that is no truth": (lambda: small_vit(np.random.default_rng(0)).train("no"), "training is 'no'"),
     "gelu none of the two": (lambda: ops.gelu(X, approximate="erf"), "'erf'; choose one of"),
     "gradients of one Tensor": (lambda: gradients(Tensor(1.0), Tensor(1.0)), "a list of Tensors"),
     "gradients of a model": (lambda: gradients(Tensor(1.0), small_vit(np.random.default_rng(0))), r"model.parameters\(\)"),
@@ -213,6 +220,8 @@ def test_an_op_without_its_backward_is_told_so(returned):
 
 
 def test_lists_are_taken_where_they_can_only_be_numbers():
+    x = Tensor(X, requires_grad=True)
+    assert (x @ [[1], [2], [3]]).dtype == ([[1.0, 2.0]] @ x).dtype == ops.linear(x, [[1], [2], [3]], [0.5]).dtype == np.float32
     weight = Tensor(np.ones((3, 2), np.float32), requires_grad=True)
     assert ops.linear([[1.0, 2.0, 3.0]], weight, None).dtype == np.float32
     assert ops.relu([-1.0, 2.0]).numpy().tolist() == [0, 2]

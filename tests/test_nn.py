@@ -238,6 +238,14 @@ def test_layers_work_without_recording(rng):
         assert not Block(4, 2, 6, rng)(np.ones((1, 2, 4), np.float32)).requires_grad
 
 
+def test_weights_that_are_no_real_numbers_are_refused_and_change_nothing(rng):
+    layer = Linear(2, 3, rng)
+    before = layer.state_dict()
+    with pytest.raises(ValueError, match="weight is no array of real numbers"):
+        layer.load_state_dict({name: value * 1j for name, value in before.items()})
+    assert all(np.array_equal(before[name], value) for name, value in layer.state_dict().items())
+
+
 # What print shows
 
 

@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from minivit import gradients, ops, optim
+from minivit import Tensor, gradients, ops, optim
 from minivit.kernels import cpu
 from minivit.nn import Linear, Module
 
@@ -148,6 +148,13 @@ def test_step_does_not_write_into_the_gradients_it_was_given(model, rng):
         g.setflags(write=False)
     optim.AdamW(model, weight_decay=0.1, clip_norm=0.5).step(grads)
     optim.SGD(model, lr=0.1, weight_decay=0.1, clip_norm=0.5).step(grads)
+
+
+def test_gradients_may_be_tensors_too(model, rng):
+    grads = random_gradients(model, rng)
+    expected = sgd_loop(model.state_dict(), [grads], 0.1, 0.0, 0.0)
+    optim.SGD(model, lr=0.1).step([Tensor(g) for g in grads])
+    assert_same_weights(model, expected)
 
 
 def test_step_returns_the_norm_before_clipping(model, rng):

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import array_module
-from ..checks import YES_OR_NO, choice, whole
+from ..checks import YES_OR_NO, choice, random_numbers, whole
 from ..engine import Tensor
 from ..nn import Block, Dropout, LayerNorm, Linear, Module, zeros
 from .config import ViTConfig
@@ -87,7 +87,7 @@ class ViT(Module):
         `attention` receives each block's weights."""
         self._check(images)
         x = images if isinstance(images, Tensor) else Tensor(images)
-        rng = None if rng is None else np.random.default_rng(rng)  # from an int too, one Generator for all layers
+        rng = None if rng is None else random_numbers(rng)  # one Generator for all layers
         dtype = self.head.weight.dtype
         if x.dtype != dtype:
             if x.requires_grad:

@@ -6,7 +6,7 @@ from ..checks import number
 from ..engine import op
 
 
-@op
+@op(constants=True)
 def layernorm(x, weight, bias, eps=1e-6):
     """Normalises the last axis of x, (..., D); weight and bias are (D,). (Ba, Kiros and Hinton 2016, arXiv 1607.06450.)
 

@@ -4,7 +4,7 @@ from ..backend import array_module
 from ..engine import op, unbroadcast
 
 
-@op
+@op(constants=True)
 def matmul(a, b):
     """y = a @ b: (..., n, k) @ (..., k, m) to (..., n, m). The axes in front broadcast.
 
@@ -23,7 +23,7 @@ def matmul(a, b):
     return a @ b, backward
 
 
-@op
+@op(constants=True)
 def linear(x, weight, bias):
     """y = x @ weight + bias: (..., in) to (..., out), with weight (in, out) and bias (out,). bias may be None.
 

@@ -34,11 +34,14 @@ def transpose(x, axes=None):
     return x.transpose(axes), backward
 
 
-@op
+@op(constants=True)
 def concatenate(*arrays, axis=0):
     """y = the arrays one after another along an axis.   Each receives its own part of dy."""
     if any(isinstance(array, list | tuple) for array in arrays):
         raise ValueError("concatenate takes the arrays one by one: concatenate(a, b, axis=0), not concatenate([a, b])")
+    if not arrays:
+        raise ValueError("concatenate takes the arrays one by one: concatenate(a, b, axis=0); got none")
+    (axis,) = normalize_axis_tuple(axis, arrays[0].ndim)
     ends, end = [], 0
     for array in arrays:
         end += array.shape[axis]

@@ -82,8 +82,8 @@ class _OfTensor:
         raise TypeError(f"np.{name} was given a Tensor: {remedy(name)}")
 
     def __array_function__(self, function, types, args, options):
-        words = "was given a Tensor: use tensor.numpy() for its array, or, to record it, minivit.ops"
-        raise TypeError(f"np.{function.__name__} {words}: {remedy(function.__name__)}")
+        name = function.__name__
+        raise TypeError(f"np.{name} was given a Tensor: tensor.numpy() is its array; {remedy(name)}: see minivit.ops")
 
 
 for name, method in vars(_OfTensor).items():
@@ -96,7 +96,7 @@ for compare in COMPARISONS:
 Tensor.__hash__ = object.__hash__
 Tensor.__float__, Tensor.__int__ = lambda self: float(self.item()), lambda self: int(self.item())
 Tensor.__contains__ = lambda self, value: bool((self == value).any())
-Tensor.__neg__ = lambda self: negative(self)
+Tensor.__neg__, Tensor.__pos__ = lambda self: negative(self), lambda self: self
 Tensor.__abs__ = Tensor.abs = lambda self: abs(self)
 Tensor.__getitem__ = lambda self, index: getitem(self, index)
 Tensor.__array_priority__ = 1000  # what CuPy's arrays look at
