@@ -52,8 +52,8 @@ def as_arrays(op, args, floats):
     """The arguments as arrays. `floats`: the floating-point arrays of the Tensors among them, which share one dtype.
 
     Floating-point arrays that need no gradient take the dtype of the Tensors; in an op that broadcasts, or takes constants, whole
-    numbers, NumPy's scalars and lists do too. What the op keeps is left alone, and Python's numbers change no dtype anyway. A list
-    in the first place of any op becomes an array. Raises ValueError for Tensors of two dtypes, for arrays of another library or
+    numbers, NumPy's scalars and lists do too. What the op keeps is left alone; Python's numbers change no dtype anyway. A list in
+    the first place of any op becomes an array. Raises ValueError for Tensors of two dtypes, for arrays of another library or
     device, and for what is no number.
     """
     if len({x.dtype for x in floats}) > 1:

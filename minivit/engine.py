@@ -1,8 +1,8 @@
 """The tape: Tensor, Op, and the walk backwards that turns a loss into gradients.
 
-An op is a function on arrays that returns its output and its backward (see `op`). Calling it with Tensors also records a
-`Node`: the backward, and where each input came from. `gradients` visits those nodes from the loss to the inputs and lets
-each backward turn the gradient of its output into the gradients of its inputs. That is all of automatic differentiation.
+An op is a function on arrays that returns its output and its backward (see `op`). Calling it with Tensors also records a `Node`:
+the backward, and where each input came from. `gradients` visits those nodes from the loss to the inputs and lets each backward
+turn the gradient of its output into the gradients of its inputs. That is all of automatic differentiation.
 """
 
 import inspect
@@ -169,10 +169,8 @@ def _walk(loss, wanted=()):
     """({key of a source: gradient of `loss`}, the leaves among them): of every leaf, and of the sources whose keys are `wanted`,
     which would otherwise be forgotten as soon as they have been passed on."""
     if not isinstance(loss, Tensor) or loss.size != 1:
-        raise ValueError(
-            f"a gradient starts from one number, a Tensor; got {getattr(loss, 'shape', type(loss).__name__)}: "
-            "take .sum() or .mean() first"
-        )
+        found = getattr(loss, "shape", type(loss).__name__)
+        raise ValueError(f"a gradient starts from one number, a Tensor; got {found}: take .sum() or .mean() first")
     if not loss.requires_grad:
         raise ValueError(
             "this loss does not depend on any Tensor with requires_grad=True, so it has no gradient; "
@@ -197,11 +195,11 @@ def _walk(loss, wanted=()):
 def gradients(loss, tensors):
     """d loss / d tensor for each of `tensors`, as a list of arrays in their order.
 
-    Touches no `.grad`, and consumes the graph: the arrays kept for backward are freed as the walk proceeds. Safe to call
-    from several threads at once, each with a graph of its own. The arrays may share memory: read them, do not write.
+    Touches no `.grad`, and consumes the graph, freeing what it kept as the walk proceeds. Safe to call from several threads at
+    once, each with a graph of its own. The arrays may share memory: read them, do not write.
 
-    Raises ValueError if `loss` is not a single number or has no gradient, if a tensor takes no part in it (a frozen one, say),
-    if the graph was used before, or if an op's backward returns a wrong shape or dtype.
+    Raises ValueError if `loss` is no single number or has no gradient, if a tensor takes no part in it, if the graph was used
+    before, or if an op's backward returns a wrong shape or dtype.
     """
     tensors = list(tensors) if not isinstance(tensors, Tensor | dict) and hasattr(tensors, "__iter__") else [None]
     if not all(isinstance(tensor, Tensor) for tensor in tensors):
@@ -239,7 +237,7 @@ class Op:
         self.signature = self.__signature__ = inspect.signature(function)
         self.options = {p.name: p.default for p in self.signature.parameters.values() if p.default is not p.empty}
         self.replacement = None  # set by minivit.ops.use: a function like `forward`
-        self.choices, self.parts, self.composition = choices or {}, (), None  # the last two are set by composed_of
+        self.choices, self.parts, self.composition = choices or {}, (), None  # composed_of sets the last two
 
     def __repr__(self):
         return f"<op {self.name}{self.signature}>"

@@ -12,6 +12,7 @@ import numpy as np
 from . import kernels
 from .backend import array_module, to_host
 from .checks import number, whole
+from .engine import Tensor
 
 
 class _Group:
