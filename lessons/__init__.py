@@ -6,6 +6,7 @@ mine             your own functions from other lessons: mine.gelu
 """
 
 from minivit import _former
+from minivit.called import called
 
 from .classroom.former import MOVED
 from .own import mine
@@ -36,7 +37,7 @@ def show(picture):
         figure = picture()
     except NotImplementedError as error:
         frame, path = traceback.extract_tb(error.__traceback__)[-1], Path(picture.__globals__["__file__"])
-        check = f"python -m lessons check {path.name[:2]}"
+        check = f"{called('lessons')} check {path.name[:2]}"
         raise SystemExit(f"{frame.name} is not written yet, line {frame.lineno} of {path.name}: {check}") from None
     try:
         get_ipython  # noqa: B018  defined in a notebook and nowhere else

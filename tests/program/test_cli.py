@@ -259,3 +259,9 @@ def test_the_version_is_printed(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0 and re.match(r"minivit \d+\.\d+", capsys.readouterr().out)
+
+
+def test_without_a_command_the_help_is_printed(capsys):
+    assert main([]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and out.startswith("usage: ") and "Start with: python -m minivit train." in " ".join(out.split())

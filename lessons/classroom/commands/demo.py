@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from minivit.called import called
+
 from ... import figures
 from .. import course
 from ..screen import say
@@ -35,7 +37,7 @@ def play(lesson, save=None, big=False, quick=False):
             raise ValueError(f"a demo is saved as PNG or, if it moves, as GIF, and not as {path.suffix}: --save {path.stem}")
         matplotlib.use("Agg")
     elif reason := no_window():
-        raise ValueError(f"{reason}: python -m lessons demo {lesson.number} --save demo")
+        raise ValueError(f"{reason}: {called('lessons')} demo {lesson.number} --save demo")
     import matplotlib.pyplot as plt
     from matplotlib.animation import Animation
 

@@ -4,6 +4,8 @@ import os
 import sys
 import time
 
+from minivit.called import called
+
 from ..screen import say, shown
 from . import check, hint, start
 from . import list as lessons_list
@@ -25,7 +27,7 @@ def run(lesson, seconds=None):
                 seen = saved
                 _clear()
                 if saved is None:
-                    say(f"{shown(path)} is gone. Save it again, or: python -m lessons reset {lesson.number}")
+                    say(f"{shown(path)} is gone. Save it again, or: {called('lessons')} reset {lesson.number}")
                 else:
                     check.run(lesson)
                 print()

@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 
+from ...called import called
 from ...data.paths import at_home
 from ...engine import no_grad
 from ...models.config import PRESETS, ViTConfig
@@ -42,7 +43,7 @@ def table():
             f"{name:6}  {c.tokens:6}  {c.depth:6}  {c.dim:5}  {c.mlp_dim:5}  {c.heads:5}  {c.num_parameters():11,}  "
             f"{c.multiply_adds() / 1e9:11.3f} G"
         )
-    print("\none of them, stage by stage: python -m minivit info B/16")
+    print(f"\none of them, stage by stage: {called('minivit')} info B/16")
 
 
 def saved(path):
