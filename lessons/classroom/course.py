@@ -86,6 +86,11 @@ class Lesson:
         return self.about.EXERCISES
 
     @property
+    def checked(self):
+        """The functions after which a notebook checks: the exercises, or what their checks run as well."""
+        return [exercise.after or exercise.name for exercise in self.exercises]
+
+    @property
     def tasks(self):
         return [Task(exercise, part) for exercise in self.exercises for part in exercise.parts]
 

@@ -1,5 +1,8 @@
 """python -m lessons demo, and the picture that a lesson draws."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -28,6 +31,19 @@ def test_a_picture_of_what_is_not_written_names_the_function_and_the_check(tmp_p
     with pytest.raises(SystemExit) as told:
         show(names["picture"])
     assert str(told.value) == "centre is not written yet, line 2 of 02_centre.py: python -m lessons check 02"
+
+
+def test_in_a_notebook_which_is_no_file_it_says_so_and_ends_nothing(monkeypatch, capsys):
+    monkeypatch.setattr("builtins.get_ipython", None, raising=False)
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Image=None, display=None))
+    for line, said in [
+        ("raise NotImplementedError", "No picture yet: centre is not written yet. Write it in its cell, where it says YOUR CODE"),
+        ("return y", "No picture yet: there is no 'y' here"),
+    ]:
+        names = {}
+        exec(f"def centre(x):\n    {line}\n\ndef picture():\n    return centre(1)\n", names)
+        assert show(names["picture"]) is None
+        assert flat(capsys.readouterr().out).startswith(said)
 
 
 MOVES = '''"""A point that moves."""
