@@ -8,7 +8,7 @@ import numpy as np
 from ...called import called
 from ...data.paths import at_home
 from ...engine import no_grad
-from ...models.config import PRESETS, ViTConfig
+from ...models.config import PRESETS, ViTConfig, preset_name
 from ...models.kinds import kind_of, the_kind
 from ...models.vit import ViT
 from ...training.checkpoint import load_model
@@ -30,7 +30,7 @@ def run(arguments):
     elif arguments.name not in PRESETS and at_home(arguments.name).exists():
         saved(arguments.name)
     else:
-        stages(arguments.name)
+        stages(preset_name(arguments.name))
 
 
 def table():
