@@ -6,6 +6,7 @@ mine             your own functions from other lessons: mine.gelu
 """
 
 from minivit import _former
+from minivit.called import called
 
 from .classroom.former import MOVED
 from .own import mine
@@ -29,24 +30,50 @@ def check(number):
 
 def show(picture):
     """Draws the figure that picture() makes: inside a notebook, else into a PNG beside the file."""
-    import traceback
+    import builtins
     from pathlib import Path
+
+    if hasattr(builtins, "get_ipython"):
+        _show_in_notebook(picture)
+        return
+    path = Path(picture.__globals__["__file__"])
+    try:
+        figure = picture()
+    except NotImplementedError as error:
+        name, line = _innermost(error)
+        check = f"{called('lessons')} check {path.name[:2]}"
+        raise SystemExit(f"{name} is not written yet, line {line} of {path.name}: {check}") from None
+    figure.savefig(path.with_suffix(".png"), dpi=120)
+    print(f"drawn: {path.with_suffix('.png')}")
+
+
+def _show_in_notebook(picture):
+    """As show(), but an error is told and ends nothing: "Run all" of a notebook that is not done yet runs to its end."""
+    from io import BytesIO
+
+    from IPython.display import Image, display
+
+    from .classroom.checker import sentences
+    from .classroom.screen import say
 
     try:
         figure = picture()
     except NotImplementedError as error:
-        frame, path = traceback.extract_tb(error.__traceback__)[-1], Path(picture.__globals__["__file__"])
-        check = f"python -m lessons check {path.name[:2]}"
-        raise SystemExit(f"{frame.name} is not written yet, line {frame.lineno} of {path.name}: {check}") from None
-    try:
-        get_ipython  # noqa: B018  defined in a notebook and nowhere else
-        from io import BytesIO
+        name, _ = _innermost(error)
+        say(f"No picture yet: {name} is not written yet. Write it in its cell, where it says YOUR CODE, and run all cells again.")
+        return
+    except Exception as error:
+        sentence, _, where = sentences.of_error(error, picture.__globals__)
+        say(f"No picture yet: {sentence}")
+        say(" ".join([*where, "(the check in the cell below it says more)"]), indent=2)
+        return
+    figure.savefig(image := BytesIO(), dpi=100, format="png")
+    display(Image(image.getvalue()))
 
-        from IPython.display import Image, display
 
-        figure.savefig(image := BytesIO(), dpi=100, format="png")
-        display(Image(image.getvalue()))
-    except NameError:
-        path = Path(picture.__globals__["__file__"]).with_suffix(".png")
-        figure.savefig(path, dpi=120)
-        print(f"drawn: {path}")
+def _innermost(error):
+    """(function, line) where an error was raised."""
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return frame.name, frame.lineno

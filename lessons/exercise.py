@@ -85,6 +85,7 @@ class Exercise:
     read        for each task, like hints, the heading in the lesson that explains it
     check       instead of cases and spec: check(function, namespace, rng), a generator that yields a sentence for each thing
                 that it found right and raises Wrong for the first that is not
+    after       a function that the lesson gives further down and the check runs: in a notebook the check comes after it
     library     the op of minivit.ops that this is, if it is one: what the course's ViT calls
     """
 
@@ -101,6 +102,7 @@ class Exercise:
     hints: dict = field(default_factory=dict)
     read: dict = field(default_factory=dict)
     check: Callable | None = None
+    after: str = ""
     library: str = ""
 
     @property

@@ -2,6 +2,8 @@
 
 import re
 
+from minivit.called import called
+
 from .classroom.course import work
 from .classroom.trained import digits_vit, saved_file, saved_vit, trained_vit
 
@@ -32,7 +34,7 @@ class _Mine:
         names = self._namespace(lesson, theirs)
         if name not in names:
             raise AttributeError(
-                f"{lesson.learner_file} does not define {name} any more: python -m lessons check {lesson.number}"
+                f"{lesson.learner_file} does not define {name} any more: {called('lessons')} check {lesson.number}"
             )
         return names[name]
 

@@ -1,6 +1,8 @@
-"""`python -m minivit`, interrupted by Ctrl-C while its modules are still being read: one line and no traceback."""
+"""`minivit` or `python -m minivit`, interrupted by Ctrl-C while its modules are still being read: one line and no traceback."""
 
 import sys
+
+from .called import in_console
 
 
 def tell(kind, error, traceback):
@@ -10,5 +12,5 @@ def tell(kind, error, traceback):
         sys.__excepthook__(kind, error, traceback)
 
 
-if ("-m", "minivit") in zip(sys.orig_argv, sys.orig_argv[1:], strict=False):
+if in_console() or ("-m", "minivit") in zip(sys.orig_argv, sys.orig_argv[1:], strict=False):
     sys.excepthook = tell

@@ -14,7 +14,7 @@ from minivit._former import MOVED
 
 ROOT = Path(minivit.__file__).parents[1]
 # From the ground up. What stands on one line may not import each other, but for the parts of one package.
-FLOORS = "backend / checks / arguments / engine / kernels / ops / gradcheck nn optim data / models / training / program"
+FLOORS = "backend / called checks / arguments / engine / kernels / ops / gradcheck nn optim data / models / training / program"
 FLOOR = {name: number for number, names in enumerate(FLOORS.split("/")) for name in names.split()}
 PAGES = "backend checks arguments engine gradcheck nn optim ops models.config models.vit models.hybrid training"
 BOOK_LINES = 3000

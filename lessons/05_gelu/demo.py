@@ -83,4 +83,6 @@ def demo(quick=False):
     frame(0)
     lay_out_once(figure)
     figure.canvas.mpl_connect("key_press_event", pressed)
-    return FuncAnimation(figure, frame, frames=len(path), interval=200, init_func=lambda: None)
+    animation = FuncAnimation(figure, frame, frames=len(path), interval=200, init_func=lambda: None)
+    animation.still = 2 if quick else 13  # x = 0.9: here the average and the tangent can be seen
+    return animation

@@ -444,6 +444,7 @@ EXERCISES = [
     ),
     Exercise(
         name="vit",
+        after="overfit",
         check=check_vit,
         mistakes=VIT_MISTAKES,
         hints={

@@ -6,7 +6,7 @@ Plus and minus: a thicker or thinner pen. Without a mouse: arrow keys move the p
 
 import numpy as np
 
-from lessons.figures import BLUE, GREY, ORANGE
+from lessons.figures import BLUE, ORANGE
 from lessons.own import trained_vit
 
 FINE = 64  # the canvas; eight of its pixels make one of the model's
@@ -40,7 +40,7 @@ def demo(quick=False):
     model, mean, std, whose, data = trained_vit()
     canvas = np.zeros((FINE, FINE))
     state = {"pen": 4.0, "pressed": 0, "last": None, "cursor": [32, 32], "test": -1}
-    figure, (paper, seen, bars, looks) = plt.subplots(1, 4, figsize=(13, 4.6), width_ratios=(4, 3, 4, 3))
+    figure, (paper, seen, bars, looks) = plt.subplots(1, 4, figsize=(13, 4))
 
     def draw():
         image = reduced(canvas)
@@ -57,13 +57,16 @@ def demo(quick=False):
         best = int(p.argmax())
         bars.barh(range(10), p, color=[ORANGE if k == best else BLUE for k in range(10)])
         for k in range(10):
-            bars.text(p[k] + 0.02, k, f"{100 * p[k]:.0f} %", va="center", color="black" if k == best else GREY)
+            inside = p[k] > 0.8  # no room to the right of it
+            place = {"x": p[k] - 0.02, "ha": "right", "color": "white"} if inside else {"x": p[k] + 0.02, "color": "black"}
+            bars.text(y=k, s=f"{100 * p[k]:.0f} %", va="center", **place)
         bars.set(
             title=f"it says {best}" if canvas.any() else "nothing there yet",
             yticks=range(10),
-            xlim=(0, 1.3),
+            xlim=(0, 1),
             xticks=(0, 0.5, 1),
             ylim=(9.6, -0.6),
+            box_aspect=1,  # as high as the pictures beside it
         )
         where = attention[-1][0, :, 0, 1:].mean(axis=0).reshape(4, 4)  # of the last block, over its heads
         looks.imshow(where, cmap="viridis", vmin=0)

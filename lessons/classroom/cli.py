@@ -1,4 +1,4 @@
-"""python -m lessons: the command line of the course."""
+"""minivit-lessons, or python -m lessons: the command line of the course."""
 
 import importlib
 import inspect
@@ -6,6 +6,8 @@ import os
 import sys
 import traceback
 
+from minivit import __version__
+from minivit.called import called
 from minivit.program.parser import Parser
 
 from . import course
@@ -18,11 +20,12 @@ EPILOG = "exit codes: 0 right, 1 wrong, 2 bad usage, 3 not started, 4 an error o
 
 def parser():
     top = Parser(
-        prog="python -m lessons",
+        prog=called("lessons"),
         description="A course in which you write a Vision Transformer yourself, gradient by gradient. "
         "Without a command: where you are, and what to do next.",
         epilog=EPILOG,
     )
+    top.add_argument("--version", action="version", version=f"minivit {__version__}")
     top.set_defaults(run=home.run)
     sub = top.add_subparsers(title="commands", metavar="COMMAND")
     for name in NAMES:
@@ -69,4 +72,5 @@ def _lesson(text):
 
 
 def _print_error(error):
-    print(writable(f"lessons: {error}"), file=sys.stderr)
+    program = called("lessons").removeprefix("python -m ")
+    print(writable(f"{program}: {error}"), file=sys.stderr)

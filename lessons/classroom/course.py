@@ -9,12 +9,25 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 
+from minivit.called import called
+
 FOLDER = Path(__file__).parents[1]
 
 
+def installed():
+    """Whether the course lies where pip has put it, with the record of what was installed beside it, and not in a clone."""
+    return any(FOLDER.parent.glob("minivit-*.dist-info"))
+
+
 def work():
-    """The learner's folder: work/ beside lessons/, or what MINIVIT_WORK names."""
-    return Path(os.environ.get("MINIVIT_WORK") or FOLDER.parent / "work")
+    """The learner's folder: what MINIVIT_WORK names, else work/ beside lessons/, or where the course is installed, work/ in the
+    current folder, or that folder itself for whoever stands in it."""
+    if named := os.environ.get("MINIVIT_WORK"):
+        return Path(named)
+    if not installed():
+        return FOLDER.parent / "work"
+    here = Path.cwd()
+    return here if here.name == "work" and (here / "progress.txt").exists() else here / "work"
 
 
 def import_file(path, name):
@@ -73,6 +86,11 @@ class Lesson:
         return self.about.EXERCISES
 
     @property
+    def checked(self):
+        """The functions after which a notebook checks: the exercises, or what their checks run as well."""
+        return [exercise.after or exercise.name for exercise in self.exercises]
+
+    @property
     def tasks(self):
         return [Task(exercise, part) for exercise in self.exercises for part in exercise.parts]
 
@@ -91,7 +109,7 @@ def find(text):
         if wanted in (lesson.number, lesson.name, lesson.name[3:]):
             return lesson
     raise ValueError(
-        f"there is no lesson {text!r}; there are {lessons()[0].number} to {lessons()[-1].number}: python -m lessons list"
+        f"there is no lesson {text!r}; there are {lessons()[0].number} to {lessons()[-1].number}: {called('lessons')} list"
     )
 
 

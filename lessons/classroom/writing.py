@@ -45,7 +45,10 @@ else:
 
 
 def write_helpers(folder):
-    """A file run from an editor looks for imports beside itself and not in the project: these two send it there."""
+    """A file run from an editor looks for imports beside itself and not in the project: these two send it there. What is
+    installed is found without them."""
+    if course.installed():
+        return
     for name in ("minivit", "lessons"):
         text = _HELPER.format(name=name, project=str(course.FOLDER.parent.resolve()))
         path = folder / f"{name}.py"

@@ -4,6 +4,7 @@ B batch, H W C image, P patch, N = (H/P)(W/P) patches, T = N + 1 tokens, D width
 """
 
 import math
+import re
 from dataclasses import dataclass
 
 from ..checks import choice, number, pair, whole
@@ -18,6 +19,9 @@ SIZES = {
     "H": (32, 1280, 5120, 16),
 }
 PRESETS = ("Ti/16", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14")
+# What others call them: b16, ViT-B/16, vit_b_16, vit_base_patch16_224, google/vit-base-patch16-224-in21k
+WORDS = {"tiny": "Ti", "small": "S", "base": "B", "large": "L", "huge": "H"}
+SPELLING = r"(?:\w+/(?=vit|deit))?(?:vit|deit)?[-_/ ]*([a-z]+?)[-_/ ]*(?:patch)?(\d\d)(?:[-_]224(?:[-_.].*)?)?"
 OTHER_NAMES = {  # what timm, Hugging Face and torchvision call our fields
     **dict.fromkeys(("num_classes", "num_labels"), "classes"),
     **dict.fromkeys(("img_size", "input_size"), "image_size"),
@@ -39,6 +43,13 @@ CHOICES = {
     "stem": ("patch", "conv"),
     "activation": ("gelu", "gelu_tanh"),
 }
+
+
+def preset_name(name):
+    """The preset that a name means, however others spell it; the name itself where it means none."""
+    found = re.fullmatch(SPELLING, str(name).strip().lower())
+    meant = f"{WORDS.get(found[1], found[1].title())}/{found[2]}" if found else name
+    return meant if meant in PRESETS else name
 
 
 @dataclass(frozen=True)
@@ -120,9 +131,10 @@ class ViTConfig:
     @classmethod
     def preset(cls, name, **changes):
         """One of the paper's models by name, "B/16", for 224 x 224 RGB images and 1000 classes; `changes` replace fields."""
-        if name not in PRESETS:
+        known = preset_name(name)
+        if known not in PRESETS:
             raise ValueError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
-        size, _, patch = name.partition("/")
+        size, _, patch = known.partition("/")
         depth, dim, mlp_dim, heads = SIZES[size]
         fields = {"image_size": 224, "patch_size": int(patch), "channels": 3, "classes": 1000}
         fields |= {"dim": dim, "depth": depth, "heads": heads, "mlp_dim": mlp_dim}

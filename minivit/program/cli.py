@@ -1,8 +1,9 @@
-"""python -m minivit train | evaluate | predict | explain | compare | data | info"""
+"""minivit, or python -m minivit: train | evaluate | predict | explain | compare | data | info"""
 
 import sys
 
 from .. import __version__
+from ..called import called
 from . import output
 from .commands import COMMANDS
 from .parser import Parser
@@ -12,8 +13,12 @@ def main(argv=None):
     """Runs one command; returns the exit code: 0, 2 for a mistake of the user's (a sentence says which), 130 for Ctrl-C."""
     output.prepare()
     try:
-        arguments = parser().parse_args(argv)
-        arguments.command(arguments)
+        arguments = sys.argv[1:] if argv is None else argv
+        if arguments:
+            parsed = parser().parse_args(arguments)
+            parsed.command(parsed)
+        else:
+            parser().print_help()
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough: python -m minivit info | head -1
         output.forget(sys.stdout)
@@ -36,10 +41,11 @@ def _ended(code, sentence):
 
 def parser():
     """The parser of the whole command line."""
+    program = called("minivit")
     top = Parser(
-        prog="python -m minivit",
+        prog=program,
         description="A Vision Transformer written by hand: train it, test it, try it on a picture, look inside.",
-        epilog="Start with: python -m minivit train      Each command explains itself: python -m minivit train --help",
+        epilog=f"Start with: {program} train. Each command explains itself: {program} train --help",
     )
     top.add_argument("--version", action="version", version=f"minivit {__version__}")
     commands = top.add_commands(title="commands")

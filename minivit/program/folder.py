@@ -5,6 +5,7 @@ import json
 import os
 from contextlib import suppress
 
+from ..called import called
 from ..data.paths import at_home
 from ..models.kinds import config_of
 from ..training.files import read_text, replacing
@@ -115,5 +116,5 @@ def read_run(folder):
     except (OSError, ValueError, TypeError, LookupError, csv.Error):
         ok = False
     if not ok:
-        raise ValueError(f"{folder} is not the folder of a run, or is damaged: `python -m minivit train` leaves one, in runs/")
+        raise ValueError(f"{folder} is not the folder of a run, or is damaged: `{called('minivit')} train` leaves one, in runs/")
     return config, rows

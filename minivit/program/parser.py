@@ -5,8 +5,8 @@ import functools
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that tells a mistake in one line, with no usage in front of it. The line begins with the last word of
-    `prog` of the top parser: "python -m minivit train" tells its mistakes as "minivit: ..."."""
+    """An ArgumentParser that tells a mistake in one line, with no usage in front of it. The line begins with the program:
+    "python -m minivit train" and "minivit train" tell their mistakes as "minivit: ..."."""
 
     def error(self, message):
         program = self.prog.removeprefix("python -m ").partition(" ")[0]

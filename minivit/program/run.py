@@ -8,6 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import __version__
+from ..called import called
 from ..models.kinds import build, kind_of, the_kind
 from ..training.checkpoint import load_checkpoint, save_arrays, save_model
 from ..training.loop import Training
@@ -100,7 +101,7 @@ class _Run:
         done, epochs, path = len(self.rows), self.recipe.epochs, self.folder.path
         if stopped and done:
             print(f"stopped by Ctrl-C: the model is that of epoch {done} of {epochs}")
-            print(f"go on with: python -m minivit train --resume {path}")
+            print(f"go on with: {called('minivit')} train --resume {path}")
         elif stopped:
             print("stopped by Ctrl-C before the first epoch was complete: nothing was written")
         if not done:
@@ -117,7 +118,7 @@ class _Run:
         print(f"test accuracy {100 * result:.1f} %")
         _say_what_is_there(self.folder)
         if not self.folder.file("results.json").exists():
-            raise ValueError(f"the model is there; for its results, python -m minivit evaluate --model {path}")
+            raise ValueError(f"the model is there; for its results, {called('minivit')} evaluate --model {path}")
         return result
 
 
@@ -173,4 +174,4 @@ def _say_what_is_there(folder):
         ("train --config digits-conv", "the hybrid, with convolutions in front"),
         ("info B/16", "the paper's model, stage by stage"),
     ):
-        print(f"  python -m minivit {command:{len(str(folder.path)) + 28}}{what}")
+        print(f"  {called('minivit')} {command:{len(str(folder.path)) + 28}}{what}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..called import called
 from ..checks import plain
 from ..data.paths import at_home
 from ..models.kinds import build, config_of, kind_of, the_kind
@@ -130,5 +131,5 @@ def _to_read(path):
     candidates = [path / "model.npz"] if path.is_dir() else [path, path.with_name(f"{path.name}.npz")] if path.name else []
     found = next((candidate for candidate in candidates if candidate.is_file()), None)
     if found is None:
-        raise ValueError(f"there is no model at {path}: train one with `python -m minivit train`, or name its model.npz")
+        raise ValueError(f"there is no model at {path}: train one with `{called('minivit')} train`, or name its model.npz")
     return found

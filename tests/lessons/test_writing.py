@@ -20,7 +20,8 @@ def project(tmp_path, monkeypatch):
     """A project of its own: lessons/, work/ with its two helpers, and a minivit that does little but say where it lies."""
     folder = build_course(tmp_path / "project")
     (folder / "minivit").mkdir()
-    shutil.copy(ROOT / "minivit" / "_former.py", folder / "minivit")
+    for name in ("_former.py", "called.py"):
+        shutil.copy(ROOT / "minivit" / name, folder / "minivit")
     (folder / "minivit" / "__init__.py").write_text("HERE = 'the real one'\n")
     go_to(monkeypatch, folder)
     monkeypatch.delenv("MINIVIT_WORK", raising=False)

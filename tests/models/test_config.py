@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minivit import ViT, ViTConfig, ops
-from minivit.models.config import PRESETS
+from minivit.models.config import PRESETS, preset_name
 from minivit.models.vit import sincos2d
 
 from ..support.plain import SMALL, small_config
@@ -195,3 +195,31 @@ def test_configs_are_copied_pickled_and_replaced(rng):
     config = small_config(dropout=0.1)
     assert copy.deepcopy(config) == config == pickle.loads(pickle.dumps(config))
     assert dataclasses.replace(config, depth=5) == small_config(dropout=0.1, depth=5)
+
+
+@pytest.mark.parametrize(
+    "spelled, preset",
+    [
+        ("B/16", "B/16"),
+        ("b16", "B/16"),
+        ("b_16", "B/16"),
+        ("ViT-B/16", "B/16"),
+        ("vit_b_16", "B/16"),
+        ("ViT-L-32", "L/32"),
+        ("vit_base_patch16_224", "B/16"),
+        ("vit_large_patch16_224.augreg_in21k", "L/16"),
+        ("google/vit-base-patch16-224-in21k", "B/16"),
+        ("deit_tiny_patch16_224", "Ti/16"),
+        ("s16", "S/16"),
+        ("vit_huge_patch14_224", "H/14"),
+    ],
+)
+def test_a_preset_is_understood_as_others_spell_it(spelled, preset):
+    assert preset_name(spelled) == preset and ViTConfig.preset(spelled) == ViTConfig.preset(preset)
+
+
+@pytest.mark.parametrize("name", ["b17", "vit_base_patch16_384", "web16", "runs/b16", "16", "", "vit", "xvit_b_16"])
+def test_a_name_that_means_no_preset_of_ours_stays_unknown(name):
+    assert preset_name(name) == name
+    with pytest.raises(ValueError, match="there is no preset"):
+        ViTConfig.preset(name)

@@ -16,6 +16,7 @@ from minivit import ViTConfig
 from minivit.data import load
 from minivit.models.config import PRESETS
 from minivit.program.cli import main
+from minivit.program.commands import info
 from minivit.program.parser import Parser
 from minivit.training import prediction
 
@@ -259,3 +260,17 @@ def test_the_version_is_printed(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0 and re.match(r"minivit \d+\.\d+", capsys.readouterr().out)
+
+
+def test_without_a_command_the_help_is_printed(capsys):
+    assert main([]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and out.startswith("usage: ") and "Start with: python -m minivit train." in " ".join(out.split())
+
+
+def test_info_understands_a_preset_as_others_spell_it(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    drawn = []
+    monkeypatch.setattr(info, "stages", drawn.append)
+    assert [main(["info", name]) for name in ("b16", "vit_tiny_patch16_224", "ViT-L/32")] == [0, 0, 0]
+    assert drawn == ["B/16", "Ti/16", "L/32"]

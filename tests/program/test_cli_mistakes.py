@@ -71,7 +71,6 @@ def complaint(capsys, *arguments):
 MISTAKES = {
     # the command itself
     "an unknown command": (["trian"], "trian"),
-    "no command": ([], "COMMAND"),
     "an unknown option": ([*TRAIN, "--colour", "red"], "--colour"),
     "a word too many": ([*TRAIN, "extra"], "extra"),
     "predict without a picture": (["predict"], "IMAGE"),

@@ -6,6 +6,8 @@ import io
 
 import numpy as np
 
+from minivit.called import called
+
 from . import sentences
 
 
@@ -85,7 +87,7 @@ class Learner:
                 "missing",
                 f"your file has no function {exercise.name}",
                 details=[
-                    f"This lesson needs  def {exercise.name}(...).  If it was deleted: python -m lessons reset {lesson.number} "
+                    f"This lesson needs  def {exercise.name}(...).  If it was deleted: {called('lessons')} reset {lesson.number} "
                     "gives the lesson's file again, and keeps yours as a backup."
                 ],
             )

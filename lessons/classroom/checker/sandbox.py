@@ -10,6 +10,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from minivit.called import in_console
+
 from .. import course
 from . import loading
 
@@ -54,6 +56,7 @@ def run(command, seconds, work=None):
         **threads,
         **own,
         "PYTHONPATH": search,
+        "MINIVIT_CALLED": "console" if in_console() else "",  # its sentences advise commands too
         "PYTHONIOENCODING": "utf-8",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

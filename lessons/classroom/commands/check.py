@@ -3,6 +3,8 @@
 import tempfile
 from pathlib import Path
 
+from minivit.called import called
+
 from .. import course, report
 from ..checker import sandbox
 from ..screen import say, shown
@@ -19,7 +21,7 @@ def run(lesson, plot=False):
     """Checks your file and stops at the first thing that is wrong."""
     path = lesson.learner_file
     if path is None:
-        say(f"{lesson.number} {lesson.title} is not started: python -m lessons start {lesson.number}")
+        say(f"{lesson.number} {lesson.title} is not started: {called('lessons')} start {lesson.number}")
         return 3
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         arrays = Path(folder) / "arrays.npz"
@@ -44,7 +46,8 @@ def _after(lesson):
     if following:
         verb = "check" if following.learner_file else "start"
         say(
-            f"Next   python -m lessons {verb} {following.number}   {following.title}, {following.about.MINUTES} minutes", indent=2
+            f"Next   {called('lessons')} {verb} {following.number}   {following.title}, {following.about.MINUTES} minutes",
+            indent=2,
         )
     else:
         home.run()

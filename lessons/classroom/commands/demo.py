@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from minivit.called import called
+
 from ... import figures
 from .. import course
 from ..screen import say
@@ -12,7 +14,7 @@ HELP = "a figure or animation to play with"
 
 
 def arguments(parser):
-    parser.add_argument("--save", metavar="FILE", help="write a picture (PNG) or an animation (GIF) and open no window")
+    parser.add_argument("--save", metavar="FILE", help="write a picture (.png) or an animation (.gif) and open no window")
     parser.add_argument("--big", action="store_true", help="large letters, for a projector")
     parser.add_argument("--quick", action="store_true", help="fewer frames")
 
@@ -23,8 +25,8 @@ def run(lesson, save, big, quick):
 
 
 def play(lesson, save=None, big=False, quick=False):
-    """Opens the demo's window; or writes it to `save`, a PNG for a figure, a GIF for an animation, and returns the path.
-    Raises ValueError for a file name of another kind, and where no window can be opened."""
+    """Opens the demo's window; or writes it to `save`, and returns the path: a figure as PNG, an animation as GIF, or one
+    picture of it as PNG. Raises ValueError for a file name of another kind, and where no window can be opened."""
     import matplotlib
 
     if save:
@@ -32,10 +34,10 @@ def play(lesson, save=None, big=False, quick=False):
         if not path.absolute().parent.is_dir():
             raise ValueError(f"there is no folder {path.parent} to save in: make it first, or name another")
         if path.suffix.lower() not in ("", ".png", ".gif") and not path.is_dir():
-            raise ValueError(f"a demo is saved as PNG or, if it moves, as GIF, and not as {path.suffix}: --save {path.stem}")
+            raise ValueError(f"a demo is saved as PNG or, if it moves, as GIF, and not as {path.suffix}: --save {path.stem}.png")
         matplotlib.use("Agg")
     elif reason := no_window():
-        raise ValueError(f"{reason}: python -m lessons demo {lesson.number} --save demo")
+        raise ValueError(f"{reason}: {called('lessons')} demo {lesson.number} --save demo")
     import matplotlib.pyplot as plt
     from matplotlib.animation import Animation
 
@@ -54,11 +56,11 @@ def play(lesson, save=None, big=False, quick=False):
         moves = isinstance(shown, Animation)
         if moves:
             shown._draw_was_started = True  # it is drawn frame by frame, or not at all: no warning when it is thrown away
-        path = _named(Path(save), ".gif" if moves else ".png", "an animation" if moves else "a figure")
-        if moves:
+        path = _named(Path(save), moves)
+        if path.suffix == ".gif":
             _save_animation(shown, path, dpi)
         else:
-            shown.savefig(path)
+            (_still(shown) if moves else shown).savefig(path)
         plt.close("all")
     say(f"Written: {path}")
     return path
@@ -75,13 +77,25 @@ def no_window():
     return ""
 
 
-def _named(path, suffix, what):
+def _named(path, moves):
     """The path with the suffix of what is written; a name without one gets it, a folder a name."""
     if path.is_dir():
         path = path / "demo"
-    if path.suffix.lower() not in ("", suffix):
-        raise ValueError(f"this demo is {what}: save it as a {suffix[1:].upper()} file, --save {path.stem}{suffix}")
+    suffix = path.suffix.lower() or (".gif" if moves else ".png")
+    if suffix == ".gif" and not moves:
+        raise ValueError(f"this demo is a figure and does not move: save it as a PNG file, --save {path.stem}.png")
     return path.with_suffix(suffix)
+
+
+def _still(animation):
+    """The figure of an animation at the frame that its `still` names, else after the last. All frames before it are drawn on the
+    way: one may go on from the one before."""
+    animation._init_draw()
+    for number, frame in enumerate(animation.new_frame_seq()):
+        animation._draw_frame(frame)
+        if number == getattr(animation, "still", None):
+            break
+    return animation._fig
 
 
 def _save_animation(animation, path, dpi):
@@ -93,4 +107,4 @@ def _save_animation(animation, path, dpi):
             bar.total = frames
             bar.update()
 
-        animation.save(path, writer="pillow", dpi=0.8 * dpi, progress_callback=drawn)
+        animation.save(path, writer="pillow", dpi=dpi, progress_callback=drawn)

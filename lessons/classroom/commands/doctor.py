@@ -5,6 +5,8 @@ import os
 import platform
 import sys
 
+from minivit.called import called
+
 from .. import course
 from ..screen import row, say, shown
 from . import demo
@@ -19,7 +21,7 @@ def run():
     found = [_python(), _package("numpy", NUMPY), _package("matplotlib", 3), _package("tqdm", 4), _folder()]
     _optional()
     good = all(found)
-    say("Ready: python -m lessons" if good else "Mend what says NO, and run this again.", "title")
+    say(f"Ready: {called('lessons')}" if good else "Mend what says NO, and run this again.", "title")
     return 0 if good else 1
 
 
@@ -36,7 +38,8 @@ def _package(name, major):
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         row("NO", f"{name} is not installed")
-        say(f"{sys.executable} -m pip install -r requirements.txt", indent=7)
+        what = name if course.installed() else "-r requirements.txt"
+        say(f"{sys.executable} -m pip install {what}", indent=7)
         return False
     good = int(version.split(".")[0]) >= major
     row("ok" if good else "NO", f"{name} {version}")

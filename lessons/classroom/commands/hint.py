@@ -1,5 +1,7 @@
 """The command hint."""
 
+from minivit.called import called
+
 from .. import course
 from ..screen import say
 
@@ -16,9 +18,9 @@ def run(lesson):
     if read < len(hints):
         course.record(lesson, hints=read + 1, status=course.state(lesson).status or "started")
     if level + 1 < len(hints):
-        say(f"More: python -m lessons hint {lesson.number}", "dim")
+        say(f"More: {called('lessons')} hint {lesson.number}", "dim")
     else:
-        say(f"That was the last one. The whole answer: python -m lessons solution {lesson.number} --yes", "dim")
+        say(f"That was the last one. The whole answer: {called('lessons')} solution {lesson.number} --yes", "dim")
 
 
 def open_task(lesson):

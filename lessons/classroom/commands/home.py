@@ -1,5 +1,7 @@
 """Without a command: where you are, and what to do next."""
 
+from minivit.called import called
+
 from .. import course
 from ..screen import say, shown, table
 
@@ -14,15 +16,15 @@ def run():
         table(
             [(f"python {shown(x.file)} digits", "train it, your own code all the way down") for x in last]
             + [
-                ("python -m lessons progress", "look at it, part by part, and at the page about it"),
-                ("python -m lessons export my_vit", "take it home as a package"),
-                ("python -m lessons train --mine", "the library's ViT with your functions in it"),
+                (f"{called('lessons')} progress", "look at it, part by part, and at the page about it"),
+                (f"{called('lessons')} export my_vit", "take it home as a package"),
+                (f"{called('lessons')} train --mine", "the library's ViT with your functions in it"),
             ]
         )
         return
     say(f"minivit: write a Vision Transformer yourself, {len(course.lessons())} lessons. {done} done.", "title")
     say(f"Next: {lesson.number} {lesson.title}, {lesson.about.MINUTES} minutes. {lesson.about.GOALS[0]}")
     if lesson.learner_file:
-        say(f"Write in {shown(lesson.learner_file)}, then: python -m lessons check {lesson.number}")
+        say(f"Write in {shown(lesson.learner_file)}, then: {called('lessons')} check {lesson.number}")
     else:
-        say(f"Begin with: python -m lessons start {lesson.number}")
+        say(f"Begin with: {called('lessons')} start {lesson.number}")

@@ -18,5 +18,5 @@ def run(lesson, out):
     path = Path(out) if out else lesson.notebook
     if path.exists():
         raise ValueError(f"{shown(path)} is there already and may hold your work: rename it, or give another name with --out")
-    writing.write(path, build.notebook(lesson.source, lesson.number, lesson.name, [e.name for e in lesson.exercises]))
+    writing.write(path, build.notebook(lesson.source, lesson.number, lesson.name, lesson.checked))
     say(f"Written: {shown(path)}. Open it in Jupyter, VS Code or Colab; each exercise is followed by its check.")

@@ -1,5 +1,7 @@
 """The command solution: the course's own answer, after passing, or when it is asked for twice."""
 
+from minivit.called import called
+
 from .. import course, writing
 from ..pages import build
 from ..screen import say, shown, writable
@@ -16,8 +18,8 @@ def run(lesson, yes, write):
     """Shows the course's own answer, or writes it as your file."""
     if course.state(lesson).status != "passed" and not yes:
         raise ValueError(
-            f"lesson {lesson.number} is not passed yet: a hint may be enough (python -m lessons hint {lesson.number}). "
-            f"To see the answer all the same: python -m lessons solution {lesson.number} --yes"
+            f"lesson {lesson.number} is not passed yet: a hint may be enough ({called('lessons')} hint {lesson.number}). "
+            f"To see the answer all the same: {called('lessons')} solution {lesson.number} --yes"
         )
     if write:
         writing.keep_backup(lesson)

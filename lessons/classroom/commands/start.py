@@ -1,5 +1,7 @@
 """The command start."""
 
+from minivit.called import called
+
 from .. import course, writing
 from ..pages import build
 from ..screen import say, shown
@@ -14,7 +16,7 @@ def run(lesson):
     if lesson.learner_file == lesson.notebook:
         say(f"You do this lesson in {shown(lesson.notebook)}; no other file is written.")
     elif path.exists():
-        say(f"{shown(path)} is there already; it stays as it is. (python -m lessons reset {lesson.number} begins again)")
+        say(f"{shown(path)} is there already; it stays as it is. ({called('lessons')} reset {lesson.number} begins again)")
     else:
         writing.write(path, build.stub(lesson.source, lesson.name))
         if course.state(lesson).status not in ("passed", "skipped"):
@@ -24,5 +26,5 @@ def run(lesson):
     if missing:
         say(f"It builds on {' and '.join(missing)}, which you have not finished: you can go on all the same.")
     say("It holds the lesson to read and the places to write. Open it in an editor; then")
-    say(f"python -m lessons check {lesson.number}   is it right?", indent=2)
-    say(f"python -m lessons watch {lesson.number}   the same, at every save", indent=2)
+    say(f"{called('lessons')} check {lesson.number}   is it right?", indent=2)
+    say(f"{called('lessons')} watch {lesson.number}   the same, at every save", indent=2)

@@ -112,31 +112,55 @@ def solution(source, name):
     return _python(cells(source), name, solved)
 
 
+# From where Colab installs minivit: the address of a wheel, or git+https://... of a repository. Whoever publishes the course sets
+# it. While it is empty, a notebook asks for an uploaded wheel; never for a name of an index, which may be anybody's.
+ADDRESS = ""
+
 _SETUP = """\
-# This notebook needs the folder of minivit: it looks for it here and above.
+# Run this first. It finds minivit in a clone here or above, or where it is installed; on Colab it installs it.
+import importlib
+import subprocess
 import sys
 from pathlib import Path
+
+ADDRESS = {address!r}
+
+
+def wheel():
+    here = sorted(Path().glob("minivit-*.whl"))
+    if not here:
+        from google.colab import files
+
+        print("Choose the file minivit-....whl that came with this notebook (pip wheel --no-deps . makes it in a clone):")
+        files.upload()
+        here = sorted(Path().glob("minivit-*.whl"))
+    return str(here[-1]) if here else sys.exit("no file minivit-....whl was chosen: run this cell again")
+
 
 for folder in [Path.cwd(), *Path.cwd().parents, Path("minivit")]:
     if (folder / "lessons" / "classroom").is_dir():
         sys.path.insert(0, str(folder.resolve()))
         break
-else:
-    print("put this notebook into a clone of minivit, or clone minivit beside it; then run this cell again")
+try:
+    from lessons import check
+except ImportError:
+    if "google.colab" not in sys.modules:
+        sys.exit("put this notebook into a clone of minivit, or install it (in a clone: pip install .); then run this cell again")
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", ADDRESS or wheel()], check=True)
+    importlib.invalidate_caches()
+    from lessons import check"""
 
-from lessons import check"""
 
-
-def notebook(source, number, name, exercises=(), code=unsolved):
-    """The lesson as a Jupyter notebook, the same bytes each time; a check follows each cell that holds an exercise."""
-    made = [_code_cell(_SETUP)]
+def notebook(source, number, name, checked=(), code=unsolved):
+    """The lesson as a Jupyter notebook, the same bytes each time; a check follows each cell that defines one of `checked`."""
+    made = [_code_cell(_SETUP.format(address=ADDRESS))]
     for cell in cells(source):
         if cell.kind == "markdown":
             text = _PICTURE.sub(lambda p: f"![{p[1]}]({posixpath.normpath(f'../lessons/{name}/{p[2]}')})", cell.text)
             made.append({"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)})
             continue
         made.append(_code_cell(code(cell.text)))
-        if any(re.search(rf"(?m)^def {exercise}\(", cell.text) for exercise in exercises):
+        if any(re.search(rf"(?m)^def {function}\(", cell.text) for function in checked):
             made.append(_code_cell(f'check("{number}")'))
     for i, cell in enumerate(made):
         cell["id"] = f"cell-{i:02}"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ...called import called
 from ...data import load
 from ...training.presets import load_config, names, recipe
 from . import options
@@ -22,7 +23,7 @@ def run(arguments):
         if arguments.figure is not None:
             raise ValueError("--figure draws one data set: name it, before --figure")
         print("\n".join(listing.table(arguments.data_dir)))
-        print("\none of them: python -m minivit data digits; training on it: python -m minivit train --data NAME")
+        print(f"\none of them: {called('minivit')} data digits; training on it: {called('minivit')} train --data NAME")
         return
     path = None
     if arguments.figure is not None:

@@ -5,9 +5,10 @@ import tracemalloc
 
 import numpy as np
 
+from ...called import called
 from ...data.paths import at_home
 from ...engine import no_grad
-from ...models.config import PRESETS, ViTConfig
+from ...models.config import PRESETS, ViTConfig, preset_name
 from ...models.kinds import kind_of, the_kind
 from ...models.vit import ViT
 from ...training.checkpoint import load_model
@@ -29,7 +30,7 @@ def run(arguments):
     elif arguments.name not in PRESETS and at_home(arguments.name).exists():
         saved(arguments.name)
     else:
-        stages(arguments.name)
+        stages(preset_name(arguments.name))
 
 
 def table():
@@ -42,7 +43,7 @@ def table():
             f"{name:6}  {c.tokens:6}  {c.depth:6}  {c.dim:5}  {c.mlp_dim:5}  {c.heads:5}  {c.num_parameters():11,}  "
             f"{c.multiply_adds() / 1e9:11.3f} G"
         )
-    print("\none of them, stage by stage: python -m minivit info B/16")
+    print(f"\none of them, stage by stage: {called('minivit')} info B/16")
 
 
 def saved(path):

@@ -1,6 +1,7 @@
 """What several commands share: options, and what becomes of them."""
 
 from ...backend import gpu_status
+from ...called import called
 from ...data.paths import at_home
 from ...training.checkpoint import load_model
 
@@ -53,7 +54,7 @@ def trained_model(arguments):
     if missing or len(about["classes"]) != model.config.classes or not all(isinstance(x, str) for x in about["classes"]):
         what = ", ".join(missing) or "a name for every class"
         raise ValueError(
-            f"{arguments.model} does not say what it was trained on ({what}): train one with `python -m minivit train`"
+            f"{arguments.model} does not say what it was trained on ({what}): train one with `{called('minivit')} train`"
         )
     return model, about
 

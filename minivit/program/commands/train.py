@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ...called import called
 from ...data import load
 from ...training.presets import fitting_patch, load_config, model_config, names, recipe
 from . import options
@@ -13,7 +14,7 @@ def add(commands):
     p = options.add(commands, "train", run, help="train a ViT on handwritten digits, in half a minute on two cores")
     known = ", ".join(names())
     p.add_argument("--config", metavar="NAME", help=f"a preset ({known}) or a TOML file; default: that of the data, or digits")
-    p.add_argument("--data", metavar="NAME", help="a data set (python -m minivit data), a folder or .npz; default: the preset's")
+    p.add_argument("--data", metavar="NAME", help=f"a data set ({called('minivit')} data), folder or .npz; default: the preset's")
     options.add_data_dir(p)
     p.add_argument("--epochs", type=int, metavar="N", help="passes over the training images; default: the preset's")
     p.add_argument("--lr", type=float, metavar="X", help="peak learning rate; default: the preset's")

@@ -2,7 +2,9 @@
 
 import contextlib
 import csv
+import inspect
 import io
+import itertools
 import json
 import os
 
@@ -11,6 +13,7 @@ import pytest
 from lessons.classroom import course
 from lessons.classroom.checker import sandbox
 from lessons.classroom.cli import main
+from lessons.classroom.commands.grade import likeness
 from lessons.classroom.pages import build
 
 GELU = course.find("05")
@@ -280,3 +283,122 @@ def test_the_learner_s_own_folder_is_as_before(tmp_path, monkeypatch, instantly)
     here = os.getcwd()
     main(["grade", str(write(tmp_path / "anna", {"05_gelu.py": RIGHT}))])
     assert (os.environ["MINIVIT_WORK"], os.getcwd()) == (str(tmp_path / "mine"), here)
+
+
+# task by task
+
+
+def test_the_table_shows_each_task(graded):
+    assert "05: gelu.forward, gelu.backward + right, - wrong, . not written, ? not graded" in graded.printed
+    tasks = graded.printed.partition("student 05 ")[2]
+    for student, marks in {"anna": "++", "ben": "+-", "carla": "..", "emil": "..", "hangs": "--"}.items():
+        assert f"{student} {marks} " in tasks
+
+
+def test_many_lessons_stand_below_each_other_where_the_screen_is_narrow(tmp_path, capsys, instantly, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    write(tmp_path, {f"anna/{lesson.name}.py": "" for lesson in course.lessons()} | {"ben/05_gelu.py": RIGHT})
+    assert main(["grade", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("student  ") > 2 and all(len(line) <= 60 for line in out.splitlines())
+    assert all(f"\n  {lesson.number}: {lesson.tasks[0].key}" in out for lesson in course.lessons())
+
+
+# likeness
+
+
+RENAMED = """
+import numpy
+
+from lessons import mine
+from minivit.backend import erf
+import math
+
+
+def gelu(values):
+    '''What I wrote all by myself.'''
+    half = (0.5
+            * (1 + erf(values / math.sqrt(2))))
+    result = values * half  # the gate
+
+    def go_back(upstream):
+        bell = numpy.exp(-0.5 * values * values) / math.sqrt(2 * math.pi)
+        answer = upstream * (half + values * bell)
+        return answer
+
+    return result, go_back
+"""
+OWN = """
+import math
+
+import numpy as np
+from minivit.backend import erf
+
+
+def bell(x):
+    return np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+
+
+def gelu(x):
+    area = np.array([0.5 + 0.5 * math.erf(v / 2**0.5) for v in x.ravel()], dtype=x.dtype).reshape(x.shape)
+    return x * area, lambda dy: dy * area + dy * x * bell(x)
+"""
+
+
+def alike(capsys, folder, files):
+    assert main(["grade", str(write(folder, files)), "--lessons", "05", "--likeness"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    return out[out.index("Alike:") :]
+
+
+def test_a_file_with_other_names_and_another_layout_is_alike_and_it_is_a_hint_only(tmp_path, capsys, instantly):
+    said = alike(
+        capsys,
+        tmp_path,
+        {
+            "anna/05_gelu.py": RIGHT,
+            "ben/05_gelu.py": RENAMED + "\n\ndef picture():\n    return 'another'\n",
+            "carla/05_gelu.py": OWN,
+        },
+    )
+    assert said.startswith("Alike: 1 pair of files This is a hint for a talk, and never a verdict")
+    assert "05 100 % anna and ben, and both like the course's own answer" in said and "carla" not in said
+
+
+def test_what_the_lesson_gives_and_what_is_not_written_is_alike_for_nobody(tmp_path, capsys, instantly):
+    said = alike(capsys, tmp_path, {"anna/05_gelu.py": STUB, "ben/05_gelu.py": STUB, "carla/05_gelu.py": RIGHT})
+    assert said.startswith("Alike: 0 pairs of files")
+
+
+def test_alike_and_unlike_the_course_s_own_is_said_without_it(tmp_path, capsys, instantly):
+    said = alike(capsys, tmp_path, {"anna/05_gelu.py": OWN, "ben/05_gelu.py": OWN.replace("area", "share").replace("bell", "b")})
+    assert "05 100 % anna and ben" in said and "course's own" not in said
+
+
+def test_files_that_python_cannot_read_are_named_and_a_notebook_is_compared(tmp_path, capsys, instantly):
+    files = {
+        "anna/05_gelu.ipynb": NOTEBOOK,
+        "ben/05_gelu.py": RIGHT,
+        "carla/05_gelu.py": "def gelu(:",
+        "dora/05_gelu.py": b"\xff",
+    }
+    said = alike(capsys, tmp_path, files)
+    assert "100 % anna and ben" in said and "cannot read them: carla: 05_gelu, dora: 05_gelu" in said
+
+
+def test_nobody_is_compared_unless_it_is_asked_for(graded):
+    assert "Alike" not in graded.printed
+
+
+@pytest.mark.parametrize("lesson", course.lessons(), ids=lambda lesson: lesson.name)
+def test_right_answers_written_another_way_are_not_alike(lesson):
+    versions = course.import_file(lesson.folder / "correct.py", f"lessons.correct_{lesson.name}").CORRECT
+    count = min(map(len, versions.values()))
+    texts = ["\n".join(_as(name, functions[i]) for name, functions in versions.items()) for i in range(count)]
+    words = [likeness.written(lesson, text) for text in [*texts, build.solution(lesson.source, lesson.name)]]
+    assert all(likeness.likeness(a, b) < 0.65 for a, b in itertools.combinations(words, 2))
+
+
+def _as(name, function):
+    source = inspect.getsource(function)
+    return source.replace(f"def {function.__name__}(", f"def {name}(") if source.startswith("def ") else ""

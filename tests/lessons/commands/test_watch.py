@@ -15,6 +15,8 @@ from lessons.classroom.checker import sandbox
 from lessons.classroom.commands import check
 from lessons.classroom.commands import watch as watching
 
+from ...support.learner import flat
+
 RIGHT = "def double(x):\n    return 2 * x\n"
 WRONG = "def double(x):\n    return 3 * x\n"
 
@@ -135,7 +137,8 @@ def test_an_empty_line_stands_before_what_is_watched(learner, monkeypatch, capsy
 
 
 def on_a_terminal(learner, small, keys):
-    """What `python -m lessons watch 01` writes on a terminal of its own while these keys are pressed, and its exit code."""
+    """What `python -m lessons watch 01` writes on a terminal of its own while these keys are pressed, each when its words are
+    there, and its exit code. A text in place of a key is saved as the learner's file."""
     pty = pytest.importorskip("pty")
     import termios
 
@@ -151,7 +154,12 @@ def on_a_terminal(learner, small, keys):
             out += os.read(ours, 65536)
         if keys and keys[0][0] in out:
             key = keys.pop(0)[1]
-            process.send_signal(signal.SIGINT) if key == "Ctrl-C" else os.write(ours, key)
+            if key == "Ctrl-C":
+                process.send_signal(signal.SIGINT)
+            elif isinstance(key, str):
+                learner.writes(key, "01_double.py")
+            else:
+                os.write(ours, key)
     process.kill()
     code = process.wait()
     after = termios.tcgetattr(theirs)
@@ -174,3 +182,32 @@ def test_ctrl_c_ends_watch_cleanly(learner, small):
     learner.writes(WRONG, "01_double.py")
     code, out = on_a_terminal(learner, small, [(b"q quit", "Ctrl-C")])
     assert code in (0, 130) and "Traceback" not in out
+
+
+def test_when_a_lesson_is_right_enter_goes_on_to_the_next_and_begins_it(learner, small):
+    learner.writes(WRONG, "01_double.py")
+    keys = [(b"q quit", RIGHT), (b"Press Enter", b"\n"), (b"centre, forward", b"q")]
+    code, out = on_a_terminal(learner, small, keys)
+    assert code == 0 and "Press Enter to go on to 02 Centre." in flat(out)
+    assert (learner.work / "02_centre.py").exists()
+
+
+def test_enter_does_nothing_while_a_lesson_is_not_right(learner, small):
+    learner.writes(WRONG, "01_double.py")
+    code, out = on_a_terminal(learner, small, [(b"q quit", b"\n"), (b"q quit", b"l"), (b"in the end", b"q")])
+    assert code == 0 and "Press Enter" not in out and not (learner.work / "02_centre.py").exists()
+
+
+def test_without_a_terminal_the_command_is_said_that_watches_the_next(learner, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    learner.writes(RIGHT, "01_double.py")
+    assert watching.run(course.find("01"), seconds=0.1) == 0
+    out = capsys.readouterr().out
+    assert "To watch the next one: python -m lessons watch 02" in out and "Enter" not in out
+
+
+def test_after_the_last_lesson_nothing_is_offered(learner, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    learner.passes("01", "02", "03")
+    assert watching.run(course.find("03"), seconds=0.1) == 0
+    assert "watch the next" not in capsys.readouterr().out

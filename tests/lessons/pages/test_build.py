@@ -3,6 +3,9 @@
 import ast
 import json
 import re
+import subprocess
+import sys
+from unittest import mock
 
 import pytest
 
@@ -159,14 +162,66 @@ def test_the_first_cell_finds_the_course_from_a_folder_in_it(book, small, monkey
     monkeypatch.chdir(folder)
     monkeypatch.setattr("sys.path", ["somewhere"])
     namespace = {}
-    exec(code_of(book)[0].partition("from lessons")[0], namespace)
+    exec(code_of(book)[0].partition("try:")[0], namespace)
     assert namespace["sys"].path[0] == str(small.resolve())
 
 
-def test_the_first_cell_says_what_to_do_outside_of_the_course(book, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    exec(code_of(book)[0].partition("from lessons")[0], {})
-    assert "clone" in capsys.readouterr().out
+NO_COURSE_YET = """
+import subprocess, sys, types
+
+class Nowhere:
+    def find_spec(self, name, path=None, target=None):
+        if name == "lessons":
+            raise ModuleNotFoundError(name)
+
+def install(command, check):
+    print("installs with:", *command[1:])
+    sys.meta_path.remove(nowhere)
+    sys.modules["lessons"] = types.SimpleNamespace(check="the check")
+
+nowhere, subprocess.run = Nowhere(), install
+sys.meta_path.insert(0, nowhere)
+if "colab" in sys.argv:
+    colab = sys.modules["google.colab"] = sys.modules["google"] = types.ModuleType("google.colab")
+    chosen = [word for word in sys.argv if word.endswith(".whl")]
+    colab.files = types.SimpleNamespace(upload=lambda: [open(name, "w").close() for name in chosen])
+namespace = {}
+exec(sys.stdin.read(), namespace)
+print(namespace["check"])
+"""
+
+
+def first_cell(tmp_path, *words, address=""):
+    """What the first cell of a notebook does on a machine without the course."""
+    with mock.patch.object(build, "ADDRESS", address):
+        code = code_of(json.loads(build.notebook(CENTRE, "02", "02_centre", NAMES)))[0]
+    command = [sys.executable, "-I", "-c", NO_COURSE_YET, *words]
+    done = subprocess.run(command, input=code, cwd=tmp_path, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def test_the_first_cell_says_what_to_do_outside_of_the_course(tmp_path):
+    said = first_cell(tmp_path)
+    assert said.startswith("put this notebook into a clone of minivit, or install it (in a clone: pip install .)")
+
+
+def test_on_colab_the_first_cell_installs_from_the_one_address_that_is_set(tmp_path):
+    address = "https://somewhere.example/minivit-1.0-py3-none-any.whl"
+    assert first_cell(tmp_path, "colab", address=address) == f"installs with: -m pip install -q {address}\nthe check\n"
+
+
+def test_on_colab_the_first_cell_asks_for_a_wheel_where_no_address_is_set(tmp_path):
+    said = first_cell(tmp_path, "colab", "minivit-9-py3-none-any.whl")
+    assert said.startswith("Choose the file minivit-") and "pip install -q minivit-9-py3-none-any.whl\nthe check\n" in said
+    assert "Choose" not in first_cell(tmp_path, "colab"), "it is there already"
+
+
+def test_on_colab_whoever_uploads_nothing_is_told(tmp_path):
+    assert "was chosen: run this cell again" in first_cell(tmp_path, "colab")
+
+
+def test_no_notebook_installs_by_a_name_that_may_be_anybody_s():
+    assert build.ADDRESS == "" or build.ADDRESS.startswith(("https://", "git+https://"))
 
 
 # the page
@@ -198,3 +253,10 @@ def test_every_picture_of_the_course_is_there():
     for lesson in course.lessons():
         for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", lesson.source):
             assert (lesson.folder / path).resolve().is_file(), f"{lesson.name}: {path}"
+
+
+def test_a_check_that_runs_what_a_lesson_gives_further_down_comes_after_it():
+    lesson = course.find("14")
+    code = code_of(json.loads(build.notebook(lesson.source, lesson.number, lesson.name, lesson.checked)))
+    last = max(i for i, text in enumerate(code) if text == 'check("14")')
+    assert "def overfit(" in code[last - 1] and not any("def overfit(" in text for text in code[last:])

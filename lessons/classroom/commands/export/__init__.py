@@ -87,11 +87,18 @@ def _write(folder, files, mine, rows):
         texts["error_function"] = _error_function()
     for name, text in texts.items():
         (package / f"{name}.py").write_text(text, encoding="utf-8", newline="\n")
-    root, data = course.FOLDER.parent, Path(minivit.data.__file__).parent
-    for path in (HERE / "train.py", data / "digits.npz", data / "LICENSE-digits.txt", root / "LICENSE"):
+    data = Path(minivit.data.__file__).parent
+    for path in (HERE / "train.py", data / "digits.npz", data / "LICENSE-digits.txt", _licence()):
         shutil.copyfile(path, folder / path.name)
     (folder / "requirements.txt").write_text("numpy\n", encoding="utf-8")
     (folder / "README.md").write_text(_readme(mine, rows), encoding="utf-8", newline="\n")
+
+
+def _licence():
+    """minivit's licence: in a clone beside the course, in an installation where pip keeps it."""
+    beside = course.FOLDER.parent / "LICENSE"
+    kept = course.FOLDER.parent.glob("minivit-*.dist-info/licenses/LICENSE")
+    return next(kept, beside)
 
 
 def _error_function():

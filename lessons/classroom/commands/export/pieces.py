@@ -6,6 +6,8 @@ import symtable
 import sys
 from dataclasses import dataclass, field
 
+from minivit.called import called
+
 from ... import course
 from ...checker import loading
 from ...pages import build
@@ -39,7 +41,7 @@ def file_of(lesson):
         text = loading.read(lesson.learner_file) if theirs else build.solution(lesson.source, lesson.name)
         return File(lesson, theirs, where, text, ast.parse(text))
     except (loading.Problem, SyntaxError) as error:
-        raise ValueError(f"{where} cannot be read ({error}): python -m lessons check {lesson.number}") from None
+        raise ValueError(f"{where} cannot be read ({error}): {called('lessons')} check {lesson.number}") from None
 
 
 def collect(names):
@@ -58,7 +60,7 @@ def collect(names):
             raise ValueError(f"mine.{name} is used, and no lesson defines {name}")
         file = files[lesson.number] = files.get(lesson.number) or file_of(lesson)
         if not any(name in _defines(statement) for statement in file.tree.body):
-            raise ValueError(f"{file.where} does not define {name} any more: python -m lessons check {lesson.number}")
+            raise ValueError(f"{file.where} does not define {name} any more: {called('lessons')} check {lesson.number}")
         file.asked.add(name)
         open_names += _need(file, name)
     return [files[number] for number in sorted(files)]

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from ... import course
 from ...checker import sandbox
 from ...screen import say, writable
+from . import likeness as alike
 from .files import write_csv, write_gradescope
 from .students import students_in
 from .table import show
@@ -27,10 +28,13 @@ def arguments(parser):
     parser.add_argument("folder", help="holds one folder a student, or the files of one")
     parser.add_argument("--lessons", metavar="LIST", help="such as 04,05; default: every lesson that anyone has a file of")
     parser.add_argument("--csv", metavar="FILE", help="the table, one row a student")
+    parser.add_argument(
+        "--likeness", action="store_true", help="list pairs of files that are alike: a hint for a talk, no verdict"
+    )
     parser.add_argument("--gradescope", metavar="FILE", help="results.json for one student, as Gradescope wants it")
 
 
-def run(folder, lessons, csv, gradescope):
+def run(folder, lessons, csv, gradescope, likeness):
     """Checks the files of a class, each in a process of its own, in a temporary copy, with a time limit and, where the system
     offers one, a memory limit. These guard against accidents, not against malice: grade strangers' code in a container."""
     for path in filter(None, (csv, gradescope)):
@@ -49,6 +53,8 @@ def run(folder, lessons, csv, gradescope):
         if "course_error" in found:
             errors.setdefault(lesson, found["course_error"])
     show(students, notes)
+    if likeness:
+        alike.show(students)
     if csv:
         write_csv(csv, students, graded)
     if gradescope:
