@@ -3,17 +3,21 @@
 import numpy as np
 
 from .opening import upright
+from .photographs import read_as_trained
 
 SHADES = " .:-=+*#%@"
 
 
-def read_image(path, config):
+def read_image(path, config, reading=None):
     """(image of the model's size (H, W, C) with values 0 to 1, notes on what was done to the file).
 
-    Grey if the model reads one channel, and then inverted if its edge is lighter than its middle tone, since the data sets
-    are light on dark; resized with averaging. Raises ValueError for a file that is missing or no image."""
+    With the `reading` of a model that learned from a folder, as the pictures there were read. Else grey if the model reads
+    one channel, and then inverted if its edge is lighter than its middle tone, since the data sets are light on dark; resized
+    with averaging. Raises ValueError for a file that is missing or no image."""
     from PIL import Image  # comes with matplotlib
 
+    if reading is not None:
+        return read_as_trained(path, config, reading)
     picture, (wide, high) = upright(path)
     picture = picture.convert("RGBA")
     white = Image.new("RGBA", picture.size, "white")

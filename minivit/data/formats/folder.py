@@ -73,21 +73,28 @@ class _Decoded:
 def _decoded(found, size):
     """(_Decoded, notes) from the cache, or made and kept there."""
     stamps = [(str(path.relative_to(found.root)), label, part, *stamp) for path, label, part, stamp in found.files]
-    name = kept.key(os.fsencode(found.root), size, stamps)
-    arrays = kept.load(name, ("images", "about"))
-    if arrays is not None:
-        try:
-            about = json.loads(str(arrays["about"]))
-            faults = {int(number): str(why) for number, why in about["faults"].items()}
-            images = arrays["images"]
-            if images.dtype == np.uint8 and images.ndim == 4 and len(images) + len(faults) == len(found.files):
-                return _Decoded(images, faults, about["span"], about["resized"]), []
-        except (ValueError, LookupError, TypeError, AttributeError):
-            pass  # not what this version keeps: it is made again
+    names = [kept.key(os.fsencode(found.root), of, stamps) for of in dict.fromkeys((size, None))]
+    for name in names:  # without a size, as training had it, they may have become of this size too
+        earlier = _earlier(name, len(found.files))
+        if earlier is not None and size in (None, earlier.images.shape[1:3]):
+            return earlier, []
     decoded = _decode(found, size)
     about = {"faults": decoded.faults, "span": decoded.span, "resized": decoded.resized}
-    why = kept.store(name, {"images": decoded.images, "about": np.array(json.dumps(about))})
+    why = kept.store(names[0], {"images": decoded.images, "about": np.array(json.dumps(about))})
     return decoded, [f"the decoded pictures are not kept, {why}: they will be decoded again next time"] if why else []
+
+
+def _earlier(name, count):
+    """The _Decoded of so many files that was kept under that name, or None."""
+    arrays = kept.load(name, ("images", "about"))
+    try:
+        images, about = arrays["images"], json.loads(str(arrays["about"]))
+        faults = {int(number): str(why) for number, why in about["faults"].items()}
+        if images.dtype == np.uint8 and images.ndim == 4 and len(images) + len(faults) == count:
+            return _Decoded(images, faults, about["span"], about["resized"])
+    except (ValueError, LookupError, TypeError, AttributeError):  # there is none, or not as this version keeps it
+        pass
+    return None
 
 
 def _decode(found, size):
