@@ -83,8 +83,10 @@ def must_be_writable(path, resume=False):
     there = path.absolute()
     while not there.exists() or (there == path.absolute() and not resume):  # what is there already will be renamed
         there = there.parent
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"nothing can be written in {there}: choose another folder with --out")
     try:
-        with TemporaryFile(dir=there):  # permissions do not tell it all: a network's disk, a full one
+        with TemporaryFile(dir=there):  # permissions do not tell it all: a full disk, a network's
             pass
     except OSError as error:
         raise ValueError(f"nothing can be written in {there} ({error.strerror}): choose another folder with --out") from None
