@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..checks import pair
 from .datasets import Dataset, from_pixels
 from .fetch import copies
 from .fetch.sources import SOURCES
@@ -13,31 +14,45 @@ from .paths import at_home
 HERE = Path(__file__).parent
 
 
-def load(name, data_dir=None):
+def load(name, data_dir=None, image_size=None):
     """The Dataset of that name: one of SOURCES, or the path of a folder of class folders or of an .npz file (see folder.py and
     npz.py), which may start in `data_dir`.
+
+    image_size: what the pictures of a folder are brought to, see folder.read; the images of other data sets must be of it.
 
     What does not come with minivit is looked for in data_dir, in the cache and among the system's data sets, and otherwise
     downloaded into the cache; nothing else is written. Raises ValueError if there is no such data set, a file is damaged, or
     it cannot be had; it says what to do."""
-    if isinstance(name, str) and name in SOURCES:
-        if name == "digits":
-            return _digits()
-        if name == "fashion-mini":
-            return _fashion_mini()
-        return _cifar(name, data_dir) if name.startswith("cifar") else _idx(name, data_dir)
     path = at_home(data_dir or "") / at_home(name) if name and isinstance(name, str | Path) else None
-    if path is not None and path.is_dir():
+    known = isinstance(name, str) and name in SOURCES
+    if not known and path is not None and path.is_dir():
         from .formats import folder
 
-        return folder.read(path)
-    if path is not None and path.suffix == ".npz":
+        return folder.read(path, image_size)
+    if known:
+        dataset = _named(name, data_dir)
+    elif path is not None and path.suffix == ".npz":
         from .formats import npz
 
-        return npz.read(path)
-    raise ValueError(
-        f"there is no data set {str(name)!r}; there is {', '.join(SOURCES)}, or give a folder of class folders, or an .npz file"
-    )
+        dataset = npz.read(path)
+    else:
+        raise ValueError(
+            f"there is no data set {str(name)!r}; there is {', '.join(SOURCES)}, "
+            "or give a folder of class folders, or an .npz file"
+        )
+    height, width = dataset.train_images.shape[1:3]
+    if image_size is not None and pair("image_size", image_size) != (height, width):
+        asked = " x ".join(map(str, pair("image_size", image_size)))
+        raise ValueError(f"{name} has images of {height} x {width}, not {asked}: only folders of images are brought to a size")
+    return dataset
+
+
+def _named(name, data_dir):
+    if name == "digits":
+        return _digits()
+    if name == "fashion-mini":
+        return _fashion_mini()
+    return _cifar(name, data_dir) if name.startswith("cifar") else _idx(name, data_dir)
 
 
 def obtain(name, data_dir=None):

@@ -15,6 +15,8 @@ class Dataset:
     train_images, test_images   (N, H, W, C), grey values or colours from 0 to 1, not normalised
     train_labels, test_labels   (N,) whole numbers; label i is classes[i]
     mean, std                   of the training pixels, one number a channel
+    reading                     how a picture becomes one of these images, if a folder says it (see photographs.py)
+    notes                       what a person should know of them before training, a sentence each
     """
 
     name: str
@@ -25,6 +27,8 @@ class Dataset:
     test_labels: np.ndarray
     mean: tuple
     std: tuple
+    reading: dict | None = None
+    notes: tuple = ()
 
     def __post_init__(self):
         for part in ("train", "test"):
@@ -70,16 +74,17 @@ def moments(images):
     return tuple(mean.tolist()), tuple(np.where(std > 1e-6, std, 1).tolist())
 
 
-def from_pixels(name, classes, train_images, train_labels, test_images, test_labels):
+def from_pixels(name, classes, train_images, train_labels, test_images, test_labels, **more):
     """A Dataset of images (N, H, W) or (N, H, W, C), whole numbers from 0 to 255 (uint8) or float32 from 0 to 1, and labels of
-    any whole numbers; mean and std are those of the training images. Raises ValueError as Dataset does."""
+    any whole numbers; mean and std are those of the training images. `more`: other fields of
+    Dataset, by name. Raises ValueError as Dataset does."""
     parts = []
     for images, labels in ((train_images, train_labels), (test_images, test_labels)):
         if images.dtype == np.uint8:
             images = np.divide(images, np.float32(255), dtype=np.float32)
         parts += [images[..., None] if images.ndim == 3 else images, labels.astype(np.int64)]
     mean, std = moments(parts[0]) if parts[0].size else ((0.0,), (1.0,))  # Dataset refuses an empty part by name
-    return Dataset(name, tuple(classes), *parts, mean=mean, std=std)
+    return Dataset(name, tuple(classes), *parts, mean=mean, std=std, **more)
 
 
 def stratified_test_mask(labels, count, rng):

@@ -28,7 +28,7 @@ def table(data_dir=None):
 
 
 def summary(dataset):
-    """How many images of each class, and the moments of the training pixels."""
+    """How many images of each class, the moments of the training pixels, and what a person should know of them."""
     height, width, channels = dataset.train_images.shape[1:]
     yield f"{dataset.name}: images of {height} x {width}, {channels} {'channel' if channels == 1 else 'channels'}\n"
     counts = [np.bincount(labels, minlength=len(dataset.classes)) for labels in (dataset.train_labels, dataset.test_labels)]
@@ -38,3 +38,5 @@ def summary(dataset):
         yield f"{name:{width}}  {train:8,}  {test:6,}"
     yield f"{'all':{width}}  {counts[0].sum():8,}  {counts[1].sum():6,}"
     yield f"\nmean {', '.join(f'{x:.4f}' for x in dataset.mean)}; standard deviation {', '.join(f'{x:.4f}' for x in dataset.std)}"
+    if dataset.notes:
+        yield "\n" + "\n".join(dataset.notes)

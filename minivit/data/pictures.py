@@ -1,47 +1,28 @@
 """A person's picture, made into what a model reads."""
 
-import warnings
-from pathlib import Path
-
 import numpy as np
+
+from .opening import upright
+from .photographs import read_as_trained
 
 SHADES = " .:-=+*#%@"
 
 
-def read_image(path, config):
+def read_image(path, config, reading=None):
     """(image of the model's size (H, W, C) with values 0 to 1, notes on what was done to the file).
 
-    Grey if the model reads one channel, and then inverted if its edge is lighter than its middle tone, since the data sets
-    are light on dark; resized with averaging. Raises ValueError for a file that is missing or no image."""
-    from PIL import Image, ImageOps, UnidentifiedImageError  # comes with matplotlib
+    With the `reading` of a model that learned from a folder, as the pictures there were read. Else grey if the model reads
+    one channel, and then inverted if its edge is lighter than its middle tone, since the data sets are light on dark; resized
+    with averaging. Raises ValueError for a file that is missing or no image."""
+    from PIL import Image  # comes with matplotlib
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # twice as many are refused below
-            opened = Image.open(path)
-        with opened as file:
-            if file.mode.startswith(("I", "F")):  # 16 bits or floats, which convert() would clip at 255
-                values = np.nan_to_num(np.asarray(file, dtype=np.float64), posinf=0)
-                top = next((top for top in (1, 255, 65535) if values.max() <= top), values.max()) if file.mode == "F" else 65535
-                file = Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
-            picture = ImageOps.exif_transpose(file).convert("RGBA")  # upright, as the camera was held
-    except FileNotFoundError:
-        raise ValueError(f"there is no file {str(path)!r}") from None
-    except IsADirectoryError:
-        raise ValueError(f"{path} is a folder: name image files") from None
-    except PermissionError:
-        what = "is a folder: name image files" if Path(path).is_dir() else "may not be read by you"  # as Windows says of a folder
-        raise ValueError(f"{path} {what}") from None
-    except Image.DecompressionBombError:
-        raise ValueError(f"{path} has too many pixels, more than {2 * Image.MAX_IMAGE_PIXELS:,}: make it smaller first") from None
-    except UnidentifiedImageError:
-        what = "is empty and" if Path(path).is_file() and not Path(path).stat().st_size else "is"
-        raise ValueError(f"{path} {what} no image that can be read; give a PNG or JPEG file") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read, it may be cut off or damaged ({type(error).__name__}: {error})") from None
+    if reading is not None:
+        return read_as_trained(path, config, reading)
+    picture, (wide, high) = upright(path)
+    picture = picture.convert("RGBA")
     white = Image.new("RGBA", picture.size, "white")
     picture = Image.alpha_composite(white, picture)  # what is transparent is paper
-    notes = [f"{picture.width} x {picture.height} pixels"]
+    notes = [f"{wide} x {high} pixels"]
     height, width = config.image_size
     picture = picture.convert("L" if config.channels == 1 else "RGB")
     pixels = np.asarray(picture, dtype=np.float32) / 255

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 from contextlib import suppress
+from tempfile import TemporaryFile
 
 from ..called import called
 from ..data.paths import at_home
@@ -24,27 +25,13 @@ class RunFolder:
     def __init__(self, path, resume=False):
         self.path = at_home(path)
         self.ready = False
-        if self.path.name in ("", ".."):
-            raise ValueError(
-                f"{str(path)!r} cannot be the folder of a run, since an earlier one is renamed: name a new one, like runs/digits"
-            )
         if os.path.lexists(self.path) and not (self.path.is_dir() and self._is_of_a_run()):
             raise ValueError(f"{path} is there already and is no run: choose another folder with --out")
-        self._must_be_writable(resume)
+        must_be_writable(path, resume)
         self.lock = Lock(self.path.with_name(f".{self.path.name}.lock"))
         if resume or self.lock.path.exists():
             self._take_lock()
             self.ready = resume
-
-    def _must_be_writable(self, resume):
-        """Raises ValueError or OSError for a place where no folder can be made, now and not after the first epoch."""
-        with suppress(FileNotFoundError):
-            self.path.stat()  # a name too long, a folder in a file
-        there = self.path.absolute()
-        while not there.exists() or (there == self.path.absolute() and not resume):  # what is there already will be renamed
-            there = there.parent
-        if not os.access(there, os.W_OK):
-            raise ValueError(f"nothing can be written in {there}: choose another folder with --out")
 
     def _is_of_a_run(self):
         names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}  # what a kill left half written
@@ -83,6 +70,47 @@ class RunFolder:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
+
+
+def must_be_writable(path, resume=False):
+    """Raises ValueError or OSError for a folder of a run that cannot be made, now and not after the first epoch."""
+    given, path = path, at_home(path)
+    if path.name in ("", ".."):
+        raise ValueError(
+            f"{str(given)!r} cannot be the folder of a run, since an earlier one is renamed: name a new one, like runs/digits"
+        )
+    with suppress(FileNotFoundError):
+        path.stat()  # a name too long, a folder in a file
+    there = path.absolute()
+    while not there.exists() or (there == path.absolute() and not resume):  # what is there already will be renamed
+        there = there.parent
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"nothing can be written in {there}: choose another folder with --out")
+    try:
+        with TemporaryFile(dir=there):  # permissions do not tell it all: a full disk, a network's
+            pass
+    except OSError as error:
+        raise ValueError(f"nothing can be written in {there} ({error.strerror}): choose another folder with --out") from None
+
+
+def of_its_own(path, data):
+    """The path, or path_2, path_3, ... where the path is taken by a run of another data set, which is not to be renamed."""
+    number, chosen = 1, path
+    while _data_of(chosen) not in (None, data):
+        number += 1
+        chosen = f"{path}_{number}"
+    if chosen != path:
+        print(f"{path} is of {_data_of(path)}: this run goes into {chosen}")
+    return chosen
+
+
+def _data_of(path):
+    """The name of the data set of the run in a folder, or None where that is not known."""
+    try:
+        name = read_json(at_home(path) / "config.json")["data"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return name if isinstance(name, str) else None
 
 
 def write_json(path, value):

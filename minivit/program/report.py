@@ -166,6 +166,8 @@ def _page(folder, config, rows, results, table):
     tables = [_table("Model", config["model"]), _table("Recipe", config["recipe"])]
     tables.append(_table("Time", spent) + _table("Environment", environment))
     options, toml = again(config)
+    if (config.get("reading") or {}).get("resized") and len(set(config["model"]["image_size"])) == 1:
+        options += ["--image-size", str(config["model"]["image_size"][0])]
     command = shlex.join(["python", "-m", "minivit", "train", *options, "--out", str(folder)])
     file = f"<p>Save this as again.toml:</p>\n<pre>{html.escape(toml)}</pre>\n<p>and run:</p>\n" if toml else ""
     sections = {

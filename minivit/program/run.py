@@ -1,6 +1,7 @@
 """One training run as a person meets it: a progress bar, a folder of results, a summary."""
 
 import platform
+import shlex
 import time
 from dataclasses import asdict
 
@@ -12,9 +13,12 @@ from ..called import called
 from ..models.kinds import build, kind_of, the_kind
 from ..training.checkpoint import load_checkpoint, save_arrays, save_model
 from ..training.loop import Training
+from ..training.presets import names
 from . import results
 from .folder import CHECKPOINT, RunFolder
 from .output import unbreakable
+
+HANDWRITING = ("digits", "mnist")
 
 
 def train_run(dataset, config, recipe, path, threads=None, device="cpu", resume=False, task=None):
@@ -46,7 +50,12 @@ class _Run:
         dataset, config, aside = self.dataset, self.config, len(self.training.held[1])
         count, tests = len(dataset.train_images), len(dataset.test_images)
         size = " x ".join(map(str, config.image_size))
+        if dataset.reading and dataset.reading["resized"]:
+            patch = f", patch {config.patch_size[0]}" if hasattr(config, "patch_size") else ""
+            size = f"resized to {size}{patch} (--image-size N changes that)"
         print(f"{dataset.name}: {count:,} training and {tests:,} test images, {size}, {config.classes} classes")
+        for note in dataset.notes:
+            print(note)
         if aside:
             print(f"{aside:,} of the training images are set aside for validation")
         sizes = the_kind(kind_of(config)).describe(config)
@@ -89,6 +98,8 @@ class _Run:
     def _write(self):
         dataset = self.dataset
         about = {"data": dataset.name, "classes": dataset.classes, "mean": dataset.mean, "std": dataset.std}
+        if dataset.reading:
+            about["reading"] = dataset.reading
         if not self.folder.file("config.json").exists():
             model = {"kind": kind_of(self.config), "model": asdict(self.config)}
             environment = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}
@@ -116,7 +127,7 @@ class _Run:
         result = results.leave_results(self.folder, task, model, self.dataset, self.rows, figures, self.threads)
         print(f"trained {done} epochs in {self.seconds:.0f} s, {speed:,.0f} images/s")
         print(f"test accuracy {100 * result:.1f} %")
-        _say_what_is_there(self.folder)
+        _say_what_is_there(self.folder, self.dataset.name)
         if not self.folder.file("results.json").exists():
             raise ValueError(f"the model is there; for its results, {called('minivit')} evaluate --model {path}")
         return result
@@ -151,7 +162,7 @@ def metrics_row(progress, seconds):
     }
 
 
-def _say_what_is_there(folder):
+def _say_what_is_there(folder, data):
     print(f"\n{folder.path}/ has")
     for name, what in (
         ("report.html", "all of it on one page"),
@@ -168,10 +179,14 @@ def _say_what_is_there(folder):
         if folder.file(name).exists():
             print(f"  {name:22}{what}")
     print("\ntry next")
-    for command, what in (
-        (f"evaluate --model {folder.path}", "class by class"),
-        (f"predict IMAGE.png --model {folder.path}", "your own handwriting"),
-        ("train --config digits-conv", "the hybrid, with convolutions in front"),
+    model = f"--model {shlex.quote(str(folder.path))}"
+    hybrid = f"{data}-conv"
+    lines = [
+        (f"evaluate {model}", "class by class"),
+        (f"predict IMAGE.png {model}", "your own handwriting" if data in HANDWRITING else "a picture of your own"),
+        (f"explain IMAGE.png {model}", "where it looks in a picture of your own"),
+        *([(f"train --config {hybrid}", "the hybrid, with convolutions in front")] if hybrid in names() else []),
         ("info B/16", "the paper's model, stage by stage"),
-    ):
-        print(f"  {called('minivit')} {command:{len(str(folder.path)) + 28}}{what}")
+    ]
+    for command, what in lines:
+        print(f"  {called('minivit')} {command:{len(model) + 20}}{what}")

@@ -156,7 +156,7 @@ def test_a_file_that_is_not_an_image_is_refused(tmp_path, content):
 
 def test_what_is_wrong_with_an_image_is_said(tmp_path, picture, monkeypatch):
     (tmp_path / "text.png").write_text("hello")
-    assert "give a PNG or JPEG file" in refused(tmp_path / "text.png")
+    assert "give a JPEG, PNG, WebP, BMP, GIF or TIFF file" in refused(tmp_path / "text.png")
     path = picture(np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8))
     content = path.read_bytes()
     path.write_bytes(content[:600])

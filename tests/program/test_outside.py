@@ -27,8 +27,9 @@ posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such names, s
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """The working folder, with tiny.toml."""
+def folder(tmp_path, tmp_path_factory, monkeypatch):
+    """The working folder, with tiny.toml; the cache is elsewhere."""
+    monkeypatch.setenv("MINIVIT_DATA", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.toml").write_text(TOML)
     return tmp_path
@@ -54,7 +55,8 @@ def class_folders(folder):
 def process(folder, *arguments, environment=(), shell=""):
     """A finished process of `python -m minivit`, its output as text; shell: redirections."""
     command = ["sh", "-c", f'exec "$@" {shell}', "sh", sys.executable, "-m", "minivit", *arguments]
-    return subprocess.run(command, cwd=folder, env=ENVIRONMENT | dict(environment), capture_output=True, text=True)
+    environment = ENVIRONMENT | {"MINIVIT_DATA": os.environ["MINIVIT_DATA"]} | dict(environment)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def left(folder):
@@ -71,6 +73,8 @@ def test_classes_of_any_name_are_trained_and_tested_in_any_locale(folder, enviro
     done = process(folder, "train", "--config", "tiny.toml", "--data", "classes", environment=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert left(folder) == RESULTS | FIGURES and "test accuracy" in done.stdout
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("few images")]
+    assert told.count(" has 4") == 4, "in one line"
     tested = process(folder, "evaluate", environment=ASCII, shell="--model runs/tiny")
     assert (tested.returncode, tested.stderr) == (0, ""), "in another locale the classes are the same"
     resumed = process(folder, "train", "--resume", "runs/tiny")

@@ -19,7 +19,7 @@ def run(arguments):
     """Tests a trained model on the test images of the data that it was trained on."""
     threads = options.threads(arguments)
     model, about = options.trained_model(arguments)
-    dataset = load(about["data"], arguments.data_dir)
+    dataset = load(about["data"], arguments.data_dir, model.config.image_size)
     if about["classes"] != list(dataset.classes):
         raise ValueError(
             f"{arguments.model} knows the classes {', '.join(about['classes'][:12])}, which are not those of {dataset.name}: "

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from ...backend import to_device, to_host
 from ...data.datasets import normalise
+from ...data.opening import NAMES
 from ...data.paths import at_home
 from ...engine import no_grad
 from ...models import inside
@@ -25,7 +26,7 @@ FIGURES = "rollout.png heads.png occlusion.png damage.png distance.png positions
 
 def add(commands):
     p = options.add(commands, "explain", run, help="look inside a trained model while it reads a picture")
-    p.add_argument("image", metavar="IMAGE", help="an image file: PNG, JPEG, ...")
+    p.add_argument("image", metavar="IMAGE", help=f"an image file: {NAMES}")
     options.add_model(p)
     options.add_device(p)
     p.add_argument("--out", metavar="FOLDER", help="where the figures go; default: explain-IMAGE, beside you")
@@ -47,7 +48,7 @@ def explain(model, about, path, out, name):
 
     if not isinstance(model, ViT):
         raise ValueError(f"{name} is a {type(model).__name__}, which has no attention to look into: explain reads a ViT")
-    pixels, notes = read_image(at_home(path), model.config)
+    pixels, notes = read_image(at_home(path), model.config, about.get("reading"))
     out = _folder(out)
     print(f"{path}: {', '.join(notes)}")
     seen = look(model, about, pixels)

@@ -3,6 +3,7 @@
 from ...backend import gpu_status
 from ...called import called
 from ...data.paths import at_home
+from ...data.photographs import checked
 from ...training.checkpoint import load_model
 
 
@@ -21,6 +22,16 @@ def add_model(parser):
 
 def add_data_dir(parser):
     parser.add_argument("--data-dir", metavar="DIR", help="a folder with data on this machine, looked in before the cache")
+
+
+def add_image_size(parser):
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        metavar="N",
+        help="a folder's pictures: the shorter side is resized to N pixels, the middle cut out; default: 64, or as "
+        "they are if all are of one size of 64 at most",
+    )
 
 
 def add_device(parser):
@@ -56,6 +67,10 @@ def trained_model(arguments):
         raise ValueError(
             f"{arguments.model} does not say what it was trained on ({what}): train one with `{called('minivit')} train`"
         )
+    try:
+        checked(about.get("reading"))
+    except ValueError as error:
+        raise ValueError(f"{arguments.model}: {error}") from None
     return model, about
 
 

@@ -8,6 +8,7 @@ from ...training.presets import fitting_patch, load_config, model_config, names,
 from . import options
 
 CHANGES = ("epochs", "lr", "batch_size", "seed")  # what the command line changes of a recipe
+OF_A_NEW_RUN = ("out", "config", "data", "image_size")
 
 
 def add(commands):
@@ -16,11 +17,16 @@ def add(commands):
     p.add_argument("--config", metavar="NAME", help=f"a preset ({known}) or a TOML file; default: that of the data, or digits")
     p.add_argument("--data", metavar="NAME", help=f"a data set ({called('minivit')} data), folder or .npz; default: the preset's")
     options.add_data_dir(p)
+    options.add_image_size(p)
     p.add_argument("--epochs", type=int, metavar="N", help="passes over the training images; default: the preset's")
     p.add_argument("--lr", type=float, metavar="X", help="peak learning rate; default: the preset's")
     p.add_argument("--batch-size", type=int, metavar="N", help="images a step; default: the preset's")
     p.add_argument("--seed", type=int, metavar="N", help="of everything random; the same seed gives the same numbers; default: 0")
-    p.add_argument("--out", metavar="FOLDER", help="where the results go; default: runs/NAME. An earlier run is renamed")
+    p.add_argument(
+        "--out",
+        metavar="FOLDER",
+        help="where the results go; default: runs/NAME, of the preset or the data. An earlier run is renamed",
+    )
     p.add_argument("--threads", type=int, metavar="N", help="default: one a core; the same numbers for any N")
     p.add_argument("--resume", metavar="RUN", help="go on with an interrupted run, to the numbers that it would have had")
     options.add_device(p)
@@ -29,31 +35,37 @@ def add(commands):
 def run(arguments):
     """Trains a Vision Transformer and leaves its weights, figures and numbers in a folder. Ctrl-C stops it and keeps the last
     complete epoch."""
-    from ..folder import begun_run
+    from ..folder import begun_run, must_be_writable, of_its_own
     from ..run import train_run
 
     threads = options.threads(arguments)
     given = {name: value for name in CHANGES if (value := getattr(arguments, name)) is not None}
     if arguments.resume is not None:
-        if given or any(value is not None for value in (arguments.out, arguments.config, arguments.data)):
+        if given or any(getattr(arguments, other) is not None for other in OF_A_NEW_RUN):
             raise ValueError("--resume goes on as the run began: beside it only --threads, --device and --data-dir make sense")
         path = arguments.resume
         name, model, how = begun_run(path)
-        dataset = load(name, arguments.data_dir)
+        dataset = load(name, arguments.data_dir, model.image_size)
     else:
+        must_be_writable("runs/NAME" if arguments.out is None else arguments.out)  # before a thousand photographs are decoded
         dataset, model, how, name = _new(arguments, given)
-        path = f"runs/{name}" if arguments.out is None else arguments.out
+        path = of_its_own(f"runs/{name}", dataset.name) if arguments.out is None else arguments.out
     device = options.device(arguments.device)
     train_run(dataset, model, how, path, threads=threads, device=device, resume=arguments.resume is not None)
 
 
 def _new(arguments, given):
     """(data set, configuration of the model, Recipe, name) of a run that begins."""
-    name = arguments.config
-    if name is None:
-        name = arguments.data if arguments.data in names() else "digits"
-    config = load_config(name)
-    dataset = load(arguments.data or config["data"], arguments.data_dir)
+    preset = arguments.config
+    if preset is None:
+        preset = arguments.data if arguments.data in names() else "digits"
+    config = load_config(preset)
+    dataset = load(arguments.data or config["data"], arguments.data_dir, arguments.image_size)
+    name = Path(preset).stem
     if arguments.config is None and config["data"] != dataset.name:
-        config["model"]["patch_size"] = fitting_patch(*dataset.train_images.shape[1:3])
-    return dataset, model_config(config["model"], dataset), recipe(config["recipe"] | given), Path(name).stem
+        height, width = dataset.train_images.shape[1:3]
+        config["model"]["patch_size"] = fitting_patch(height, width)
+        name = Path(dataset.name).name.removesuffix(".npz") or "data"
+        if dataset.reading:
+            config["recipe"]["shift"] = max(1, min(height, width) // 16)
+    return dataset, model_config(config["model"], dataset), recipe(config["recipe"] | given), name

@@ -70,7 +70,10 @@ def fitting_patch(height, width):
     sizes = [p for p in range(1, min(height, width) + 1) if height % p == 0 and width % p == 0]
     best = min(sizes, key=lambda p: abs(math.log(height * width / (64 * p * p))))
     if height * width > 1024 * best * best:
-        raise ValueError(f"no patch size divides images of {height} x {width} into 1,024 patches or fewer: resize the images")
+        raise ValueError(
+            f"no patch size divides images of {height} x {width} into 1,024 patches or fewer: resize the images "
+            "(--image-size 64 does that with a folder's)"
+        )
     return best
 
 

@@ -156,18 +156,22 @@ def png_of_size(content, width, height):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # PIL's, of odd metadata
 def test_images(tmp_path, rng):
-    made.class_folders(tmp_path, per_class=1)
+    made.class_folders(tmp_path / "train", per_class=1)
+    made.class_folders(tmp_path / "test", per_class=1)
     image = np.zeros((6, 8, 3), np.uint8)
     image[2:4, 2:5] = 200, 100, 50
     png, jpeg = made.picture(image), made.picture(image, "JPEG")
     variants = [
         *made.damaged(png, COUNT, rng),
         *made.damaged(jpeg, COUNT, rng),
-        *(png_of_size(png, *size) for size in ((0, 8), (1 << 31, 1 << 31), (65535, 65535), (2800, 2900), (1, 1 << 23))),
+        *(
+            png_of_size(png, *size)
+            for size in ((0, 8), (1 << 31, 1 << 31), (65535, 65535), (2800, 2900), (8000, 8000), (1, 1 << 23))
+        ),
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
         b"GIF89a\x08\0\x08\0\0\0\0;",
     ]
-    for name in ("cats/0.png", "dogs/0.png"):
+    for name in ("train/cats/0.png", "train/dogs/0.png"):
         before = (tmp_path / name).read_bytes()
         refused = endure(lambda path: folder.read(tmp_path), tmp_path / name, variants)
         assert refused > 100

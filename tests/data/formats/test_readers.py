@@ -1,16 +1,13 @@
-"""IDX, CIFAR's archives, .npz files and class folders: tiny files with known pixels."""
+"""IDX, CIFAR's archives and .npz files: tiny files with known pixels."""
 
-import os
 import warnings
 import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from minivit.data import load
-from minivit.data.formats import cifar, folder, idx, npz
-from minivit.data.pictures import read_image
+from minivit.data.formats import cifar, idx, npz
 
 from ...support import made
 
@@ -156,104 +153,6 @@ def test_npz_whose_header_claims_another_size_than_its_member_has_is_refused_bef
         monkeypatch.setattr(np, "frombuffer", None)  # not to be reached
         with pytest.raises(ValueError, match=rf"my\.npz.*train_images\.npy.*{fault}"):
             npz.read(tmp_path / "my.npz")
-
-
-# class folders
-
-
-def test_a_folder_is_split_by_class_always_in_the_same_way(tmp_path):
-    made.class_folders(tmp_path / "pets", per_class=10)
-    data = load(str(tmp_path / "pets"))
-    assert data.classes == ("cats", "dogs") and data.train_images.shape == (16, 6, 8, 1)
-    assert np.bincount(data.train_labels).tolist() == [8, 8] and np.bincount(data.test_labels).tolist() == [2, 2]
-    again = load("pets", tmp_path)
-    assert np.array_equal(data.train_images, again.train_images) and np.array_equal(data.test_images, again.test_images)
-    pixels = np.concatenate([data.train_images, data.test_images])[:, 2, 2, 0] * 255
-    assert sorted(pixels.round().astype(int)) == [*range(60, 70), *range(120, 130)]
-    labels = np.concatenate([data.train_labels, data.test_labels])
-    assert np.array_equal(pixels > 100, labels == 1)
-
-
-def test_train_and_test_folders_are_the_split(tmp_path):
-    made.class_folders(tmp_path / "train", 3)
-    made.class_folders(tmp_path / "test", 2, names=("dogs",))
-    data = load(tmp_path)
-    assert len(data.train_images) == 6 and data.test_labels.tolist() == [1, 1]
-
-
-def test_all_are_brought_to_the_size_and_the_colours_of_the_first_as_predict_would(tmp_path):
-    made.class_folders(tmp_path)
-    other = np.zeros((30, 40, 3), np.uint8)
-    other[10:20, 10:20] = 200, 100, 50
-    (tmp_path / "dogs" / "9.JPG").write_bytes(made.picture(other, "JPEG"))
-    data = folder.read(tmp_path)
-    images = np.concatenate([data.train_images, data.test_images])
-    expected, _ = read_image(tmp_path / "dogs" / "9.JPG", folder._first(tmp_path / "cats" / "0.png"))
-    assert images.shape == (11, 6, 8, 1) and any(np.array_equal(image, expected) for image in images)
-    (tmp_path / "cats" / "0.png").write_bytes(made.picture(other))
-    assert folder.read(tmp_path).train_images.shape[1:] == (30, 40, 3)
-
-
-def test_a_photo_that_lies_on_its_side_counts_as_it_is_to_be_seen(tmp_path):
-    made.class_folders(tmp_path)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save(tmp_path / "cats" / "0.jpg", exif=exif)
-    assert folder._first(tmp_path / "cats" / "0.jpg").image_size == (8, 6)
-
-
-def test_what_is_hidden_or_no_image_is_passed_over(tmp_path):
-    made.class_folders(tmp_path)
-    (tmp_path / ".cache").mkdir()
-    (tmp_path / "readme.txt").write_text("cats and dogs")
-    (tmp_path / "cats" / "Thumbs.db").write_bytes(b"x")
-    (tmp_path / "cats" / "._0.png").write_bytes(b"x")
-    (tmp_path / "cats" / "folder.png").mkdir()
-    if os.name != "nt":
-        (tmp_path / "cats" / "broken.png").symlink_to("nowhere")
-        (tmp_path / "cats" / "circle").symlink_to(tmp_path)
-        os.mkfifo(tmp_path / "cats" / "pipe.png")  # whoever opens it waits for ever
-    assert len(folder.read(tmp_path).train_images) == 8
-
-
-@pytest.mark.filterwarnings("error")
-def test_a_folder_that_is_no_data_set_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="0 class folders"):
-        folder.read(tmp_path)
-    (tmp_path / "cats").mkdir()
-    (tmp_path / "dogs").mkdir()
-    with pytest.raises(ValueError, match=f"no PNG or JPEG file.*{tmp_path.name}"):
-        folder.read(tmp_path)
-    made.class_folders(tmp_path / "split" / "train")
-    made.class_folders(tmp_path / "split" / "test", names=("cats", "birds"))
-    with pytest.raises(ValueError, match=r"birds.* is a class that .*train does not have"):
-        folder.read(tmp_path / "split")
-    Image.new("1", (4000, 3000)).save(tmp_path / "dogs" / "large.png")
-    with pytest.raises(ValueError, match=r"large\.png has 4000 x 3000 pixels"):
-        folder.read(tmp_path)
-    Image.new("1", (14000, 9000)).save(tmp_path / "dogs" / "large.png")  # Pillow warns
-    with pytest.raises(ValueError, match=r"large\.png has 14000 x 9000 pixels"):
-        folder.read(tmp_path)
-    Image.new("1", (20000, 9000)).save(tmp_path / "dogs" / "large.png")  # Pillow refuses
-    with pytest.raises(ValueError, match=r"large\.png has far too many pixels"):
-        folder.read(tmp_path)
-    (tmp_path / "dogs" / "large.png").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"large\.png is empty"):
-        folder.read(tmp_path)
-
-
-def test_only_png_and_jpeg_are_read_whatever_the_name_says(tmp_path):
-    made.class_folders(tmp_path)
-    (tmp_path / "cats" / "3.png").write_bytes(made.picture(made.IMAGES["train"][0], "GIF"))
-    with pytest.raises(ValueError, match=r"3\.png cannot be read as a PNG or JPEG image"):
-        folder.read(tmp_path)
-
-
-def test_images_that_would_not_fit_into_memory_are_refused_before_they_are_read(tmp_path, monkeypatch):
-    made.class_folders(tmp_path)
-    monkeypatch.setattr(folder, "MOST_BYTES", 10 * 6 * 8 * 4 - 1)
-    with pytest.raises(ValueError, match="make them smaller"):
-        folder.read(tmp_path)
 
 
 def test_a_channel_that_never_changes_has_nothing_to_be_divided_by(npz_file):

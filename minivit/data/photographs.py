@@ -1,0 +1,74 @@
+"""A picture of any size becomes one of the size that a model reads: its shorter side is resized, and the middle is cut out.
+
+How a folder's pictures were read is kept beside the data, and with a model that learned from them, as a dictionary, `reading`:
+
+    resized   whether they were brought to another size than their own
+    inverted  whether dark on light was made light on dark: for all of them or for none
+    span      [low, high], the numbers that are black and white in files of whole numbers or floats; None where there were none
+"""
+
+import math
+
+import numpy as np
+
+from .opening import decode, quiet, shades, span
+
+
+def fitted(picture, height, width, channels):
+    """uint8 (H, W, C) of a picture that `decode` gives, or, for one in mode F, float32 (H, W, 1) with its own numbers."""
+    from PIL import Image, ImageOps
+
+    kind = Image.Resampling.BOX if min(picture.width / width, picture.height / height) > 1 else Image.Resampling.BILINEAR
+    if picture.size != (width, height):
+        picture = ImageOps.fit(picture, (width, height), kind)
+    if picture.mode == "F":
+        return np.array(picture)[..., None]
+    if picture.mode == "RGBA":  # what is transparent is paper
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return np.array(picture.convert("L" if channels == 1 else "RGB")).reshape(height, width, channels)
+
+
+def read_fitted(path, height, width, channels):
+    """The same from a file; to be called in `quiet()`. Raises ValueError as opening.upright does."""
+    return fitted(decode(path, 2 * max(height, width))[0], height, width, channels)
+
+
+def edges_are_light(images):
+    """Whether most of the grey images (N, H, W, 1) are light along their edge: dark on light."""
+    edge = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)[..., 0]
+    return bool((np.median(edge, axis=1) > 127.5).mean() > 0.5)
+
+
+def checked(reading):
+    """The reading, or None where there is none. Raises ValueError for what is none, as another program may have written it."""
+    if reading is None:
+        return None
+    limits = reading.get("span") if isinstance(reading, dict) else ()
+    numbers = isinstance(limits, list | tuple) and len(limits) == 2 and all(isinstance(x, int | float) for x in limits)
+    if (limits is not None and not (numbers and -math.inf < limits[0] < limits[1] < math.inf)) or not all(
+        isinstance(reading.get(name), bool) for name in ("resized", "inverted")
+    ):
+        raise ValueError(f"how its pictures were read is told as {reading!r:.60}, which is no such thing: train it again")
+    return reading
+
+
+def read_as_trained(path, config, reading):
+    """(image of the model's size (H, W, C) with values 0 to 1, notes on what was done to the file) as the pictures of the folder
+    were read that the model learned from. Raises ValueError as opening.upright does, or for a reading that is none."""
+    reading = checked(reading)
+    height, width = config.image_size
+    with quiet():
+        picture, size = decode(path, 2 * max(height, width))
+        if picture.mode == "F":
+            picture = shades(picture, reading["span"] or span([picture]))
+        pixels = fitted(picture, height, width, config.channels)
+    notes = [f"{size[0]} x {size[1]} pixels", *(["grey"] if config.channels == 1 else [])]
+    if config.channels == 1 and reading["inverted"]:
+        pixels = 255 - pixels
+        notes.append("inverted, as the training pictures were")
+    if size != (width, height):
+        middle = abs(size[0] * height - size[1] * width) >= max(size) * max(height, width) / 50
+        notes.append(f"{'the middle of it ' if middle else ''}resized to {width} x {height}")
+    if pixels.max() == pixels.min():
+        notes.append("one colour all over")
+    return np.divide(pixels, np.float32(255), dtype=np.float32), notes
