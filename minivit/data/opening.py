@@ -2,8 +2,9 @@
 tried, since for some kinds Pillow would start another program: Ghostscript for an EPS, whatever its name says."""
 
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -18,6 +19,7 @@ KINDS = {
 SUFFIXES = frozenset(suffix for suffixes in KINDS.values() for suffix in suffixes)
 NAMES = "JPEG, PNG, WebP, BMP, GIF or TIFF"
 MOST_PIXELS = 1 << 26  # that are decoded of one file: 4 bytes each
+_LARGE = Lock()  # large ones are decoded one after another, so that many threads do not fill the memory
 LEAST = 2048  # pixels a side that are left of a larger picture, unless fewer are asked for
 ORIENTATION = 0x0112  # EXIF's number of it
 ON_ITS_SIDE = (5, 6, 7, 8)
@@ -54,15 +56,17 @@ def decode(path, least):
     """As upright, but for numbers that need a range: they come as they are, in an image of mode F. To be called in quiet()."""
     with _opened(path) as file:
         size = _size(file)
-        file.draft(None, (least, least))  # a JPEG is decoded at an eighth, a quarter or half of its size
+        enough = least if size[0] * size[1] <= MOST_PIXELS else min(least, min(size) // 2)
+        file.draft(None, (enough, enough))  # a JPEG is decoded at an eighth, a quarter or half of its size
         _limit(path, file.size)
-        file.load()
-        turn = None if file.format == "TIFF" else _orientation(file)  # Pillow turns a TIFF itself
-        picture = _simple(file)
-        factor = min(picture.size) // least
-        if factor > 1:
-            picture = picture.reduce(factor)
-        return _turned(picture, turn), size
+        with _LARGE if file.width * file.height > MOST_PIXELS // 4 else nullcontext():
+            file.load()
+            turn = None if file.format == "TIFF" else _orientation(file)  # Pillow turns a TIFF itself
+            picture = _simple(file)
+            factor = min(picture.size) // least
+            if factor > 1:
+                picture = picture.reduce(factor)
+            return _turned(picture, turn), size
 
 
 def span(pictures):
@@ -163,4 +167,5 @@ def _simple(file):
         return Image.fromarray(np.nan_to_num(values, copy=False, posinf=0, neginf=0))
     if file.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in file.info:
         return file.convert("RGBA")
-    return file.convert("L" if file.mode in ("1", "L") else "RGB")
+    mode = "L" if file.mode in ("1", "L") else "RGB"
+    return file if file.mode == mode else file.convert(mode)  # converting copies

@@ -50,7 +50,7 @@ class _Run:
         dataset, config, aside = self.dataset, self.config, len(self.training.held[1])
         count, tests = len(dataset.train_images), len(dataset.test_images)
         size = " x ".join(map(str, config.image_size))
-        if dataset.reading and dataset.reading["resized"]:
+        if dataset.reading and dataset.reading.get("resized"):
             patch = f", patch {config.patch_size[0]}" if hasattr(config, "patch_size") else ""
             size = f"resized to {size}{patch} (--image-size N changes that)"
         print(f"{dataset.name}: {count:,} training and {tests:,} test images, {size}, {config.classes} classes")

@@ -68,6 +68,11 @@ def _parts(tree):
     train = [folder for folder in folders if folder.name.casefold() in TRAIN]
     tests = [folder for name in TEST for folder in folders if folder.name.casefold() == name]
     others = [folder for folder in folders if folder not in train + tests]
+    if not train and (inside := [folder.name for folder in tests if _folders(tree, folder)]):
+        raise ValueError(
+            f"{tree.root} has {inside[0]}/ with folders inside, and no train/ beside it: put the class folders to learn from "
+            f"into train/, or take {inside[0]}/ away"
+        )
     if not train or (others and not _folders(tree, train[0])):  # no split: trains beside buses and cars
         return [tree.root]
     if len(train) > 1:

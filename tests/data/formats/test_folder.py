@@ -87,6 +87,15 @@ def test_a_class_may_be_called_train(tmp_path):
         load(tmp_path)
 
 
+@pytest.mark.parametrize("beside", [(), ("cats", "dogs"), ("test/cats", "test/dogs")])
+def test_a_part_for_testing_is_no_class(tmp_path, beside):
+    made.class_folders(tmp_path / "Val")
+    for name in beside:
+        made.class_folders(tmp_path, names=[name])
+    with pytest.raises(ValueError, match="with folders inside, and no train/ beside it: put the class folders"):
+        load(tmp_path)
+
+
 def test_folders_within_a_class_belong_to_it(tmp_path):
     made.class_folders(tmp_path, 3)
     made.class_folders(tmp_path / "cats" / "2023", 2, names=("may", "june"))
@@ -454,6 +463,25 @@ def test_ctrl_c_while_decoding_leaves_no_half_file(tmp_path, cache):
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "minivit: stopped\n") and time.perf_counter() - started < 2.5
     assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
+def test_a_terminal_shows_how_far_it_is(tmp_path):
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    photos(tmp_path / "my pets")
+    mine, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    environment = ENVIRONMENT | {"MINIVIT_DATA": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "minivit", "data", str(tmp_path / "my pets")]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=its)
+    shown = os.read(mine, 10_000).decode()
+    os.close(mine)
+    os.close(its)
+    assert done.returncode == 0 and "my pets:   0%|" in shown and "/8 [" in shown
 
 
 def test_two_processes_fill_the_cache_at_the_same_time(tmp_path, cache):
