@@ -85,7 +85,7 @@ MISTAKES = {
     "a toml that is not utf-8": (["train", "--config", "latin.toml"], "latin.toml"),
     "no preset at all": (["train", "--config", ""], "preset"),
     "an unknown model of the paper": (["info", "X/16"], "'X/16'.*B/16"),
-    "a model of the paper in lower case": (["info", "b/16"], "'b/16'.*B/16"),
+    "a model of the paper for larger images": (["info", "vit_base_patch16_384"], "'vit_base_patch16_384'.*B/16"),
     # numbers
     "no epochs": ([*TRAIN, "--epochs", "0"], "epochs is 0"),
     "fewer than no epochs": ([*TRAIN, "--epochs", "-1"], "epochs is -1"),
