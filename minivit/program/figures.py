@@ -161,6 +161,26 @@ def class_token_attention(images, attention, grid, titles):
 
 
 @matplotlib.rc_context(STYLE)
+def looked_at(images, maps, titles):
+    """Images (n, H, W, C), and below each the same with a map over its patches laid over it: the brighter, the more. maps
+    (n, rows, columns); each has its own scale. At most ten columns."""
+    columns = min(10, len(images))
+    rows = -(-len(images) // columns)
+    figure, axes = _subplots(2 * rows, columns, (max(3.0, 1.15 * columns), 2.5 * rows + 0.4))
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for n, (image, values, title) in enumerate(zip(images, maps, titles, strict=True)):
+        above, below = axes[2 * (n // columns) :, n % columns][:2]
+        _show(above, image)
+        above.set_title(_short(title, 12), fontsize=8)
+        _show(below, image)
+        extent = (-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5)
+        below.imshow(values, cmap="viridis", alpha=0.6, extent=extent, interpolation="bilinear")
+    figure.suptitle("what reaches the class token (attention rollout)", fontsize=11)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
 def comparison(runs):
     """Training loss and accuracy by epoch of several runs: {name: the rows of its metrics.csv}. Every run has a colour and a
     line style; 28 are different."""

@@ -158,7 +158,8 @@ def _page(folder, config, rows, results, table):
         "Test images with the model's answers",
         f"{mistakes}, the surest first; then the least sure of each class.",
     )
-    looks = _figure(folder, "attention.png", "Where the class token looks", "Head by head in the last block, over test images.")
+    looks = _figure(folder, "rollout.png", "What reaches the class token", "Through all blocks, over a test image of each class.")
+    looks += _figure(folder, "attention.png", "Where the class token looks", "Head by head in the last block, over test images.")
     versions = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}
     environment = versions | {"platform": platform.platform(), "cores": cores()} | config.get("environment", {})
     speed = f"{results['images_per_second']:,.0f} images/s"

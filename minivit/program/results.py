@@ -5,6 +5,7 @@ import numpy as np
 
 from ..backend import to_device, to_host
 from ..engine import no_grad
+from ..models import inside
 from ..models.vit import ViT
 from .output import attempt, line, printable
 from .report import write_page, write_results
@@ -36,17 +37,29 @@ def draw(folder, model, dataset, rows, tested):
         "predictions.png": lambda: figures.predictions(dataset.test_images, labels, tested["probabilities"], classes),
     }
     if isinstance(model, ViT) and model.config.pool == "cls":
+        drawn["rollout.png"] = lambda: _rollout(figures, model, dataset, predicted)
         drawn["attention.png"] = lambda: _attention(figures, model, dataset, predicted)
     for name, figure in drawn.items():
         attempt(folder.file(name), lambda path, figure=figure: figures.save(figure(), path))
 
 
-def _attention(figures, model, dataset, predicted):
-    """Where the class token looks, in one test image of each of five classes."""
+def _looks(model, dataset, classes):
+    """(places of a test image of each of the first so many classes, the attention in each block, on the host)."""
     labels = dataset.test_labels
-    some = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)[:5]]
+    some = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)[:classes]]
     with no_grad():
         images = dataset.normalise(dataset.test_images[some])
         _, attention = model(to_device(images, model.device), return_attention=True)
+    return some, [to_host(weights) for weights in attention]
+
+
+def _rollout(figures, model, dataset, predicted):
+    some, attention = _looks(model, dataset, classes=20)
+    maps = inside.attention_rollout(attention)[:, 0, 1:].reshape(-1, *model.config.grid)
+    return figures.looked_at(dataset.test_images[some], maps, [printable(dataset.classes[predicted[i]]) for i in some])
+
+
+def _attention(figures, model, dataset, predicted):
+    some, attention = _looks(model, dataset, classes=5)
     titles = [f"said {printable(dataset.classes[predicted[i]])}" for i in some]
-    return figures.class_token_attention(dataset.test_images[some], to_host(attention[-1]), model.config.grid, titles)
+    return figures.class_token_attention(dataset.test_images[some], attention[-1], model.config.grid, titles)

@@ -19,7 +19,7 @@ from minivit.training.checkpoint import save_model
 from ..support import made
 from ..support.tiny import ENVIRONMENT, TOML, tiny_vit
 
-FIGURES = {"learning_curves.png", "confusion_matrix.png", "predictions.png", "attention.png"}
+FIGURES = {"learning_curves.png", "confusion_matrix.png", "predictions.png", "rollout.png", "attention.png"}
 RESULTS = {"results.json", "report.html", "model.npz", "metrics.csv", "config.json", "checkpoint.npz"}
 NAMES = [b"caf\xe9", "日本語".encode(), b"$\\frac$_^", b"two\nlines"]  # the first is no UTF-8
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # Python takes all names and all output for ASCII

@@ -28,6 +28,7 @@ FILES = {
     "confusion_matrix.png",
     "predictions.png",
     "attention.png",
+    "rollout.png",
     "checkpoint.npz",
     "report.html",
     "results.json",
@@ -80,8 +81,9 @@ def test_the_folder_has_exactly_the_files_that_the_issue_lists(finished):
 
 def test_a_model_without_class_token_has_no_figure_of_its_attention(digits, tmp_path, capsys):
     train_run(digits, tiny_config(pool="mean"), tiny_recipe(epochs=1), tmp_path / "run")
-    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES - {"attention.png"}
-    assert "attention.png" not in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES - {"attention.png", "rollout.png"}
+    printed = capsys.readouterr().out
+    assert "attention.png" not in printed and "rollout.png" not in printed
 
 
 def test_the_saved_model_has_the_accuracy_that_the_run_returned(finished, digits):
