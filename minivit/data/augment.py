@@ -17,6 +17,12 @@ def _check(images, rng):
     generator("rng", rng)
 
 
+def _check_floats(name, images, rng):
+    _check(images, rng)
+    if images.dtype.kind != "f":
+        raise ValueError(f"{name} needs images of floating-point numbers; got dtype {images.dtype}")
+
+
 def shift(images, pixels, rng):
     """Moves each image of (B, H, W, C) by its own whole number of pixels, from -`pixels` to +`pixels`, down and across.
     What moves in from outside is 0, black. This is the random crop of an image padded with so many zeros on every side."""
@@ -42,6 +48,70 @@ def flip(images, rng):
     return xp.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
 
 
+def rotate(images, degrees, rng):
+    """Turns each image of (B, H, W, C) about its centre by its own angle, from -`degrees` to +`degrees`. A pixel is the mean of
+    the four between which it comes to lie, each by its nearness; what turns in from outside is 0."""
+    degrees = number("rotate", degrees)
+    _check_floats("rotate", images, rng)
+    if degrees == 0:
+        return images
+    xp = array_module(images)
+    batch, height, width, _ = images.shape
+    angle = np.radians(rng.uniform(-degrees, degrees, batch))
+    cos, sin = (xp.asarray(turn(angle)).reshape(-1, 1, 1) for turn in (np.cos, np.sin))
+    y, x = xp.arange(height).reshape(-1, 1) - (height - 1) / 2, xp.arange(width) - (width - 1) / 2
+    rows, columns = cos * y - sin * x + (height - 1) / 2, sin * y + cos * x + (width - 1) / 2  # (B, H, W), where each comes from
+    top, left = xp.floor(rows), xp.floor(columns)
+    padded = xp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    turned = xp.zeros_like(images)
+    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        near = (1 - abs(rows - top - down)) * (1 - abs(columns - left - right))
+        i = xp.clip(top + down + 1, 0, height + 1).astype(np.int64)
+        j = xp.clip(left + right + 1, 0, width + 1).astype(np.int64)
+        turned += near[..., None].astype(images.dtype) * padded[xp.arange(batch)[:, None, None], i, j]
+    return turned
+
+
+def thickness(images, amount, rng):
+    """Makes the light strokes of each image of (B, H, W, C) thicker or thinner, by its own share t from -`amount` to +`amount`:
+
+        x + t (largest - x) where t > 0,    x + |t| (smallest - x) where t < 0
+
+    of a pixel x, and the largest and smallest of itself and its four neighbours. At 1 a stroke grows by a pixel on each side."""
+    amount = number("thickness", amount)
+    _check_floats("thickness", images, rng)
+    if amount == 0:
+        return images
+    xp = array_module(images)
+    t = xp.asarray(rng.uniform(-amount, amount, len(images)).reshape(-1, 1, 1, 1)).astype(images.dtype)
+    padded = xp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    largest = smallest = images
+    for near in (padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]):
+        largest, smallest = xp.maximum(largest, near), xp.minimum(smallest, near)
+    return images + xp.maximum(t, 0) * (largest - images) + xp.maximum(-t, 0) * (smallest - images)
+
+
+def contrast(images, amount, rng):
+    """Raises the values of each image of (B, H, W, C), from 0 to 1, to a power of its own between 1 / (1 + `amount`) and
+    1 + `amount`: the greys become lighter or darker, black and white stay."""
+    amount = number("contrast", amount)
+    _check_floats("contrast", images, rng)
+    if amount == 0:
+        return images
+    xp = array_module(images)
+    power = np.exp(rng.uniform(-1, 1, len(images)) * np.log1p(amount)).reshape(-1, 1, 1, 1)
+    return images ** xp.asarray(power).astype(images.dtype)
+
+
+def augmented(images, recipe, rng):
+    """The images (B, H, W, C) changed as a Recipe says, but for mixup. What is 0 there draws nothing from rng."""
+    images = shift(images, recipe.shift, rng)
+    images = flip(images, rng) if recipe.flip else images
+    for change, amount in ((rotate, recipe.rotate), (thickness, recipe.thickness), (contrast, recipe.contrast)):
+        images = change(images, amount, rng) if amount else images
+    return images
+
+
 def mixup(images, labels, classes, alpha, rng):
     """(images, targets): each image of (B, H, W, C) mixed with a partner from the same batch, and so their labels
     (Zhang et al. 2018, arXiv 1710.09412). With l drawn from Beta(alpha, alpha) for each image, and e its label as a row of
@@ -55,9 +125,7 @@ def mixup(images, labels, classes, alpha, rng):
     """
     alpha = number("alpha of mixup", alpha)
     classes = whole("classes", classes, 1)
-    _check(images, rng)
-    if images.dtype.kind != "f":
-        raise ValueError(f"mixup needs images of floating-point numbers; got dtype {images.dtype}")
+    _check_floats("mixup", images, rng)
     xp, batch = array_module(images), len(images)
     if array_module(labels) is np:
         check_labels(labels, batch, classes)

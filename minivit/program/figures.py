@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from ..data.augment import flip, mixup, shift
+from ..data.augment import augmented, mixup
 from ..training.files import replacing
 from .output import printable
 
@@ -212,16 +212,12 @@ def comparison(runs):
 @matplotlib.rc_context(STYLE)
 def augmented_samples(dataset, recipe, seed=0):
     """What the model sees of a few training images: a row an image, first as it is, then seven versions that the recipe's
-    shift, flip and mixup make of it, each mixed with another image of a batch."""
+    augmentation makes of it, each mixed with another image of a batch."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(dataset.train_images))[: recipe.batch_size]
     images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
-    alpha, mirrors = recipe.mixup, recipe.flip
-    versions = []
-    for _ in range(7):
-        version = shift(images, recipe.shift, rng)
-        version = flip(version, rng) if mirrors else version
-        versions.append(mixup(version, labels, len(dataset.classes), alpha, rng))
+    alpha = recipe.mixup
+    versions = [mixup(augmented(images, recipe, rng), labels, len(dataset.classes), alpha, rng) for _ in range(7)]
     names = [_short(name, 9) for name in dataset.classes]
     rows, columns = min(5, len(chosen)), 1 + len(versions)
     figure, axes = _subplots(rows, columns, (1.25 * columns, (1.62 if alpha else 1.45) * rows + 0.6))
@@ -233,7 +229,10 @@ def augmented_samples(dataset, recipe, seed=0):
             _show(axis, version[i], limits)
             shares = [f"{names[k]}: {100 * targets[i, k]:.0f} %" for k in np.argsort(-targets[i])[:2] if targets[i, k] >= 0.005]
             axis.set_title("\n".join(shares) if alpha else names[labels[i]], fontsize=8)
-    made = [f"shift up to {recipe.shift}"] * bool(recipe.shift) + ["flip"] * bool(mirrors) + [f"mixup {alpha:g}"] * bool(alpha)
+    made = [f"shift up to {recipe.shift}"] * bool(recipe.shift) + ["flip"] * recipe.flip
+    for name, unit in (("rotate", "°"), ("thickness", ""), ("contrast", "")):
+        made += [f"{name} up to {getattr(recipe, name):g}{unit}"] * bool(getattr(recipe, name))
+    made += [f"mixup {alpha:g}"] * bool(alpha)
     figure.suptitle(f"training images, augmented: {', '.join(made) or 'not at all'}", fontsize=11)
     return figure
 

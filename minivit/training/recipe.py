@@ -15,6 +15,9 @@ class Recipe:
     label_smoothing  of the cross-entropy
     shift            augmentation: each image moves by up to so many pixels
     flip             augmentation: each image is mirrored left to right with probability 1/2
+    rotate           augmentation: each image turns by up to so many degrees, below 180
+    thickness        augmentation: light strokes become thicker or thinner by up to this share of a pixel on each side
+    contrast         augmentation: greys become lighter or darker, by a power of up to 1 + this
     mixup            augmentation: alpha of the Beta distribution by which two images and their labels are mixed; 0 does not mix
     clip_norm        the largest global norm of a gradient; 0 does not clip
     accumulate       a batch is computed in at least so many parts, one after another, whose gradients add up: less memory, the
@@ -34,6 +37,9 @@ class Recipe:
     label_smoothing: float = 0.0
     shift: int = 0
     flip: bool = False
+    rotate: float = 0.0
+    thickness: float = 0.0
+    contrast: float = 0.0
     mixup: float = 0.0
     clip_norm: float = 1.0
     accumulate: int = 1
@@ -50,7 +56,7 @@ class Recipe:
 
 
 AT_LEAST_1 = ("epochs", "batch_size", "accumulate")
-BELOW_1 = ("warmup", "label_smoothing", "ema", "validation")  # fractions
+BELOW = {"warmup": 1, "label_smoothing": 1, "ema": 1, "validation": 1, "thickness": 1, "rotate": 180}
 
 
 def _checked(name, kind, value):
@@ -63,4 +69,4 @@ def _checked(name, kind, value):
         return whole(name, value, least=1 if name in AT_LEAST_1 else 0)
     if name == "lr":
         return number(name, value, above=0)
-    return number(name, value, below=1) if name in BELOW_1 else number(name, value)
+    return number(name, value, below=BELOW[name]) if name in BELOW else number(name, value)

@@ -36,12 +36,10 @@ class Classification:
         return self
 
     def batch(self, images, labels, rng):
-        """Images moved, mirrored, normalised and mixed. The truth is (labels, targets): targets are what the loss is computed
+        """Images augmented, normalised and mixed. The truth is (labels, targets): targets are what the loss is computed
         from, the labels themselves unless mixed."""
         recipe = self.recipe
-        images = augment.shift(images, recipe.shift, rng)
-        if recipe.flip:
-            images = augment.flip(images, rng)
+        images = augment.augmented(images, recipe, rng)
         images, targets = normalise(images, self.mean, self.std), labels
         if recipe.mixup:
             images, targets = augment.mixup(images, labels, self.classes, recipe.mixup, rng)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minivit.data.pictures import read_image, sketch
+from minivit.data import load
+from minivit.data.pictures import prepare, read_image, sketch
 
 from ..support.tiny import tiny_config
 
@@ -117,9 +118,15 @@ def test_a_picture_of_any_size_is_resized(picture, size, config):
     assert notes[0] == f"{size[1]} x {size[0]} pixels"
 
 
-def test_a_picture_that_is_squeezed_or_empty_is_read_and_said_to_be(picture):
-    _, notes = read_image(picture(np.kron(STROKE, np.ones((2, 4), np.uint8))), GREY)
-    assert notes == ["32 x 16 pixels", "grey", "resized to 8 x 8, which changes its shape"]
+def test_of_a_picture_of_another_shape_the_middle_is_read(picture):
+    wide = np.zeros((8, 16), np.uint8)
+    wide[:, 4:12] = STROKE
+    image, notes = read_image(picture(np.kron(wide, np.ones((3, 3), np.uint8))), GREY)
+    assert np.allclose(image[..., 0], STROKE / 255, atol=1e-6)
+    assert notes == ["48 x 24 pixels", "the middle", "grey", "resized to 8 x 8"]
+
+
+def test_a_picture_of_one_colour_is_said_to_be(picture):
     _, notes = read_image(picture(np.full((8, 8), 40, np.uint8)), GREY)
     assert notes == ["8 x 8 pixels", "grey", "one colour all over"]
 
@@ -213,3 +220,63 @@ def test_a_photograph_is_turned_upright(tmp_path):
     Image.fromarray(np.rot90(upright)).save(path, exif=exif)
     image, _ = read_image(path, GREY)
     np.testing.assert_allclose(image[..., 0], upright / 255, atol=1e-6)
+
+
+# prepared as the data were made
+
+DIGITS = load("digits")
+ONE = np.full((160, 120), 255, np.uint8)
+ONE[30:110, 40:52] = 20
+
+
+def test_a_drawn_digit_is_written_as_the_digits_are(picture):
+    ready = prepare(picture(ONE), GREY, "digits")
+    assert ready.image.shape == (8, 8, 1) and ready.image.dtype == np.float32 and abs(ready.image.mean() - 0.3) < 0.05
+    assert ready.notes == [
+        "120 x 160 pixels",
+        "inverted to light on dark",
+        "cut to 12 x 80 around the ink",
+        "set upright",
+        "strokes made thicker",
+        "8 x 8 sums",
+    ]
+    assert [name for name, _ in ready.steps] == ["the picture", "its ink", "upright", "32 x 32", "what the model sees"]
+
+
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize("size, way", [(8, 0), (80, 0), (100, 3), (400, 3)], ids=str)
+def test_an_image_of_the_data_set_is_read_as_it_is_also_enlarged(picture, size, way, invert):
+    own = (DIGITS.test_images[:4, ..., 0] * 255).round().astype(np.uint8)
+    for pixels in own:
+        shown = Image.fromarray(255 - pixels if invert else pixels).resize((size, size), way)
+        ready = prepare(picture(shown), GREY, "digits")
+        np.testing.assert_allclose(ready.image[..., 0], pixels / 255, atol=0.01 if way == 0 else 0.35)
+        assert "read as they are" in ready.notes[0]
+
+
+@pytest.mark.parametrize("data", ["my-photos", "cifar10", "/home/me/pets"])
+def test_a_picture_for_a_model_of_other_data_is_only_resized(picture, data):
+    path = picture(ONE)
+    ready = prepare(path, COLOUR, data)
+    image, notes = read_image(path, COLOUR)
+    assert np.array_equal(ready.image, image) and ready.notes == notes and len(ready.steps) == 2
+
+
+def test_no_digit_is_told_with_the_file(picture):
+    for blank in (np.full((8, 8), 255, np.uint8), np.full((300, 200), 255, np.uint8)):
+        path = picture(blank)
+        with pytest.raises(ValueError, match=r"picture\.png: there is no.* it is one colour all over"):
+            prepare(path, GREY, "digits")
+
+
+def test_a_digit_for_mnist_is_20_pixels_high(picture):
+    image = prepare(picture(ONE), tiny_config(image_size=28), "mnist").image
+    assert np.ptp(np.flatnonzero(image.sum(axis=(1, 2)))) + 1 == 20
+
+
+def test_a_garment_is_cut_out_and_light_on_dark(picture):
+    shirt = np.full((200, 300, 3), 250, np.uint8)
+    shirt[50:130, 200:260] = 30, 40, 90
+    image = prepare(picture(shirt), tiny_config(image_size=28), "fashion-mini").image[..., 0]
+    rows, columns = (np.flatnonzero(image.sum(axis=axis)) for axis in (1, 0))
+    assert (rows[0], rows[-1], columns[0], columns[-1]) == (0, 27, 3, 23) and image[14, 14] > 0.7

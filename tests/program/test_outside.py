@@ -166,7 +166,7 @@ def test_a_disk_that_is_full_after_the_training_keeps_the_numbers(folder, monkey
     monkeypatch.setattr(figures, "save", full)
     assert main(["train", "--config", "tiny.toml"]) == 0
     assert left(folder) == RESULTS
-    assert capsys.readouterr().out.count("could not be written") == 4
+    assert capsys.readouterr().out.count("could not be written") == 5
     assert json.loads((folder / "runs/tiny/results.json").read_text())["test_accuracy"] > 0
 
 
