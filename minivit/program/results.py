@@ -26,7 +26,7 @@ def leave_results(folder, task, model, dataset, rows, figures, threads):
 def draw(folder, model, dataset, rows, tested):
     """The figures of a classification."""
     try:
-        from . import figures  # matplotlib takes half a second to import: only when it is needed
+        from . import figures, looks  # matplotlib takes half a second to import: only when it is needed
     except Exception as error:
         print(f"no figures: matplotlib cannot be used: {type(error).__name__}: {line(error)}")
         return
@@ -37,8 +37,8 @@ def draw(folder, model, dataset, rows, tested):
         "predictions.png": lambda: figures.predictions(dataset.test_images, labels, tested["probabilities"], classes),
     }
     if isinstance(model, ViT) and model.config.pool == "cls":
-        drawn["rollout.png"] = lambda: _rollout(figures, model, dataset, predicted)
-        drawn["attention.png"] = lambda: _attention(figures, model, dataset, predicted)
+        drawn["rollout.png"] = lambda: _rollout(looks, model, dataset, predicted)
+        drawn["attention.png"] = lambda: _attention(looks, model, dataset, predicted)
     for name, figure in drawn.items():
         attempt(folder.file(name), lambda path, figure=figure: figures.save(figure(), path))
 
@@ -53,13 +53,13 @@ def _looks(model, dataset, classes):
     return some, [to_host(weights) for weights in attention]
 
 
-def _rollout(figures, model, dataset, predicted):
+def _rollout(looks, model, dataset, predicted):
     some, attention = _looks(model, dataset, classes=20)
     maps = inside.attention_rollout(attention)[:, 0, 1:].reshape(-1, *model.config.grid)
-    return figures.looked_at(dataset.test_images[some], maps, [printable(dataset.classes[predicted[i]]) for i in some])
+    return looks.looked_at(dataset.test_images[some], maps, [printable(dataset.classes[predicted[i]]) for i in some])
 
 
-def _attention(figures, model, dataset, predicted):
+def _attention(looks, model, dataset, predicted):
     some, attention = _looks(model, dataset, classes=5)
     titles = [f"said {printable(dataset.classes[predicted[i]])}" for i in some]
-    return figures.class_token_attention(dataset.test_images[some], attention[-1], model.config.grid, titles)
+    return looks.class_token_attention(dataset.test_images[some], attention[-1], model.config.grid, titles)

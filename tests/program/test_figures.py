@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from minivit.data import Dataset
-from minivit.program import figures
+from minivit.program import figures, looks
 
 from ..support.tiny import ENVIRONMENT, tiny_recipe
 
@@ -66,13 +66,13 @@ FIGURES = {
     "predictions, colour": lambda: figures.predictions(COLOUR, LABELS, sure_of(LABELS, 10), DIGITS),
     "predictions, long names": lambda: figures.predictions(IMAGES, LABELS % 3, sure_of(LABELS[::-1] % 3, 3), LONG),
     "predictions, blank images": lambda: figures.predictions(0 * IMAGES, LABELS, sure_of(LABELS, 10), DIGITS),
-    "attention": lambda: figures.class_token_attention(IMAGES[:5], attention(5, 4, 17), (4, 4), ["said 3"] * 5),
-    "attention, one image and head": lambda: figures.class_token_attention(IMAGES[:1], attention(1, 1, 5), (2, 2), ["said 3"]),
-    "attention, colour, oblong": lambda: figures.class_token_attention(COLOUR[:2], attention(2, 3, 13), (4, 3), ["said 3"] * 2),
-    "looked at, ten classes": lambda: figures.looked_at(IMAGES[:10], attention(1, 10, 4)[0], LONG[:1] * 10),
-    "looked at, twelve": lambda: figures.looked_at(IMAGES[:12], attention(1, 12, 4)[0], ["3"] * 12),
-    "looked at, colour, oblong": lambda: figures.looked_at(COLOUR[:2], attention(1, 2, 5)[0], ["a", "b"]),
-    "attention, one patch": lambda: figures.class_token_attention(IMAGES[:2], attention(2, 2, 2), (1, 1), LONG[:2]),
+    "attention": lambda: looks.class_token_attention(IMAGES[:5], attention(5, 4, 17), (4, 4), ["said 3"] * 5),
+    "attention, one image and head": lambda: looks.class_token_attention(IMAGES[:1], attention(1, 1, 5), (2, 2), ["said 3"]),
+    "attention, colour, oblong": lambda: looks.class_token_attention(COLOUR[:2], attention(2, 3, 13), (4, 3), ["said 3"] * 2),
+    "looked at, ten classes": lambda: looks.looked_at(IMAGES[:10], attention(1, 10, 4)[0], LONG[:1] * 10),
+    "looked at, twelve": lambda: looks.looked_at(IMAGES[:12], attention(1, 12, 4)[0], ["3"] * 12),
+    "looked at, colour, oblong": lambda: looks.looked_at(COLOUR[:2], attention(1, 2, 5)[0], ["a", "b"]),
+    "attention, one patch": lambda: looks.class_token_attention(IMAGES[:2], attention(2, 2, 2), (1, 1), LONG[:2]),
     "augmented, not at all": lambda: augmented(IMAGES, DIGITS),
     "augmented": lambda: augmented(IMAGES, DIGITS, shift=2),
     "augmented, one image": lambda: augmented(IMAGES[:1], DIGITS, shift=1, flip=True, mixup=0.4),
@@ -173,7 +173,7 @@ def test_no_more_predictions_are_shown_than_asked_for():
 def test_the_attention_of_the_class_token_is_shown_patch_by_patch_as_the_image_lies():
     weights = np.zeros((1, 1, 7, 7), np.float32)
     weights[0, 0, 0, 1:] = [0, 1, 2, 3, 4, 5]
-    figure = figures.class_token_attention(IMAGES[:1], weights, (2, 3), ["said 3"])
+    figure = looks.class_token_attention(IMAGES[:1], weights, (2, 3), ["said 3"])
     assert np.asarray(figure.axes[1].images[0].get_array()).tolist() == [[0, 1, 2], [3, 4, 5]]
 
 

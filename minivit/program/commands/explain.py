@@ -127,34 +127,34 @@ def _damage(probabilities, image, patch_size, answer):
 def _figures(model, seen):
     """(file, a function that draws it, what it shows) of each figure that fits the model; (None, None, why it is missing) of
     those that do not."""
-    from .. import figures
+    from .. import looks
 
     config, pixels, attention = model.config, seen.pixels, seen.attention
 
     def rollout():
         reached = inside.attention_rollout(attention)[0, 0, 1:].reshape(config.grid)
-        return figures.heat_maps(pixels, [reached], ["rollout"])
+        return looks.heat_maps(pixels, [reached], ["rollout"])
 
     def heads():
         title = f"{seen.answer}, {100 * seen.sure:.0f} %"
-        return figures.class_token_attention(pixels[None], attention[-1], config.grid, [title])
+        return looks.class_token_attention(pixels[None], attention[-1], config.grid, [title])
 
     def occlusion():
         titles = [f"{seen.answer}, that patch made {colour}" for colour in ("grey", "black")]
-        return figures.heat_maps(pixels, [seen.grey, seen.black], titles, limits=(0, 1))
+        return looks.heat_maps(pixels, [seen.grey, seen.black], titles, limits=(0, 1))
 
     def distance():
         distances = [inside.attention_distance(weights, config.grid, config.patch_size) for weights in attention]
         alike = np.ones((1, 1, config.tokens, config.tokens))
         (everywhere,) = inside.attention_distance(alike, config.grid, config.patch_size)
-        return figures.attention_distances(distances, everywhere)
+        return looks.attention_distances(distances, everywhere)
 
     def positions():
         similar = inside.position_similarity(to_host(model.pos_embed.data), config.grid)
-        return figures.position_maps(similar, config.grid)
+        return looks.position_maps(similar, config.grid)
 
     def filters():
-        return figures.filter_tiles(inside.patch_filters(to_host(model.patch_embed.weight.data), config.patch_size))
+        return looks.filter_tiles(inside.patch_filters(to_host(model.patch_embed.weight.data), config.patch_size))
 
     if config.pool == "cls":
         yield "rollout.png", rollout, "what reaches the class token, through all blocks"
@@ -162,7 +162,7 @@ def _figures(model, seen):
     else:
         yield None, None, "no rollout and no heads of a class token: this model reads the mean of all tokens"
     yield "occlusion.png", occlusion, "what becomes of the answer when a patch is painted over"
-    yield "damage.png", lambda: figures.damage_curves(SHARES, seen.damage), "patches made grey, patches shuffled"
+    yield "damage.png", lambda: looks.damage_curves(SHARES, seen.damage), "patches made grey, patches shuffled"
     yield "distance.png", distance, "how far each head looks, in pixels"
     if config.pos_embed == "none":
         yield None, None, "no similarity of positions: this model has none"
