@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ...data import load
-from ...training.presets import fitting_patch, load_config, model_config, names, recipe
+from ...training.presets import changed, fitting_patch, load_config, model_config, names, recipe
 from . import options
 
 CHANGES = ("epochs", "lr", "batch_size", "seed")  # what the command line changes of a recipe
@@ -53,6 +53,8 @@ def _new(arguments, given):
         name = arguments.data if arguments.data in names() else "digits"
     config = load_config(name)
     dataset = load(arguments.data or config["data"], arguments.data_dir)
+    if arguments.data not in (None, config["data"]):
+        config["recipe"].pop("temperature", None)  # it was found on the preset's own data
     if arguments.config is None and config["data"] != dataset.name:
         config["model"]["patch_size"] = fitting_patch(*dataset.train_images.shape[1:3])
-    return dataset, model_config(config["model"], dataset), recipe(config["recipe"] | given), Path(name).stem
+    return dataset, model_config(config["model"], dataset), recipe(changed(config["recipe"], given)), Path(name).stem
