@@ -18,7 +18,9 @@ from tqdm import tqdm
 
 from minivit.data import load
 from minivit.models.vit import ViT
+from minivit.ops import softmax
 from minivit.program.run import metrics_row
+from minivit.training.calibration import best_temperature, calibration_error
 from minivit.training.files import replacing
 from minivit.training.loop import Training, accuracy, predict
 from minivit.training.presets import load_config, model_config, recipe
@@ -46,7 +48,8 @@ def folds(dataset, count):
 
 
 def one_run(dataset, settings, seed):
-    """({"seed", "accuracy", "seconds"}, the rows of metrics.csv) of one training from scratch."""
+    """({"seed", "accuracy", "seconds"}, the rows of metrics.csv, the logits (N, K) of the test images) of one training from
+    scratch."""
     rules = recipe(settings["recipe"] | {"seed": seed})
     model = ViT(model_config(settings["model"], dataset), np.random.default_rng(seed))
     training, rows, started = Training(model, dataset, rules), [], time.perf_counter()
@@ -55,8 +58,20 @@ def one_run(dataset, settings, seed):
             rows.append(metrics_row(progress, time.perf_counter() - started))
     seconds = time.perf_counter() - started
     model.load_state_dict(training.result())
-    result = accuracy(predict(model, dataset.normalise(dataset.test_images)), dataset.test_labels)
-    return {"seed": seed, "accuracy": round(100 * result, 2), "seconds": round(seconds, 1)}, rows
+    logits = predict(model, dataset.normalise(dataset.test_images))
+    result = accuracy(logits, dataset.test_labels)
+    return {"seed": seed, "accuracy": round(100 * result, 2), "seconds": round(seconds, 1)}, rows, logits
+
+
+def calibration(logits, labels, temperature, folds):
+    """What a temperature does to the expected calibration error, in lines. On folds the best one is found, on all of them
+    together; test images only measure."""
+    if folds:
+        temperature = best_temperature(np.concatenate(logits), np.concatenate(labels))
+        yield f"the likelihood is best at temperature = {temperature:g} in the preset's [recipe]"
+    for t in dict.fromkeys((1.0, temperature)):
+        errors = [calibration_error(softmax.forward(one / t)[0], truth) for one, truth in zip(logits, labels, strict=True)]
+        yield f"temperature {t:g}: expected calibration error {100 * statistics.mean(errors):.1f} points, the mean of the runs"
 
 
 def main():
@@ -72,10 +87,12 @@ def main():
     name = Path(arguments.config).stem
     what = "fold" if arguments.folds else "seed"
     print(f"{name}: {what}, accuracy, time")
-    runs = []
+    runs, logits, labels = [], [], []
     for seed, data in jobs:
-        run, rows = one_run(data, settings, seed)
+        run, rows, said = one_run(data, settings, seed)
         runs.append(run)
+        logits.append(said)
+        labels.append(data.test_labels)
         if seed == 0 and not arguments.folds:
             with (
                 replacing(RESULTS / f"metrics-{name}.csv") as temporary,
@@ -87,6 +104,8 @@ def main():
         print(f"  {what} {seed}   {runs[-1]['accuracy']:.2f} %   {runs[-1]['seconds']:.1f} s", flush=True)
     found = [run["accuracy"] for run in runs]
     print(f"  mean {statistics.mean(found):.2f} %, standard deviation {statistics.pstdev(found):.2f}")
+    for line in calibration(logits, labels, recipe(settings["recipe"]).temperature, arguments.folds):
+        print(f"  {line}")
     path = RESULTS / f"accuracy-{name}{'-folds' if arguments.folds else ''}.json"
     with replacing(path) as temporary:
         temporary.write_text(

@@ -29,7 +29,8 @@ def _draw(name, config):
 
 def minivit(name, config):
     from minivit import ops
-    from minivit.backend import keep_freed_memory, to_device
+    from minivit.backend import to_device
+    from minivit.kernels.cpu import keep_freed_memory
 
     keep_freed_memory()
     arrays, dy, labels = _draw(name, config)

@@ -4,7 +4,6 @@ Every op starts with `xp = array_module(x)` and then writes `xp.exp(x)`: NumPy f
 for one on a GPU. There is no global "current device": the array decides.
 """
 
-import ctypes
 import functools
 import math
 import sys
@@ -88,19 +87,3 @@ def host_erf(x):
     t = 1 / (1 + 0.3275911 * magnitude)
     polynomial = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
     return np.copysign(1 - polynomial * np.exp(-magnitude * magnitude), x)
-
-
-@functools.cache
-def keep_freed_memory():
-    """Asks the C library (glibc; elsewhere nothing happens) to keep freed arrays for the next step, for the whole process.
-
-    By default arrays of megabytes go back to the system when freed and are faulted in again, page by page and zeroed, at
-    every step. Measured on the reference training step: 158 ms with the default, 129 ms with this.
-    """
-    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h; an older glibc takes no more than 32 MiB for the second
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
-        return False
-    raised = mallopt(M_MMAP_THRESHOLD, 2**31 - 1) or mallopt(M_MMAP_THRESHOLD, 2**25)
-    return bool(raised and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))

@@ -4,12 +4,15 @@ import json
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import chart, devices, sections, single_ops
+from benchmarks import accuracy, chart, devices, sections, single_ops
+from benchmarks.drawings.__main__ import answers, drawings, table
 from benchmarks.measure import Setup, config_of, ratios, side_by_side
 from benchmarks.sections import product_multiply_adds
+from lessons.classroom.trained import trained_vit
 
 from .support.plain import DEVICES
 
@@ -142,3 +145,29 @@ def test_pytorch_without_a_gpu_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", fake_torch(available=False))
     with pytest.raises(RuntimeError, match="PyTorch 2 finds no GPU"):
         devices.TorchGPU()
+
+
+def test_the_kept_vit_reads_digits_drawn_by_a_hand_that_nothing_was_tuned_on():
+    """A tenth of `python -m benchmarks.drawings --each 2`: every kind, two digits each."""
+    cases = [case for i, case in enumerate(drawings("second", 1)) if i % 10 in (i // 10 % 10, (i // 10 + 5) % 10)]
+    model, mean, std, *_ = trained_vit()
+    about = {"data": "digits", "mean": [mean], "std": [std]}
+    said, _ = answers(model, about, [picture for _, _, picture in cases])
+    *kinds, (_, right, of) = table(cases, said)
+    assert len(kinds) == 16 and of == 32 and right >= 27
+
+
+@pytest.mark.parametrize("hand", ["first", "second"])
+def test_a_drawing_is_the_same_for_the_same_seed(hand):
+    first, again = (drawings(hand, 1)[33][2].convert("RGBA").tobytes() for _ in range(2))
+    assert first == again
+
+
+def test_folds_find_the_temperature_and_seeds_only_measure():
+    rng = np.random.default_rng(0)
+    logits, labels = [2 * np.eye(3)[rng.integers(0, 3, 50)] for _ in range(2)], []
+    labels = [one.argmax(axis=1) for one in logits]
+    found = list(accuracy.calibration(logits, labels, 1.0, folds=2))
+    assert found[0] == "the likelihood is best at temperature = 0.1 in the preset's [recipe]" and "0.0 points" in found[2]
+    (measured,) = accuracy.calibration(logits, labels, 1.0, folds=None)
+    assert measured.startswith("temperature 1: expected calibration error 21.")

@@ -18,10 +18,16 @@ STROKES = (
 )
 
 
-def reduced(canvas):
-    """(64, 64) to the model's (1, 8, 8, 1): means of blocks, as the data set was made."""
-    blocks = canvas.reshape(8, FINE // 8, 8, FINE // 8).mean(axis=(1, 3))  # (8, 8)
-    return np.minimum(1, 1.35 * blocks)[None, :, :, None].astype(np.float32)
+def written(canvas):
+    """(64, 64) to the model's (1, 8, 8, 1), on the road of `minivit predict`: cut to the ink, set upright, with the strokes of
+    the data set, summed."""
+    from minivit.data.strokes import as_digits
+
+    rows, columns = (np.flatnonzero((canvas > 0.4).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return np.zeros((1, 8, 8, 1), np.float32)
+    image = as_digits(canvas[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])[0]
+    return image[None, :, :, None].astype(np.float32)
 
 
 def put_ink(canvas, x, y, pen, ink=1.0):
@@ -39,11 +45,11 @@ def demo(quick=False):
 
     model, mean, std, whose, data = trained_vit()
     canvas = np.zeros((FINE, FINE))
-    state = {"pen": 4.0, "pressed": 0, "last": None, "cursor": [32, 32], "test": -1}
+    state = {"pen": 4.0, "pressed": 0, "last": None, "cursor": [32, 32], "test": -1, "given": None}
     figure, (paper, seen, bars, looks) = plt.subplots(1, 4, figsize=(13, 4))
 
     def draw():
-        image = reduced(canvas)
+        image = written(canvas) if state["given"] is None else state["given"][None]
         with no_grad():
             logits, attention = model((image - mean) / std, return_attention=True)
         p = softmax.forward(logits.data)[0][0]
@@ -71,11 +77,11 @@ def demo(quick=False):
         where = attention[-1][0, :, 0, 1:].mean(axis=0).reshape(4, 4)  # of the last block, over its heads
         looks.imshow(where, cmap="viridis", vmin=0)
         looks.set(title="where it looks", xticks=(), yticks=())
-        figure.suptitle(f"{whose}: draw large, from top to bottom, and it reads", fontsize=14)
+        figure.suptitle(f"{whose}: draw a digit of any size, and it reads", fontsize=14)
         figure.canvas.draw_idle()
 
     def line_to(x, y):
-        start = state["last"] or (x, y)
+        start, state["given"] = state["last"] or (x, y), None
         for part in np.linspace(0, 1, int(np.hypot(x - start[0], y - start[1]) // 2) + 2):
             put_ink(
                 canvas, start[0] + part * (x - start[0]), start[1] + part * (y - start[1]), state["pen"], state["pressed"] != 3
@@ -102,11 +108,13 @@ def demo(quick=False):
             state["cursor"] = [int(np.clip(c + s, 0, FINE - 1)) for c, s in zip(state["cursor"], step, strict=True)]
         elif event.key == "enter":
             put_ink(canvas, *state["cursor"], state["pen"])
+            state["given"] = None
         elif event.key in ("delete", "backspace"):
-            canvas[...] = 0
+            canvas[...], state["given"] = 0, None
         elif event.key == " ":
             state["test"] = (state["test"] + 1) % len(data.test_images)
-            canvas[...] = np.kron(data.test_images[state["test"], ..., 0], np.ones((8, 8))) / 1.35
+            state["given"] = data.test_images[state["test"]]  # read as it is, until somebody draws on it
+            canvas[...] = np.kron(state["given"][..., 0], np.ones((8, 8)))
         elif event.key in ("+", "-"):
             state["pen"] = float(np.clip(state["pen"] + (0.5 if event.key == "+" else -0.5), 1, 8))
         draw()

@@ -15,9 +15,10 @@ from .. import __version__
 from ..models.kinds import FROM_DATA, config_of, the_kind
 from ..training.files import replacing
 from ..training.parallel import cores
-from ..training.presets import load_config, names, recipe
+from ..training.presets import changed, load_config, names, recipe
 from .folder import read_run, write_json
 
+FIGURES = ("test_accuracy", "calibration_error", "temperature", "seconds", "images_per_second")
 OPTIONS = {"epochs": "--epochs", "lr": "--lr", "batch_size": "--batch-size", "seed": "--seed"}  # these change a preset
 
 PAGE = Template("""<!doctype html>
@@ -92,7 +93,7 @@ def write_page(folder, results):
 
 
 def _figures_of(results):
-    return {name: float(results[name]) for name in ("test_accuracy", "seconds", "images_per_second")}
+    return {name: float(results[name]) for name in FIGURES if name in results}
 
 
 def per_class(labels, predicted, classes):
@@ -114,17 +115,17 @@ def again(config):
         preset = load_config(name)
         if preset["model"].get("kind", "vit") != kind:
             continue
+        given = {key: config["recipe"][key] for key in OPTIONS if preset["recipe"].get(key, 0) != config["recipe"][key]}
         try:
             own = {key: value for key, value in preset["model"].items() if key != "kind"}
             model = asdict(config_of(kind, {key: config["model"].get(key) for key in FROM_DATA} | own))
-            wanted = asdict(recipe(preset["recipe"]))
+            wanted = asdict(recipe(changed(preset["recipe"], given)))
         except (ValueError, TypeError):
             continue  # a preset that does not fit this data
-        settings = {key for key, value in config["recipe"].items() if value != wanted.get(key)}
         same = preset["data"] == config["data"] and json.loads(json.dumps(model)) == config["model"]
-        if same and settings <= set(OPTIONS):
-            changed = [part for key in OPTIONS if key in settings for part in (OPTIONS[key], str(config["recipe"][key]))]
-            return ["--config", name, *changed], None
+        if same and wanted == wanted | config["recipe"]:
+            parts = [part for key in given for part in (OPTIONS[key], str(config["recipe"][key]))]
+            return ["--config", name, *parts], None
     lines = [f"data = {_toml(config['data'])}"]
     for part, skipped in (("model", FROM_DATA), ("recipe", ())):
         values = {key: value for key, value in config[part].items() if key not in skipped and value is not None}
@@ -144,6 +145,9 @@ def _page(folder, config, rows, results, table):
     share, planned = f"{100 * results['test_accuracy']:.1f} %", config["recipe"].get("epochs", done)
     epochs = f"{done} epoch{'s' * (done != 1)}" + (f" of {planned}, where it stopped" if done != planned else "")
     sentence = f"After {epochs}, the model gets {right:,} of {of:,} test images of {data} right: {share}."
+    if "calibration_error" in results:
+        off = f"{100 * results['calibration_error']:.1f} points"
+        sentence += f" How sure it says it is differs by {off} from how often it is right (expected calibration error)."
     first, last = rows[0], rows[-1]
     curves = f"Epoch {first['epoch']:.0f}: training loss {first['loss']:.3f}, accuracy {100 * first['accuracy']:.1f} %. "
     curves += f"Epoch {last['epoch']:.0f}: {last['loss']:.3f} and {100 * last['accuracy']:.1f} %."

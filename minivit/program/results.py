@@ -13,10 +13,10 @@ from .report import write_page, write_results
 
 def leave_results(folder, task, model, dataset, rows, figures, threads):
     """Tests the model, and leaves results.json, the figures and report.html in the run's folder. figures: {"seconds",
-    "images_per_second"} of the training. Returns the test accuracy; what cannot be written is told in a line each."""
-    tested = task.test(model, dataset, threads)
+    "images_per_second", "temperature"} of the training. Returns the test accuracy; what cannot be written is told in a line."""
+    tested = task.test(model, dataset, threads, figures["temperature"])
     results = {"labels": dataset.test_labels, "predicted": tested["predicted"], "classes": dataset.classes}
-    results |= {"test_accuracy": tested["accuracy"], **figures}
+    results |= {"test_accuracy": tested["accuracy"], "calibration_error": tested["calibration_error"], **figures}
     attempt(folder.file("results.json"), lambda path: write_results(folder.path, results))
     draw(folder, model, dataset, rows, tested)
     attempt(folder.file("report.html"), lambda path: write_page(folder.path, results))

@@ -100,6 +100,7 @@ class _Run:
         about = {"data": dataset.name, "classes": dataset.classes, "mean": dataset.mean, "std": dataset.std}
         if dataset.reading:
             about["reading"] = dataset.reading
+        about["temperature"] = self.recipe.temperature
         if not self.folder.file("config.json").exists():
             model = {"kind": kind_of(self.config), "model": asdict(self.config)}
             environment = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}
@@ -122,7 +123,7 @@ class _Run:
         self.model.load_state_dict(self.good)
         self._write()  # Ctrl-C, or the end of the process, may have come between two files
         speed = done * self.count / self.seconds
-        figures = {"seconds": self.seconds, "images_per_second": speed}
+        figures = {"seconds": self.seconds, "images_per_second": speed, "temperature": self.recipe.temperature}
         task, model = self.training.task, self.model.eval()
         result = results.leave_results(self.folder, task, model, self.dataset, self.rows, figures, self.threads)
         print(f"trained {done} epochs in {self.seconds:.0f} s, {speed:,.0f} images/s")

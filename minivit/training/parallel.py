@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..backend import keep_freed_memory
 from ..checks import whole
 from ..engine import gradients
+from ..kernels.cpu import keep_freed_memory
 
 
 def cores():

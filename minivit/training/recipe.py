@@ -25,6 +25,7 @@ class Recipe:
     ema              the exponential moving average of the weights, which is what is tested and kept: its decay a step; 0 has none
     validation       the fraction of the training images that is set aside to watch the training; never the test images
     patience         stops after so many epochs in which the validation accuracy did not rise, with the best weights; 0 does not
+    temperature      what the trained model's logits are divided by to be probabilities; found on cross-validation folds
     seed             of everything random: weights, order, augmentation, dropout
     """
 
@@ -46,6 +47,7 @@ class Recipe:
     ema: float = 0.0
     validation: float = 0.0
     patience: int = 0
+    temperature: float = 1.0
     seed: int = 0
 
     def __post_init__(self):
@@ -67,6 +69,6 @@ def _checked(name, kind, value):
         return plain(value)
     if kind is int:
         return whole(name, value, least=1 if name in AT_LEAST_1 else 0)
-    if name == "lr":
+    if name in ("lr", "temperature"):
         return number(name, value, above=0)
     return number(name, value, below=BELOW[name]) if name in BELOW else number(name, value)

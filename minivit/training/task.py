@@ -16,6 +16,7 @@ from .. import ops
 from ..backend import to_device
 from ..data import augment
 from ..data.datasets import normalise
+from .calibration import calibration_error
 from .prediction import accuracy, predict
 
 
@@ -56,9 +57,10 @@ class Classification:
         return accuracy(predict(model, self.dataset.normalise(images), threads=threads), labels)
 
     @staticmethod
-    def test(model, dataset, threads=None):
-        """What the model says to the test images: {"accuracy", "probabilities" (N, K), "predicted" (N,)}."""
+    def test(model, dataset, threads=None, temperature=1.0):
+        """What the model says to the test images: {"accuracy", "calibration_error", "probabilities" (N, K), "predicted" (N,)}."""
         logits = predict(model, dataset.normalise(dataset.test_images), threads=threads)
-        probabilities = ops.softmax.forward(logits)[0]
+        probabilities = ops.softmax.forward(logits / np.float32(temperature))[0]
         found = {"accuracy": accuracy(logits, dataset.test_labels), "probabilities": probabilities}
+        found["calibration_error"] = calibration_error(probabilities, dataset.test_labels)
         return found | {"predicted": probabilities.argmax(axis=1)}

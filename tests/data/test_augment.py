@@ -5,7 +5,8 @@ import pytest
 
 from minivit import ops
 from minivit.backend import array_module, to_device, to_host
-from minivit.data.augment import flip, mixup, shift
+from minivit.data.augment import augmented, contrast, flip, mixup, rotate, shift, thickness
+from minivit.training.recipe import Recipe
 
 from ..support.plain import noncontiguous
 
@@ -75,6 +76,58 @@ def test_half_of_the_images_are_mirrored_each_by_its_own_chance():
     mirrored = (flip(many, np.random.default_rng(0)) != many).any(axis=(1, 2, 3))
     assert abs(mirrored.mean() - 0.5) < 0.05  # 4.5 standard deviations
     assert abs((mirrored[1:] == mirrored[:-1]).mean() - 0.5) < 0.05, "neighbours do not go together"
+
+
+# Turning, thickness, contrast
+
+
+def test_a_quarter_turn_is_a_quarter_turn():
+    class Quarter:
+        def uniform(self, low, high, count):
+            return np.full(count, 90.0)
+
+    square = IMAGES[:, :, :5]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minivit.data.augment.generator", lambda name, rng: None)  # it is none
+        np.testing.assert_allclose(rotate(square, 90, Quarter()), np.rot90(square, axes=(2, 1)), atol=1e-6)
+
+
+def test_a_small_turn_leaves_the_middle_and_moves_the_edge_a_little():
+    line = np.zeros((200, 9, 9, 1))
+    line[:, :, 4] = 1
+    turned = rotate(line, 10, np.random.default_rng(0))
+    assert np.allclose(turned[:, 4, 4], 1) and 0.1 < 1 - turned[:, 0, 4].mean() < 0.6
+    assert turned[:, 0, 2:4].sum() == pytest.approx(turned[:, 0, 5:7].sum(), rel=0.3), "to both sides alike"
+
+
+def test_strokes_grow_and_shrink_by_at_most_their_share_of_a_pixel():
+    line = np.zeros((300, 7, 7, 1))
+    line[:, :, 2:5] = 1
+    widths = thickness(line, 0.4, np.random.default_rng(0))[:, 3].sum(axis=(1, 2))
+    assert widths.min() < 2.3 and widths.max() > 3.7 and widths.min() >= 2.2 and widths.max() <= 3.8
+
+
+def test_contrast_moves_the_greys_and_leaves_black_and_white():
+    image = np.tile(np.array([0, 0.5, 1]).reshape(1, 1, 3, 1), (300, 2, 1, 1))
+    changed = contrast(image, 0.5, np.random.default_rng(0))
+    assert (changed[:, :, 0] == 0).all() and (changed[:, :, 2] == 1).all()
+    powers = np.log(changed[:, 0, 1, 0]) / np.log(0.5)
+    assert powers.min() >= 1 / 1.5 and powers.max() <= 1.5 and powers.max() - powers.min() > 0.7
+
+
+@pytest.mark.parametrize("change", [rotate, thickness, contrast], ids=lambda f: f.__name__)
+def test_what_is_0_changes_and_draws_nothing(change):
+    rng = np.random.default_rng(0)
+    assert change(IMAGES, 0, rng) is IMAGES and rng.random() == np.random.default_rng(0).random()
+    with pytest.raises(ValueError, match=f"{change.__name__} needs images of floating-point numbers"):
+        change(IMAGES.astype(np.uint8), 0.1, rng)
+
+
+def test_a_recipe_without_the_newer_changes_draws_as_it_always_did():
+    rules = Recipe(epochs=1, batch_size=8, lr=1e-3, shift=2, flip=True)
+    rng = np.random.default_rng(0)
+    expected = flip(shift(IMAGES, 2, rng), rng)
+    assert np.array_equal(augmented(IMAGES, rules, np.random.default_rng(0)), expected)
 
 
 # Mixing: image i is 10^i everywhere, so that its parts can be read off a mixed image
@@ -172,6 +225,9 @@ LABELS = np.arange(6) % 5
 EACH = {
     "shift": lambda images, rng: (shift(images, 2, rng),),
     "flip": lambda images, rng: (flip(images, rng),),
+    "rotate": lambda images, rng: (rotate(images, 20, rng),),
+    "thickness": lambda images, rng: (thickness(images, 0.5, rng),),
+    "contrast": lambda images, rng: (contrast(images, 0.5, rng),),
     "mixup": lambda images, rng: mixup(images, LABELS, 5, 0.7, rng),
 }
 each = pytest.mark.parametrize("augment", EACH.values(), ids=EACH)
@@ -198,8 +254,8 @@ def test_the_images_are_the_same_on_every_device(augment, device):
 @each
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
 def test_the_dtype_and_the_shape_are_kept(augment, dtype, device):
-    if dtype is np.uint8 and augment is EACH["mixup"]:
-        pytest.skip("whole numbers cannot be mixed")
+    if dtype is np.uint8 and augment not in (EACH["shift"], EACH["flip"]):
+        pytest.skip("whole numbers have nothing between them")
     result = augment(to_device(IMAGES.astype(dtype), device), np.random.default_rng(0))[0]
     assert result.dtype == dtype and result.shape == IMAGES.shape
 

@@ -133,3 +133,7 @@ def test_gradients_in_another_order_are_not_taken_for_the_array_that_they_came_f
     mixed = [three[i] for i in order]
     expected = unsplit(*(g.copy() for g in mixed))
     np.testing.assert_array_equal(unsplit(*mixed), expected)
+
+
+def test_keep_freed_memory_says_whether_it_could():
+    assert cpu.keep_freed_memory() in (True, False)

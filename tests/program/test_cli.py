@@ -187,10 +187,28 @@ def test_predict_answers_with_the_most_probable_class_and_sorts_the_others(print
 
 
 def test_predict_says_what_was_done_to_the_picture(printed, tmp_path):
+    page = Image.new("RGB", (300, 200), "white")
+    page.paste("black", (100, 50, 120, 150))
+    page.save(tmp_path / "page.png")
+    said = "300 x 200 pixels, inverted to light on dark, cut to 20 x 100 around the ink, set upright"
+    assert said in printed("predict", str(tmp_path / "page.png"), "--model", "runs/tiny")
+
+
+def test_predict_names_no_class_where_there_is_no_digit(folder, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(folder)
     Image.new("RGB", (30, 20), "white").save(tmp_path / "page.png")
-    assert "30 x 20 pixels, grey, inverted to light on dark, resized to 8 x 8" in printed(
-        "predict", str(tmp_path / "page.png"), "--model", "runs/tiny"
-    )
+    assert main(["predict", str(tmp_path / "page.png"), "--model", "runs/tiny"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err == f"minivit: {tmp_path / 'page.png'}: there is no ink on it: it is one colour all over\n"
+
+
+def test_predict_shows_how_it_read_in_a_figure_that_it_names(printed, monkeypatch, tmp_path):
+    model, pictures = os.path.abspath("runs/tiny"), [os.path.abspath(f"{i}.png") for i in range(2)]
+    monkeypatch.chdir(tmp_path)
+    out = printed("predict", *pictures, "--model", model, "--show")
+    assert "predict-0.png shows how they were read, step by step" in out
+    with Image.open("predict-0.png") as figure:
+        assert figure.width > 300
 
 
 def test_many_pictures_are_predicted_in_one_pool_of_threads(printed, monkeypatch):

@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "broken.toml").write_text("[model\n")
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / "empty").mkdir()
-    Image.new("L", (8, 8), 40).save("picture.png")
+    Image.linear_gradient("L").resize((8, 8)).save("picture.png")
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "cut.png").write_bytes((tmp_path / "picture.png").read_bytes()[:50])
@@ -139,9 +139,10 @@ def test_a_mistake_is_told_in_one_line_that_names_it_and_changes_nothing(mistake
     assert contents(folder) == before
 
 
-def test_one_bad_picture_is_told_before_any_answer(folder, capsys):
-    assert main(["predict", "picture.png", "text.png", "--model", "runs/tiny"]) == 2
-    assert capsys.readouterr().out == ""
+def test_good_pictures_are_answered_beside_a_bad_one_which_is_told_at_the_end(folder, capsys):
+    assert main(["predict", "text.png", "picture.png", "--model", "runs/tiny"]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("picture.png: ") and err.startswith("minivit: text.png is no image") and err.count("\n") == 1
 
 
 @pytest.mark.skipif(os.name == "nt" or os.getuid() == 0, reason="nothing is forbidden to this user")

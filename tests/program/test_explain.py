@@ -9,7 +9,7 @@ from minivit.models.vit import ViT
 from minivit.program.cli import main
 from minivit.training.checkpoint import save_arrays, save_model
 
-ALL = {"rollout.png", "heads.png", "occlusion.png", "damage.png", "distance.png", "positions.png", "filters.png"}
+ALL = {"picture.png", "rollout.png", "heads.png", "occlusion.png", "damage.png", "distance.png", "positions.png", "filters.png"}
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
     """mlp.toml, a picture, runs/mlp, and runs/killed, the same run killed in its third epoch; to be read only."""
     folder = tmp_path_factory.mktemp("work")
     (folder / "mlp.toml").write_text(TOML)
-    Image.new("L", (8, 8), 40).save(folder / "picture.png")
+    Image.linear_gradient("L").resize((8, 8)).save(folder / "picture.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setitem(KINDS, "mlp", MLP)

@@ -201,7 +201,7 @@ def test_letters_that_no_font_has_are_drawn_as_boxes_and_without_a_warning(tmp_p
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("command", ["evaluate", "predict a.png", "explain a.png --out out"])
 def test_a_model_whose_weights_are_no_numbers_names_no_class(folder, capsys, command, value):
-    Image.new("L", (8, 8), 40).save("a.png")
+    Image.linear_gradient("L").resize((8, 8)).save("a.png")
     model = tiny_vit()
     model.head.bias.data[3] = value
     save_model("ruined", model, {"data": "digits", "classes": list("0123456789"), "mean": [0.3], "std": [0.4]})

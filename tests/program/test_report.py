@@ -16,7 +16,7 @@ from minivit.program import figures
 from minivit.program.cli import main
 from minivit.program.commands.compare import table as compare
 from minivit.program.report import again, per_class, write_report
-from minivit.training.presets import load_config, model_config, recipe
+from minivit.training.presets import changed, load_config, model_config, recipe
 
 from ..support.tiny import tiny_config, tiny_recipe
 
@@ -164,6 +164,14 @@ def test_results_json_has_the_results_as_numbers(tmp_path):
     assert found["per_class"] == per_class(LABELS, PREDICTED, CLASSES)
 
 
+def test_the_calibration_error_is_in_the_results_and_on_the_page(tmp_path):
+    folder = make_run(tmp_path / "run")
+    write_report(folder, results(calibration_error=0.012, temperature=0.5))
+    found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert (found["calibration_error"], found["temperature"]) == (0.012, 0.5)
+    assert "differs by 1.2 points from how often it is right" in Page(folder).text
+
+
 def test_per_class_counts_right_ones_and_the_most_frequent_mistake():
     assert per_class(LABELS, PREDICTED, CLASSES) == [
         {"class": "cat", "right": 1, "of": 4, "taken_for": HOSTILE, "times": 2},
@@ -178,14 +186,14 @@ def test_per_class_counts_right_ones_and_the_most_frequent_mistake():
 def config_of(name, **changes):
     digits, preset = load("digits"), load_config(name)
     described = {"data": "digits", "model": asdict(model_config(preset["model"], digits))}
-    return json.loads(json.dumps(described | {"recipe": asdict(recipe(preset["recipe"])) | changes}))
+    return json.loads(json.dumps(described | {"recipe": asdict(recipe(changed(preset["recipe"], changes)))}))
 
 
 @pytest.mark.parametrize("name", ["digits", "digits-conv"])
 def test_a_preset_is_named_with_the_options_that_differ(name):
     assert again(config_of(name)) == (["--config", name], None)
-    changed = again(config_of(name, epochs=3, batch_size=64, seed=7))
-    assert changed == (["--config", name, "--epochs", "3", "--batch-size", "64", "--seed", "7"], None)
+    options = ["--epochs", "3", "--batch-size", "64", "--seed", "7"]
+    assert again(config_of(name, epochs=3, batch_size=64, seed=7)) == (["--config", name, *options], None)
 
 
 def test_what_no_preset_has_becomes_a_toml_file_of_the_same_configuration(tmp_path, monkeypatch):

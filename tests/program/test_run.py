@@ -97,7 +97,8 @@ def test_the_saved_model_is_that_of_the_last_epoch(finished, digits):
 
 def test_the_saved_model_knows_its_data_its_classes_and_how_to_normalise(finished, digits):
     about = load_model(finished[0] / "model.npz")[1]
-    assert about == {"data": "digits", "classes": list("0123456789"), "mean": list(digits.mean), "std": list(digits.std)}
+    normal = {"mean": list(digits.mean), "std": list(digits.std)}
+    assert about == {"data": "digits", "classes": list("0123456789"), **normal, "temperature": 1.0}
 
 
 def test_metrics_csv_has_a_row_an_epoch(finished):

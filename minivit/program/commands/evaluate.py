@@ -1,6 +1,7 @@
 """The command evaluate."""
 
 from ...data import load
+from ...training.calibration import temperature_of
 from ...training.task import Classification
 from ..output import printable
 from ..report import per_class
@@ -25,11 +26,12 @@ def run(arguments):
             f"{arguments.model} knows the classes {', '.join(about['classes'][:12])}, which are not those of {dataset.name}: "
             "evaluate another model"
         )
-    tested = Classification.test(model, dataset, threads)
+    tested = Classification.test(model, dataset, threads, temperature_of(about))
     print(f"{arguments.model}: {model.num_parameters():,} parameters, {len(dataset.test_labels)} test images of {dataset.name}\n")
     print("class     right             most often taken for")
     for row in per_class(dataset.test_labels, tested["predicted"], dataset.classes):
         taken = f"{printable(row['taken_for'])} ({row['times']} times)" if "times" in row else ""
         share = f"{100 * row['right'] / row['of']:.1f} %" if row["of"] else "none to test"
         print(f"{printable(row['class']):8}  {row['right']:3} of {row['of']:3}  {share:>8}  {taken}".rstrip())
-    print(f"\ntest accuracy {100 * tested['accuracy']:.1f} %")
+    print(f"\nhow sure it is differs by {100 * tested['calibration_error']:.1f} points from how often it is right")
+    print(f"test accuracy {100 * tested['accuracy']:.1f} %")

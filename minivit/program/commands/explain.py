@@ -15,13 +15,14 @@ from ...engine import no_grad
 from ...models import inside
 from ...models.vit import ViT
 from ...ops import softmax
+from ...training.calibration import temperature_of
 from ...training.prediction import predictor
 from ..output import attempt, printable
 from . import options
 
 SHARES = np.linspace(0, 1, 9)
 DRAWS = 12  # random patches hidden or exchanged, so many times a share
-FIGURES = "rollout.png heads.png occlusion.png damage.png distance.png positions.png filters.png".split()
+FIGURES = "picture.png rollout.png heads.png occlusion.png damage.png distance.png positions.png filters.png".split()
 
 
 def add(commands):
@@ -44,14 +45,15 @@ def explain(model, about, path, out, name):
     """Draws every figure that fits the model into the folder `out`, and prints what each shows; figures of an earlier call that
     do not fit this model are removed. name: of the model, to be written on each figure.
     Raises ValueError for a model without attention, a picture that cannot be read, or a folder that cannot be written."""
-    from ...data.pictures import read_image
+    from ...data.pictures import prepare
 
     if not isinstance(model, ViT):
         raise ValueError(f"{name} is a {type(model).__name__}, which has no attention to look into: explain reads a ViT")
-    pixels, notes = read_image(at_home(path), model.config, about.get("reading"))
+    picture = prepare(at_home(path), model.config, about["data"], about.get("reading"))
     out = _folder(out)
-    print(f"{path}: {', '.join(notes)}")
-    seen = look(model, about, pixels)
+    print(f"{path}: {', '.join(picture.notes)}")
+    seen = look(model, about, picture.image)
+    seen.steps, seen.name = picture.steps, Path(path).name
     answer = f"{seen.answer}, {100 * seen.sure:.1f} %"
     print(f"the model says {answer}\n")
     drawn, failed = set(), []
@@ -92,13 +94,13 @@ def _folder(out):
 
 def look(model, about, pixels):
     """Everything that the figures show of a model that reads pixels (H, W, C), values from 0 to 1."""
-    patch_size = model.config.patch_size
+    patch_size, temperature = model.config.patch_size, temperature_of(about)
     mean, std = np.float32(about["mean"]), np.float32(about["std"])
     image = normalise(pixels[None], mean, std)[0]  # (H, W, C)
     with predictor(model, batch_size=64) as logits:
 
         def probabilities(images):
-            return softmax.forward(logits(images).astype(np.float64))[0]
+            return softmax.forward(logits(images).astype(np.float64) / temperature)[0]
 
         answer, sure, grey = inside.occlusion(probabilities, image, patch_size)
         _, _, black = inside.occlusion(probabilities, image, patch_size, fill=-mean / std)
@@ -127,7 +129,7 @@ def _damage(probabilities, image, patch_size, answer):
 def _figures(model, seen):
     """(file, a function that draws it, what it shows) of each figure that fits the model; (None, None, why it is missing) of
     those that do not."""
-    from .. import looks
+    from .. import looks, reading
 
     config, pixels, attention = model.config, seen.pixels, seen.attention
 
@@ -156,6 +158,8 @@ def _figures(model, seen):
     def filters():
         return looks.filter_tiles(inside.patch_filters(to_host(model.patch_embed.weight.data), config.patch_size))
 
+    said = f"{seen.answer}, {100 * seen.sure:.1f} %"
+    yield "picture.png", lambda: reading.steps([(seen.name, seen.steps, said)]), "the picture as the model sees it, step by step"
     if config.pool == "cls":
         yield "rollout.png", rollout, "what reaches the class token, through all blocks"
         yield "heads.png", heads, "where each head of the last block looks"

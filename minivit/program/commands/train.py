@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ...called import called
 from ...data import load
-from ...training.presets import fitting_patch, load_config, model_config, names, recipe
+from ...training.presets import changed, fitting_patch, load_config, model_config, names, recipe
 from . import options
 
 CHANGES = ("epochs", "lr", "batch_size", "seed")  # what the command line changes of a recipe
@@ -62,10 +62,12 @@ def _new(arguments, given):
     config = load_config(preset)
     dataset = load(arguments.data or config["data"], arguments.data_dir, arguments.image_size)
     name = Path(preset).stem
+    if arguments.data not in (None, config["data"]):
+        config["recipe"].pop("temperature", None)  # it was found on the preset's own data
     if arguments.config is None and config["data"] != dataset.name:
         height, width = dataset.train_images.shape[1:3]
         config["model"]["patch_size"] = fitting_patch(height, width)
         name = Path(dataset.name).name.removesuffix(".npz") or "data"
         if dataset.reading:
             config["recipe"]["shift"] = max(1, min(height, width) // 16)
-    return dataset, model_config(config["model"], dataset), recipe(config["recipe"] | given), name
+    return dataset, model_config(config["model"], dataset), recipe(changed(config["recipe"], given)), name

@@ -77,6 +77,12 @@ def fitting_patch(height, width):
     return best
 
 
+def changed(settings, given):
+    """A preset's [recipe] with the settings that are given. Its temperature holds for the recipe as it is, whatever the seed."""
+    kept = {name: value for name, value in settings.items() if name != "temperature" or given.keys() <= {"seed"}}
+    return kept | given
+
+
 def recipe(settings):
     """The Recipe of a preset's [recipe]. A ValueError names what is missing."""
     missing = [f for f in ("epochs", "batch_size", "lr") if f not in settings]
