@@ -33,6 +33,7 @@ def garment(picture):
     where it lay on white."""
     from PIL import Image
 
+    picture = picture.copy()
     picture.thumbnail((480, 480), Image.Resampling.BOX)
     pixels, notes = on_paper(np.asarray(picture, dtype=np.float32) / 255)
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

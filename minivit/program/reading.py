@@ -4,6 +4,8 @@ import matplotlib
 
 from .figures import STYLE, shorter, show, subplots
 
+GREY = "#999999"
+
 
 @matplotlib.rc_context(STYLE)
 def steps(rows):
@@ -16,6 +18,9 @@ def steps(rows):
         places = [*row[: len(pictures) - 1], row[-1]]  # what the model sees stands in the last column
         for axis, (what, values) in zip(places, pictures, strict=True):
             show(axis, values if values.ndim == 3 else values[..., None], (0, 1))
+            axis.axis("on")
+            axis.set(xticks=(), yticks=())
+            axis.spines[:].set(visible=True, color=GREY)  # where white paper ends
             axis.set_title(what, fontsize=9)
         row[0].set_title(f"{shorter(name, 24)}\nthe picture", fontsize=9)
         row[-1].set_title(f"{shorter(answer, 24)}\nwhat the model sees", fontsize=9)

@@ -275,8 +275,10 @@ def test_a_digit_for_mnist_is_20_pixels_high(picture):
 
 
 def test_a_garment_is_cut_out_and_light_on_dark(picture):
-    shirt = np.full((200, 300, 3), 250, np.uint8)
-    shirt[50:130, 200:260] = 30, 40, 90
-    image = prepare(picture(shirt), tiny_config(image_size=28), "fashion-mini").image[..., 0]
+    shirt = np.full((400, 600, 3), 250, np.uint8)
+    shirt[100:260, 400:520] = 30, 40, 90
+    ready = prepare(picture(shirt), tiny_config(image_size=28), "fashion-mini")
+    image = ready.image[..., 0]
+    assert ready.notes[:2] == ["600 x 400 pixels", "inverted to light on dark"]
     rows, columns = (np.flatnonzero(image.sum(axis=axis)) for axis in (1, 0))
     assert (rows[0], rows[-1], columns[0], columns[-1]) == (0, 27, 3, 23) and image[14, 14] > 0.7
