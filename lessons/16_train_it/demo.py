@@ -21,7 +21,7 @@ STROKES = (
 def written(canvas):
     """(64, 64) to the model's (1, 8, 8, 1), on the road of `minivit predict`: cut to the ink, set upright, with the strokes of
     the data set, summed."""
-    from minivit.data.strokes import as_digits
+    from minivit.data import as_digits
 
     rows, columns = (np.flatnonzero((canvas > 0.4).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
