@@ -43,6 +43,8 @@ def chosen(op, args, options):
     """(args, options) with each option that has a table of choices looked up there. Raises ValueError for what is none."""
     if not op.choices:
         return args, options
+    if len(args) < 2 and all(value is True or value is False for name, value in options.items() if name in op.choices):
+        return args, options  # nearly always
     args, options = bound(op, args, options)
     tables = [op.choices.get(name) for name in op.signature.parameters]
     return [a if t is None else choice(f"{op.name}: an option", a, t) for a, t in zip(args, tables, strict=True)], options
@@ -56,11 +58,14 @@ def as_arrays(op, args, floats):
     the first place of any op becomes an array. Raises ValueError for Tensors of two dtypes, for arrays of another library or
     device, and for what is no number.
     """
-    if len({x.dtype for x in floats}) > 1:
+    if any(x.dtype is not floats[0].dtype and x.dtype != floats[0].dtype for x in floats):
         dtypes = " and ".join(str(x.dtype) for x in floats)
         raise ValueError(f"{op.name}: the Tensors are {dtypes}: make them alike, x.data.astype(np.float32) for instance")
-    names, arrays = list(op.signature.parameters), []
+    names, arrays, dtype = op.names, [], floats[0].dtype if floats else None
     for i, a in enumerate(args):
+        if type(a) is np.ndarray and a.dtype is dtype:  # nearly always
+            arrays.append(a)
+            continue
         if hasattr(a, "__array__") and not isinstance(a, np.ndarray | np.generic) and array_module(a) is np:
             kind = f"{type(a).__module__}.{type(a).__name__}"
             raise ValueError(f"{op.name} takes arrays of NumPy or CuPy; got a {kind}: give np.asarray of it")

@@ -41,8 +41,8 @@ class Tensor:
     __slots__ = ("_data", "_requires_grad", "grad", "is_parameter", "_node", "_index")
 
     def __init__(self, data, requires_grad=False):
-        self._requires_grad, self.grad, self.is_parameter = False, None, False
-        self._node, self._index = None, 0
+        self._requires_grad = self.is_parameter = False
+        self.grad, self._node, self._index = None, None, 0
         self.data = data.data if isinstance(data, Tensor) else data
         if requires_grad is not False:
             self.requires_grad = requires_grad
@@ -235,6 +235,7 @@ class Op:
         self.name = self.__name__ = function.__name__
         self.__qualname__, self.__module__, self.__doc__ = function.__qualname__, function.__module__, function.__doc__
         self.signature = self.__signature__ = inspect.signature(function)
+        self.names = list(self.signature.parameters)
         self.options = {p.name: p.default for p in self.signature.parameters.values() if p.default is not p.empty}
         self.replacement = None  # set by minivit.ops.use: a function like `forward`
         self.choices, self.parts, self.composition = choices or {}, (), None  # composed_of sets the last two
@@ -279,19 +280,19 @@ class Op:
         args, options = chosen(self, args, options)
         if self.parts and self.replacement is None and self.is_replaced():
             return self.composition(*args, **options)
-        if any(isinstance(value, Tensor) for value in options.values()):  # a Tensor given by name gets its place in the order
+        if options and any(isinstance(value, Tensor) for value in options.values()):  # given by name: each gets its place
             args, options = bound(self, args, options)
         tensors = [a for a in args if isinstance(a, Tensor)]
-        floats = [a.data for a in tensors if a.dtype.kind == "f"]
-        arrays = as_arrays(self, [a.data if isinstance(a, Tensor) else a for a in args], floats)
+        floats = [a._data for a in tensors if a._data.dtype.kind == "f"]
+        arrays = as_arrays(self, [a._data if isinstance(a, Tensor) else a for a in args], floats)
         try:
             y, backward = (self.replacement or self.forward)(*arrays, **options)
         except TypeError:
             bound(self, args, options)  # where the arguments do not fit the signature, this says it better
             raise
         outputs = [Tensor(array) for array in (y if isinstance(y, tuple) else (y,))]
-        if _recording.get() and any(a.requires_grad for a in tensors):
-            inputs = [_source(a) if isinstance(a, Tensor) and a.requires_grad else None for a in args]
+        if _recording.get() and any(a._requires_grad for a in tensors):
+            inputs = [_source(a) if isinstance(a, Tensor) and a._requires_grad else None for a in args]
             node = Node(self, backward, inputs, [(t.shape, t.dtype) for t in outputs])
             for i, tensor in enumerate(outputs):
                 tensor._record(node, i)
