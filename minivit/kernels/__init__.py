@@ -12,8 +12,8 @@ from . import cpu, cuda, cuda_attention
 FLOATS = (np.float32, np.float64)
 
 
-def _any(*arrays):
-    return all(x.dtype in FLOATS for x in arrays[:1]) and arrays[0].size > 0
+def _floats(x, *others):
+    return x.dtype in FLOATS and x.size > 0
 
 
 def _float32(x):
@@ -29,31 +29,31 @@ def _narrow_attention(q, k, v, bias):
 
 
 def _narrow_heads(qkv, heads):
-    return _any(qkv) and qkv.shape[-1] <= 3 * heads * cuda_attention.WIDEST
+    return _floats(qkv) and qkv.shape[-1] <= 3 * heads * cuda_attention.WIDEST
 
 
 def _last_axis(x, axis):
-    return axis in (-1, x.ndim - 1) and _any(x)
+    return axis in (-1, x.ndim - 1) and _floats(x)
 
 
 # {name of the plain form: (what it serves, as a function of the same arguments, the kernel)}
 ON_CPU = {
     "gelu_exact": (_float32, cpu.gelu_exact),
-    "gelu_tanh": (_any, cpu.gelu_tanh),
-    "layernorm_plain": (_any, cpu.layernorm),
+    "gelu_tanh": (_floats, cpu.gelu_tanh),
+    "layernorm_plain": (_floats, cpu.layernorm),
     "attention_plain": (_plain_attention, cpu.attention),
-    "self_attention_plain": (_any, cpu.self_attention),
-    "adamw_plain": (_any, cpu.adamw),
+    "self_attention_plain": (_floats, cpu.self_attention),
+    "adamw_plain": (_floats, cpu.adamw),
 }
 ON_GPU = {
-    "gelu_exact": (_any, cuda.gelu_exact),
-    "gelu_tanh": (_any, cuda.gelu_tanh),
-    "layernorm_plain": (_any, cuda.layernorm),
+    "gelu_exact": (_floats, cuda.gelu_exact),
+    "gelu_tanh": (_floats, cuda.gelu_tanh),
+    "layernorm_plain": (_floats, cuda.layernorm),
     "softmax_plain": (_last_axis, cuda.softmax),
-    "cross_entropy_plain": (_any, cuda.cross_entropy),
+    "cross_entropy_plain": (_floats, cuda.cross_entropy),
     "attention_plain": (_narrow_attention, cuda_attention.attention),
     "self_attention_plain": (_narrow_heads, cuda_attention.self_attention),
-    "adamw_plain": (_any, cuda.adamw),
+    "adamw_plain": (_floats, cuda.adamw),
 }
 
 

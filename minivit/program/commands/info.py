@@ -56,7 +56,7 @@ def saved(path):
 
 def _parameters(model):
     """How many numbers it has, and how many of them are trained, if others are frozen."""
-    every, trained = model.num_parameters(), sum(p.size for p in model.parameters() if p.requires_grad)
+    every, trained = model.num_parameters(), sum(p.size for p in model.trained_parameters())
     return f"{every:,} parameters" + (f", of which {trained:,} are trained" if trained != every else "")
 
 
