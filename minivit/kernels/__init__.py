@@ -7,7 +7,7 @@ kernel computes the same numbers faster on one device, for some shapes and dtype
 import numpy as np
 
 from ..backend import array_module
-from . import cpu, cuda, cuda_attention
+from . import cpu, cpu_attention, cuda, cuda_attention
 
 FLOATS = (np.float32, np.float64)
 
@@ -18,6 +18,10 @@ def _floats(x, *others):
 
 def _float32(x):
     return x.dtype == np.float32
+
+
+def _attention(q, k, v, bias):
+    return q.size > 0 and k.size > 0
 
 
 def _plain_attention(q, k, v, bias):
@@ -41,8 +45,8 @@ ON_CPU = {
     "gelu_exact": (_float32, cpu.gelu_exact),
     "gelu_tanh": (_floats, cpu.gelu_tanh),
     "layernorm_plain": (_floats, cpu.layernorm),
-    "attention_plain": (_plain_attention, cpu.attention),
-    "self_attention_plain": (_floats, cpu.self_attention),
+    "attention_plain": (_attention, cpu_attention.attention),
+    "self_attention_plain": (_floats, cpu_attention.self_attention),
     "adamw_plain": (_floats, cpu.adamw),
 }
 ON_GPU = {
