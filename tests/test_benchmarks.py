@@ -1,18 +1,23 @@
 """The measurements run: a tiny model, one step."""
 
 import json
+import math
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import accuracy, chart, devices, sections, single_ops
+from benchmarks import accuracy, chart, devices, in_minivit, in_torch, numpy_like, sections, single_ops
 from benchmarks.drawings.__main__ import answers, drawings, table
 from benchmarks.measure import Setup, config_of, ratios, side_by_side
-from benchmarks.sections import product_multiply_adds
+from benchmarks.products import multiply_adds
+from benchmarks.sections import parts, steps
 from lessons.classroom.trained import trained_vit
+from minivit.backend import to_host
+from minivit.training import load_config, model_config
 
 from .support.plain import DEVICES
 
@@ -29,9 +34,33 @@ def test_a_peer_runs_in_a_process_of_its_own_and_one_that_is_not_there_is_left_o
     assert len(said) == 1 and "no such peer" in said[0]
 
 
-def test_every_single_op_runs(device):
-    for name in ("patch_embed", "layernorm", "attention", "gelu_tanh", "gelu_exact", "cross_entropy"):
-        assert single_ops.minivit(name, TINY | {"device": device})() is not None
+@pytest.mark.parametrize("name", single_ops.CASES)
+def test_a_single_op_is_the_same_in_pytorch(name, device):
+    """Gradients of the same length: however their axes lie."""
+    ours = single_ops.minivit(name, TINY | {"device": device})()
+    ours = [to_host(array) for array in (ours if isinstance(ours, tuple) else (ours,)) if array is not None]
+    assert all(np.isfinite(array).all() for array in ours)
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    theirs = single_ops.torch(name, TINY)()
+    for array, tensor in zip(ours, theirs, strict=True):
+        assert array.size == tensor.numel() and np.linalg.norm(array) == pytest.approx(float(tensor.norm()), rel=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{}, steps.HYBRID, {"channels": 3}])
+def test_every_peer_has_a_model_of_as_many_parameters(changes):
+    config = config_of(**changes)
+    count = in_minivit.model_of(config).num_parameters()
+    assert sum(math.prod(shape) for shape in numpy_like.shapes(config).values()) == count
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    for channels_last in (False, True):
+        assert sum(p.numel() for p in in_torch.model_of(config, channels_last).parameters()) == count
+
+
+def test_the_hybrid_is_the_one_of_the_preset():
+    data = SimpleNamespace(train_images=np.zeros((1, 28, 28, 1)), classes=range(10))
+    preset = model_config(load_config("fashion-mini-conv")["model"], data)
+    ours = in_minivit.model_of(config_of(**steps.HYBRID, gelu="exact")).config
+    assert replace(ours, pos_embed_std=preset.pos_embed_std) == preset
 
 
 @pytest.mark.skipif("gpu" in DEVICES, reason="there is a GPU")
@@ -42,7 +71,7 @@ def test_a_peer_whose_gpu_cannot_be_used_is_left_out_with_the_reason():
 
 
 def test_attention_on_every_device_takes_memory_that_is_counted(device, capsys):
-    found = sections.attention_memory(Setup(threads=1, rounds=1, device=device, quick=True))
+    found = parts.attention_memory(Setup(threads=1, rounds=1, device=device, quick=True))
     assert list(found) == ["32", "64", "128"] and found["128"] > found["64"] > found["32"] > 0
 
 
@@ -51,7 +80,7 @@ def test_the_products_are_counted_as_the_model_counts_them():
     from minivit import ViTConfig
 
     config = ViTConfig(8, 4, 1, 10, dim=8, depth=1, heads=2, mlp_dim=12)
-    assert product_multiply_adds(TINY) == 3 * 4 * config.multiply_adds()
+    assert multiply_adds(TINY) == 3 * 4 * config.multiply_adds()
 
 
 def test_the_chart_is_drawn_whatever_was_measured(tmp_path):
@@ -64,7 +93,7 @@ def test_the_chart_is_drawn_whatever_was_measured(tmp_path):
 
 
 def test_quick_sizes_are_small_and_still_make_a_model():
-    for changes in ({}, sections.B16, {"dim": 32, "mlp_dim": 128}):
+    for changes in ({}, steps.B16, steps.HYBRID, {"dim": 32, "mlp_dim": 128}):
         config = Setup(threads=1, rounds=1, quick=True).config(**changes)
         assert config["image"] % config["patch"] == 0 == config["dim"] % config["heads"]
         assert config["tokens"] < 12 and config["dim"] < 100 and config["batch"] <= 2
