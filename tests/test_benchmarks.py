@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,8 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import benchmarks
 from benchmarks import __main__ as command
-from benchmarks import accuracy, chart, devices, in_minivit, in_torch, numpy_like, sections, single_ops
+from benchmarks import accuracy, chart, devices, in_minivit, in_torch, machine, numpy_like, sections, single_ops, tables
 from benchmarks.drawings.__main__ import answers, drawings, table
 from benchmarks.measure import Setup, config_of, ratios, side_by_side
 from benchmarks.products import multiply_adds
@@ -130,9 +133,67 @@ def test_a_gpus_results_go_to_files_of_their_own_and_quick_ones_nowhere(monkeypa
     assert asked == [(name, "gpu") for name in sections.ON_A_GPU] and not list(tmp_path.iterdir())
     command.main(["step", "--device", "gpu"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["speed-gpu.json", "speed-gpu.png"]
-    assert json.loads((tmp_path / "speed-gpu.json").read_text())["machine"]["gpu"] == "A GPU"
-    command.main(["step"])
-    assert "gpu" not in json.loads((tmp_path / "speed.json").read_text())["machine"]
+    assert json.loads((tmp_path / "speed-gpu.json").read_text())["A GPU"]["machine"]["gpu"] == "A GPU"
+
+
+def test_every_processor_keeps_its_own_figures(monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+
+    def section(setup):
+        """a section"""
+        return {}
+
+    for name in ("step", "ops"):
+        monkeypatch.setitem(sections.SECTIONS, name, section)
+    for processor, measured in (("One", ["step", "ops"]), ("Another", ["step"]), ("One", ["ops"])):
+        monkeypatch.setattr(machine, "processor", lambda name=processor: name)
+        command.main(measured)
+    found = json.loads((tmp_path / "speed.json").read_text())
+    kernels = machine.blas().partition(" of ")[0]
+    assert {name: sorted(figures) for name, figures in found.items()} == {
+        f"One, {kernels}": ["machine", "ops", "step"],
+        f"Another, {kernels}": ["machine", "step"],
+    }
+    assert found[f"One, {kernels}"]["machine"]["processor"] == "One"
+
+
+def test_kernels_chosen_by_hand_are_taken_off_before_numpy_is_imported():
+    """Prescott's run on any x86-64 processor: no other is chosen there by itself."""
+
+    def told(**environment):
+        code = (
+            "import os, benchmarks as b; from benchmarks import machine; print(b.TAKEN_OFF, *os.environ, machine.blas(), sep=';')"
+        )
+        names = {name: value for name, value in os.environ.items() if name not in benchmarks.KERNELS}
+        done = subprocess.run([sys.executable, "-c", code], env=names | environment, capture_output=True, text=True, check=True)
+        return done.stdout.split(";")
+
+    plain, chosen = told(), told(OPENBLAS_CORETYPE="Prescott")
+    assert plain[0] == "{}" and chosen[0] == "{'OPENBLAS_CORETYPE': 'Prescott'}"
+    assert plain[1:] == chosen[1:]
+
+
+def test_the_tables_of_readme_are_printed_of_every_processor_in_the_results(capsys):
+    command.main(["--table"])
+    printed = capsys.readouterr().out
+    for name in json.loads((command.RESULTS / "speed.json").read_text(encoding="utf-8")):
+        assert f"### {name}" in printed
+    assert "| **minivit** | 128 ms | 1 | 138 ms | 1 | 98 MB |" in printed
+    for block in printed.split("\n\n"):
+        if block.startswith("|"):
+            assert len({line.count("|") for line in block.splitlines()}) == 1
+
+
+def test_a_table_of_every_section():
+    peers = {"minivit": {"ms": 2, "ratio": [1, 1, 1], "mb": 1}, "PyTorch": {"ms": 123.4, "ratio": [3, 2, 4.5], "mb": 9.6}}
+    found = {"machine": {"processor": "P", "blas": "B", "threads": 1, "measured": "today", "numpy": "2"}}
+    found |= {"hybrid": peers, "bare": {"own loop": peers["PyTorch"]} | peers, "small": {"17": peers}}
+    found["attention"] = {"bias": [{"tokens": 1025, "head_dim": 16, "ms": 12.34, "ms_with_bias": 13, "ratio": 1.0532}]}
+    text = tables.markdown({"P": found})
+    assert text.startswith("### P, B, 1 thread\n\nMeasured today with numpy 2.\n")
+    assert text.count("| PyTorch | 123 ms | 3.00 (2.00 to 4.50) | 10 MB |") == 2
+    assert "| training step, batch 8, 17 tokens | 2.00 ms | 123 ms | 3.00 (2.00 to 4.50) |" in text
+    assert "| T 1,025, d 16 | 12.3 ms | 13.0 ms | 1.05 |" in text
 
 
 def fake_torch(available):
