@@ -161,9 +161,7 @@ def test_kernels_chosen_by_hand_are_taken_off_before_numpy_is_imported():
     """Prescott's run on any x86-64 processor: no other is chosen there by itself."""
 
     def told(**environment):
-        code = (
-            "import os, benchmarks as b; from benchmarks import machine; print(b.TAKEN_OFF, *os.environ, machine.blas(), sep=';')"
-        )
+        code = "import os, benchmarks, benchmarks.machine as m; print(benchmarks.TAKEN_OFF, *os.environ, m.blas(), sep=';')"
         names = {name: value for name, value in os.environ.items() if name not in benchmarks.KERNELS}
         done = subprocess.run([sys.executable, "-c", code], env=names | environment, capture_output=True, text=True, check=True)
         return done.stdout.split(";")
