@@ -46,5 +46,5 @@ def name_of(machine):
 
 
 def full_name(machine):
-    words = [machine["gpu"]] if "gpu" in machine else [machine["processor"], machine["blas"]]
-    return ", ".join([*words, f"{machine['threads']} thread{'s' if machine['threads'] > 1 else ''}"])
+    threads = f"{machine['threads']} thread{'s' if machine['threads'] > 1 else ''}"
+    return machine.get("gpu") or f"{machine['processor']}, {machine['blas']}, {threads}"

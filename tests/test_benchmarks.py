@@ -102,6 +102,22 @@ def test_quick_sizes_are_small_and_still_make_a_model():
         assert config["tokens"] < 12 and config["dim"] < 100 and config["batch"] <= 2
 
 
+@pytest.mark.parametrize("name, found", [("hybrid", ["minivit"]), ("small", ["2", "5", "17"]), ("bare", ["minivit", "own loop"])])
+def test_whole_steps_run_quickly(name, found, monkeypatch, capsys):
+    """Without the other libraries, whose imports take seconds."""
+
+    def ours(peers, *arguments, **options):
+        return side_by_side([peer for peer in peers if peer in ("minivit", "own loop")], *arguments, **options)
+
+    monkeypatch.setattr(steps, "side_by_side", ours)
+    assert list(sections.SECTIONS[name](Setup(threads=1, rounds=1, quick=True))) == found
+
+
+def test_attention_with_a_bias_is_timed_beside_that_without(capsys):
+    (row,) = parts.bias_over_none(Setup(threads=1, rounds=2, quick=True))
+    assert (row["tokens"], row["head_dim"]) == (8, 16) and row["ms"] > 0 and row["ms_with_bias"] > 0 and row["ratio"] > 0
+
+
 def test_without_a_gpu_the_command_ends_with_the_reason(monkeypatch, capsys):
     monkeypatch.setattr(command, "gpu_status", lambda: (False, "no GPU is used: there is none"))
     with pytest.raises(SystemExit) as end:
