@@ -1,23 +1,20 @@
 """How fast minivit is, beside PyTorch and others: python -m benchmarks
 
-Prints tables, and writes benchmarks/results/speed.json and speed.png; on a GPU speed-gpu.json and speed-gpu.png. Every peer
-runs in a process of its own with the same number of threads, and they take turns. A ratio is the peer's time over minivit's,
-round by round: above 1, minivit is faster; in brackets the smallest and the largest of the rounds. Close other programs first.
+Prints tables, and writes benchmarks/results/speed.json, where each processor keeps its own figures, and speed.png, of this one;
+on a GPU speed-gpu.json and speed-gpu.png. Every peer runs in a process of its own with the same number of threads, and they
+take turns. A ratio is the peer's time over minivit's, round by round: above 1, minivit is faster; in brackets the smallest and
+the largest of the rounds. Close other programs first.
 """
 
 import argparse
 import json
-import os
-import platform
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 from minivit.backend import gpu_status
 from minivit.training.files import replacing
 from minivit.training.parallel import cores
 
-from . import chart, sections
+from . import TAKEN_OFF, chart, machine, sections, tables
 from .devices import CuPyGPU
 from .measure import Setup
 
@@ -35,7 +32,13 @@ def main(argv=None):
         "--device", choices=("cpu", "gpu"), default="cpu", help=f"gpu: {', '.join(sections.ON_A_GPU)}; default: cpu"
     )
     parser.add_argument("--quick", action="store_true", help="tiny sizes (digits: all), one round, nothing written: does it run?")
+    parser.add_argument("--table", action="store_true", help="measure nothing: print README's tables of what was measured")
     arguments = parser.parse_args(argv)
+    path = RESULTS / ("speed.json" if arguments.device == "cpu" else "speed-gpu.json")
+    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if arguments.table:
+        print(tables.markdown(results))
+        return
     setup = Setup(arguments.threads, 1 if arguments.quick else arguments.rounds, arguments.device, arguments.quick)
     unknown = [name for name in arguments.sections if name not in sections.SECTIONS]
     if unknown:
@@ -44,17 +47,17 @@ def main(argv=None):
     elsewhere = [name for name in arguments.sections if name not in there]
     if elsewhere:
         parser.error(f"{elsewhere[0]} is measured on the CPU; on a GPU there are {', '.join(there)}")
-    machine = {"cores": os.cpu_count(), "threads": setup.threads, "python": platform.python_version()}
-    machine |= {name: version(name) for name in ("numpy", "torch", "jax") if find_spec(name)}
+    this = machine.about(setup.threads)
     if setup.device == "gpu":
         usable, reason = gpu_status()
         if not usable:
             parser.exit(2, reason + "\n")
         print(reason)
-        machine |= CuPyGPU().about()
-    path = RESULTS / ("speed.json" if setup.device == "cpu" else "speed-gpu.json")
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    found["machine"] = machine
+        this |= CuPyGPU().about()
+    print(machine.full_name(this))
+    for name, value in TAKEN_OFF.items():
+        print(f"{name}={value} was set, and is taken off: every library chooses its kernels itself")
+    found = results[machine.name_of(this)] = results.get(machine.name_of(this), {}) | {"machine": this}
     for name in arguments.sections or there:
         print(f"\n== {name}: {sections.SECTIONS[name].__doc__.splitlines()[0]}", flush=True)
         found[name] = sections.SECTIONS[name](setup)
@@ -62,10 +65,10 @@ def main(argv=None):
             continue
         RESULTS.mkdir(exist_ok=True)
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if not setup.quick:
         chart.draw(found, path.with_suffix(".png"))
-        print(f"\nwritten to {path} and {path.with_suffix('.png')}")
+        print(f"\nwritten to {path} and {path.with_suffix('.png')}; README's tables: python -m benchmarks --table")
 
 
 if __name__ == "__main__":

@@ -160,4 +160,4 @@ class JaxGPU:
         return self.device.memory_stats()["peak_bytes_in_use"]
 
 
-GPUS = {"minivit": CuPyGPU, "PyTorch": TorchGPU, "torch.compile": TorchGPU, "JAX": JaxGPU}
+GPUS = {"minivit": CuPyGPU, "PyTorch": TorchGPU, "PyTorch, NHWC": TorchGPU, "torch.compile": TorchGPU, "JAX": JaxGPU}

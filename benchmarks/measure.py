@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -19,6 +20,7 @@ REFERENCE = {
     "mlp_dim": 256,
     "batch": 128,
     "gelu": "tanh",
+    "stem": "patch",
     "task": "train",
     "device": "cpu",
 }
@@ -40,13 +42,20 @@ class Setup:
     device: str = "cpu"
     quick: bool = False
 
+    @property
+    def few_rounds(self):
+        """For what takes long: half of them, but 3; one if quick."""
+        return 1 if self.quick else max(3, self.rounds // 2)
+
     def config(self, **changes):
-        """The reference model with changes, on this device; if quick, with an eighth of the width and a quarter of the side."""
+        """The reference model with changes, on this device; if quick, with an eighth of the width (of more,
+        if the heads do not divide it) and a quarter of the side."""
         config = config_of(**changes, device=self.device)
         if not self.quick:
             return config
         side, batch = max(1, config["image"] // config["patch"] // 4), min(2, config["batch"])
-        sizes = {"image": side * config["patch"], "dim": config["dim"] // 8, "mlp_dim": config["mlp_dim"] // 8}
+        dim = math.ceil(config["dim"] / 8 / config["heads"]) * config["heads"]
+        sizes = {"image": side * config["patch"], "dim": dim, "mlp_dim": config["mlp_dim"] // 8}
         return config_of(**config | sizes | {"depth": 1, "batch": batch})
 
 
@@ -96,7 +105,6 @@ def side_by_side(peers, config, threads, rounds=7, steps=3, say=say_once):
     """{peer: {"seconds": median of a step, "rounds": the median step of each round, "memory": bytes}}, the peers taking turns
     of `steps` steps (on a GPU ten times as many) for `rounds` rounds. A peer that cannot run is left out, with a line that says
     why, once."""
-    steps *= MORE_STEPS_ON_A_GPU if config["device"] == "gpu" else 1
     workers = []
     for peer in peers:
         worker = Worker(peer, config, threads)
@@ -105,16 +113,21 @@ def side_by_side(peers, config, threads, rounds=7, steps=3, say=say_once):
             worker.close()
         else:
             workers.append(worker)
-    found = {worker.peer: [] for worker in workers}
-    for _ in range(rounds):
-        for worker in workers:
-            found[worker.peer].append(statistics.median(worker.ask(f"run {steps}")))
+    found = taking_turns(workers, rounds, steps * (MORE_STEPS_ON_A_GPU if config["device"] == "gpu" else 1))
     result = {}
-    for worker in workers:
-        times = found[worker.peer]
+    for worker, times in zip(workers, found, strict=True):
         result[worker.peer] = {"seconds": statistics.median(times), "rounds": times, "memory": worker.ask("memory")}
         worker.close()
     return result
+
+
+def taking_turns(workers, rounds, steps):
+    """For each worker the median seconds of its `steps` steps, round by round."""
+    found = [[] for _ in workers]
+    for _ in range(rounds):
+        for worker, times in zip(workers, found, strict=True):
+            times.append(statistics.median(worker.ask(f"run {steps}")))
+    return found
 
 
 def ratios(result, ours="minivit"):

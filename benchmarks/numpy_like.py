@@ -1,5 +1,5 @@
 """The reference ViT once more, as a function of (np, params), for peers whose arrays behave like NumPy's: HIPS autograd and
-JAX run it as it stands. The ops that differ between peers are handed in."""
+JAX run it as it stands. The ops that differ between peers are handed in. A hybrid's stem comes before it."""
 
 import math
 
@@ -8,13 +8,23 @@ import numpy
 
 def shapes(config):
     """Name to shape of every parameter, in order."""
-    D, M, length, T, K = config["dim"], config["mlp_dim"], config["patch"] ** 2, config["tokens"], config["classes"]
-    found = {"embed.w": (length, D), "embed.b": (D,), "cls": (1, 1, D), "pos": (1, T, D)}
+    D, M, T, K, P, C = (config[name] for name in ("dim", "mlp_dim", "tokens", "classes", "patch", "channels"))
+    found, inputs, length = {}, C, D if config["stem"] == "conv" else P * P * C
+    for i in range(convolutions(config)):
+        outputs = D * 2**i // P  # D/P, ..., D/2, D
+        found |= {f"stem.{i}.w": (3, 3, inputs, outputs), f"stem.{i}.b": (outputs,)}
+        inputs = outputs
+    found |= {"embed.w": (length, D), "embed.b": (D,), "cls": (1, 1, D), "pos": (1, T, D)}
     for i in range(config["depth"]):
         found |= {f"{i}.n1.w": (D,), f"{i}.n1.b": (D,), f"{i}.qkv.w": (D, 3 * D), f"{i}.qkv.b": (3 * D,)}
         found |= {f"{i}.proj.w": (D, D), f"{i}.proj.b": (D,), f"{i}.n2.w": (D,), f"{i}.n2.b": (D,)}
         found |= {f"{i}.fc1.w": (D, M), f"{i}.fc1.b": (M,), f"{i}.fc2.w": (M, D), f"{i}.fc2.b": (D,)}
     return found | {"n.w": (D,), "n.b": (D,), "head.w": (D, K), "head.b": (K,)}
+
+
+def convolutions(config):
+    """How many the hybrid's stem has: one at full size, and one for each halving of the patch to one point."""
+    return config["patch"].bit_length() if config["stem"] == "conv" else 0
 
 
 def draw(config, seed=0):
@@ -29,14 +39,15 @@ def draw(config, seed=0):
 
 
 def data(config, seed=1):
-    """(patches (B, N, P*P), labels (B,)): cut already, since cutting costs next to nothing."""
+    """(patches (B, N, P*P*C), labels (B,)): cut already, since cutting costs next to nothing. Of the hybrid: (images, labels)."""
     rng = numpy.random.default_rng(seed)
-    patches = rng.standard_normal((config["batch"], config["tokens"] - 1, config["patch"] ** 2)).astype(numpy.float32)
-    return patches, rng.integers(0, config["classes"], config["batch"])
+    B, side, P, C = (config[name] for name in ("batch", "image", "patch", "channels"))
+    shape = (B, side, side, C) if config["stem"] == "conv" else (B, config["tokens"] - 1, P * P * C)
+    return rng.standard_normal(shape).astype(numpy.float32), rng.integers(0, config["classes"], config["batch"])
 
 
 def logits(np, p, patches, config, gelu):
-    """(B, K), for any array library `np` with a NumPy-like interface."""
+    """(B, K), for any array library `np` with a NumPy-like interface, of patches or of what a stem gave instead, (B, N, D)."""
     B, heads, D = config["batch"], config["heads"], config["dim"]
     d = D // heads
 

@@ -1,124 +1,14 @@
-"""The same Vision Transformer in minivit and in every peer: `PEERS[name](config, threads)` builds it and returns a function
-that does one step. Each peer is imported only inside its own function, and runs in a process of its own (worker.py).
+"""The same model in minivit and in every peer: `PEERS[name](config, threads)` builds it and returns a function that does one
+step. Each peer is imported only inside its own function, and runs in a process of its own (worker.py).
 
 A config is a dictionary: image, patch, channels, dim, depth, heads, mlp_dim, classes, batch, tokens, gelu ("tanh" or
-"exact"), task, "train" (forward, backward, AdamW) or "infer" (forward alone), and device, "cpu" or "gpu". On a GPU a step
-returns as soon as all is in the device's queue.
+"exact"), stem ("patch": a Vision Transformer; "conv": the hybrid), task, "train" (forward, backward, AdamW) or "infer" (forward
+alone), and device, "cpu" or "gpu". On a GPU a step returns as soon as all is in the device's queue.
 """
 
-from contextlib import ExitStack
-
-import numpy as np
-
 from . import numpy_like
-
-FOR_LIFE = ExitStack()  # closed when the process ends
-
-
-def minivit(config, threads):
-    from minivit import ViT, ViTConfig, no_grad, ops
-    from minivit.backend import to_device
-    from minivit.optim import AdamW
-    from minivit.training.loop import piece_size
-    from minivit.training.parallel import pieces, sum_of_gradients, workers
-
-    device, on_cpu = config["device"], config["device"] == "cpu"
-    sizes = {name: config[name] for name in ("channels", "classes", "dim", "depth", "heads", "mlp_dim")}
-    activation = "gelu_tanh" if config["gelu"] == "tanh" else "gelu"
-    model = ViT(ViTConfig(config["image"], config["patch"], activation=activation, **sizes), np.random.default_rng(0)).to(device)
-    rng = np.random.default_rng(1)
-    images = rng.standard_normal((config["batch"], config["image"], config["image"], config["channels"]), dtype=np.float32)
-    labels = rng.integers(0, config["classes"], config["batch"])
-    images, labels = to_device(images, device), to_device(labels, device)
-    run = FOR_LIFE.enter_context(workers(threads if on_cpu else 1))
-    cut = pieces(config["batch"], piece_size(config["batch"], config["tokens"]) if on_cpu else config["batch"])
-    if config["task"] == "infer":
-        model.eval()
-
-        def infer():
-            with no_grad():
-                return run(lambda piece: model(images[piece]).data, cut)
-
-        return infer
-    parameters, optimizer = model.parameters(), AdamW(model, lr=1e-3)
-
-    def loss_of(piece):
-        share = (piece.stop - piece.start) / config["batch"]
-        return (ops.cross_entropy(model(images[piece]), labels[piece]) * share,)
-
-    def train():
-        gradients, _ = sum_of_gradients(run, loss_of, cut, parameters)
-        optimizer.step(gradients)
-
-    return train
-
-
-def torch(config, threads, compiled=False):
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
-
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    device = "cuda" if config["device"] == "gpu" else "cpu"
-    D, heads, M, P, C = config["dim"], config["heads"], config["mlp_dim"], config["patch"], config["channels"]
-
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.norm1, self.norm2 = nn.LayerNorm(D, eps=1e-6), nn.LayerNorm(D, eps=1e-6)
-            self.qkv, self.proj = nn.Linear(D, 3 * D), nn.Linear(D, D)
-            self.fc1, self.fc2 = nn.Linear(D, M), nn.Linear(M, D)
-            self.gelu = nn.GELU(approximate="tanh" if config["gelu"] == "tanh" else "none")
-
-        def forward(self, x):
-            B, T, _ = x.shape
-            q, k, v = self.qkv(self.norm1(x)).reshape(B, T, 3, heads, D // heads).permute(2, 0, 3, 1, 4)
-            y = F.scaled_dot_product_attention(q, k, v)
-            x = x + self.proj(y.transpose(1, 2).reshape(B, T, D))
-            return x + self.fc2(self.gelu(self.fc1(self.norm2(x))))
-
-    class ViT(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.patch_embed = nn.Linear(P * P * C, D)
-            self.cls_token = nn.Parameter(torch.zeros(1, 1, D))
-            self.pos_embed = nn.Parameter(0.02 * torch.randn(1, config["tokens"], D))
-            self.blocks = nn.ModuleList([Block() for _ in range(config["depth"])])
-            self.norm, self.head = nn.LayerNorm(D, eps=1e-6), nn.Linear(D, config["classes"])
-
-        def forward(self, images):
-            B, H, W, _ = images.shape
-            x = images.reshape(B, H // P, P, W // P, P, C).permute(0, 1, 3, 2, 4, 5).reshape(B, -1, P * P * C)
-            x = torch.cat([self.cls_token.expand(B, -1, -1), self.patch_embed(x)], dim=1) + self.pos_embed
-            for block in self.blocks:
-                x = block(x)
-            return self.head(self.norm(x)[:, 0])
-
-    model = ViT().to(device)
-    run_model = torch.compile(model) if compiled else model
-    images = torch.randn(config["batch"], config["image"], config["image"], C, device=device)
-    labels = torch.randint(0, config["classes"], (config["batch"],), device=device)
-    if config["task"] == "infer":
-        model.eval()
-
-        def infer():
-            with torch.inference_mode():
-                return run_model(images)
-
-        return infer
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-
-    def train():
-        optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(run_model(images), labels).backward()
-        optimizer.step()
-
-    return train
-
-
-def torch_compile(config, threads):
-    return torch(config, threads, compiled=True)
+from .in_minivit import minivit, own_loop, own_loop_in_pieces
+from .in_torch import torch, torch_channels_last, torch_compile
 
 
 def _tanh_gelu(np_like):
@@ -165,8 +55,20 @@ def jax(config, threads):
     import jax
     import jax.numpy as jnp
 
-    def loss(p, patches, labels):
-        return numpy_like.loss(jnp, p, patches, labels, config, lambda x: jax.nn.gelu(x, approximate=config["gelu"] == "tanh"))
+    def gelu(x):
+        return jax.nn.gelu(x, approximate=config["gelu"] == "tanh")
+
+    def stem(p, x):  # (B, H, W, C) to (B, N, D)
+        for i in range(numpy_like.convolutions(config)):
+            axes = ("NHWC", "HWIO", "NHWC")
+            x = jax.lax.conv_general_dilated(x, p[f"stem.{i}.w"], (1, 1), "SAME", dimension_numbers=axes) + p[f"stem.{i}.b"]
+            x = jax.nn.relu(x)
+            if i:
+                x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+        return x.reshape(config["batch"], -1, config["dim"])
+
+    def loss(p, x, labels):
+        return numpy_like.loss(jnp, p, stem(p, x) if config["stem"] == "conv" else x, labels, config, gelu)
 
     gradient = jax.grad(loss)
 
@@ -229,6 +131,8 @@ def tinygrad(config, threads):
     return lambda: train().numpy()
 
 
+PYTORCH_NHWC = "PyTorch, NHWC"  # how the hybrid's images lie in memory: the channels last
+OWN_LOOP, IN_PIECES = "own loop", "gradients_of"  # of minivit
 PEERS = {
     "minivit": minivit,
     "PyTorch": torch,
@@ -237,10 +141,15 @@ PEERS = {
     "tinygrad": tinygrad,
     "MyGrad": mygrad,
     "HIPS autograd": autograd,
+    PYTORCH_NHWC: torch_channels_last,
+    OWN_LOOP: own_loop,
+    IN_PIECES: own_loop_in_pieces,
 }
+OF_THE_STEP = ("minivit", "PyTorch", "torch.compile", "JAX", "tinygrad", "MyGrad", "HIPS autograd")
 NO_EXACT_GELU = ("MyGrad", "HIPS autograd")  # their own functions have no erf to differentiate
 PACKAGES = {
     "PyTorch": "torch",
+    PYTORCH_NHWC: "torch",
     "torch.compile": "torch",
     "JAX": "jax",
     "tinygrad": "tinygrad",

@@ -1,30 +1,112 @@
-"""One op of the reference step at a time, forward and backward, in minivit and in PyTorch: a step for the worker."""
+"""One op at a time, forward and backward, in minivit and in PyTorch: a step for the worker. Every input gets its gradient."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
+from .devices import Processor, TorchGPU
 
-def _inputs(name, config):
-    """(shapes of the inputs that get gradients, shape of the output) of an op in the reference model."""
-    B, T, D, M = (config[key] for key in ("batch", "tokens", "dim", "mlp_dim"))
-    length = config["patch"] ** 2 * config["channels"]
-    widths = {"patch_embed": (length, D), "qkv": (D, 3 * D), "proj": (D, D), "fc1": (D, M), "fc2": (M, D)}
-    if name in widths:
-        inputs, outputs = widths[name]
-        return [(B, T, inputs), (inputs, outputs), (outputs,)], (B, T, outputs)
-    if name == "layernorm":
-        return [(B, T, D), (D,), (D,)], (B, T, D)
-    if name == "attention":
-        return [(B, T, 3 * D)], (B, T, D)
-    if name == "cross_entropy":
-        return [(B, config["classes"])], ()
-    return [(B, T, M)], (B, T, M)
+QUERIES = 100  # of cross-attention, as in DETR
+OUT_IN = ((0, 1, 2), (1, 0))  # x as it is, and PyTorch's weight of a linear layer
+NCHW, OIHW = (0, 3, 1, 2), (3, 2, 0, 1)  # from minivit's (B, H, W, C) and (size, size, C, K)
 
 
-def _draw(name, config):
-    rng = np.random.default_rng(0)
-    shapes, output = _inputs(name, config)
-    arrays = [rng.standard_normal(shape, dtype=np.float32) for shape in shapes]
-    return arrays, rng.standard_normal(output, dtype=np.float32), rng.integers(0, config["classes"], config["batch"])
+@dataclass(frozen=True)
+class Case:
+    """Functions of the sizes s (_sizes): shapes(s) of the inputs, in minivit's layout; ours(ops, s, *arrays), (y, backward); and
+    theirs(F, s, *tensors), y. axes: PyTorch's order of the axes of the first inputs, where it differs."""
+
+    shapes: Callable
+    ours: Callable
+    theirs: Callable
+    axes: tuple = ()
+
+
+def _sizes(config):
+    names = {"B": "batch", "T": "tokens", "D": "dim", "M": "mlp_dim", "h": "heads", "K": "classes", "image": "image"}
+    sizes = {short: config[name] for short, name in names.items()}
+    labels = np.random.default_rng(1).integers(0, config["classes"], config["batch"])
+    return SimpleNamespace(
+        **sizes, d=config["dim"] // config["heads"], P2C=config["patch"] ** 2 * config["channels"], labels=labels
+    )
+
+
+def _linear(inputs, outputs):
+    """Of widths named as in _sizes."""
+
+    def shapes(s):
+        a, b = inputs(s), outputs(s)
+        return [(s.B, s.T, a), (a, b), (b,)]
+
+    return Case(shapes, lambda ops, s, *a: ops.linear.forward(*a), lambda F, s, *a: F.linear(*a), OUT_IN)
+
+
+def _gelu(approximate):
+    return Case(
+        lambda s: [(s.B, s.T, s.M)],
+        lambda ops, s, x: ops.gelu.forward(x, approximate=approximate),
+        lambda F, s, x: F.gelu(x, approximate="tanh" if approximate else "none"),
+    )
+
+
+def _conv(shrink, inputs, outputs):
+    return Case(
+        lambda s: [(s.B, s.image // shrink, s.image // shrink, inputs), (3, 3, inputs, outputs), (outputs,)],
+        lambda ops, s, *a: ops.conv2d.forward(*a, padding=1),
+        lambda F, s, *a: F.conv2d(*a, padding=1),
+        (NCHW, OIHW),
+    )
+
+
+def _attention(shapes):
+    """Of q, k, v (B, h, T, d), and a bias, PyTorch's attn_mask."""
+    return Case(shapes, lambda ops, s, *a: ops.attention.forward(*a), lambda F, s, *a: F.scaled_dot_product_attention(*a))
+
+
+def _self_attention_in_torch(F, s, qkv):
+    q, k, v = qkv.reshape(s.B, s.T, 3, s.h, s.d).permute(2, 0, 3, 1, 4)  # 3 of (B, h, T, d)
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(s.B, s.T, s.D)
+
+
+STEP = {  # of the reference training step, in its order
+    "patch_embed": _linear(lambda s: s.P2C, lambda s: s.D),
+    "layernorm": Case(
+        lambda s: [(s.B, s.T, s.D), (s.D,), (s.D,)],
+        lambda ops, s, *a: ops.layernorm.forward(*a),
+        lambda F, s, x, weight, bias: F.layer_norm(x, (s.D,), weight, bias, eps=1e-6),
+    ),
+    "qkv": _linear(lambda s: s.D, lambda s: 3 * s.D),
+    "attention": Case(  # from the fused q, k, v to the merged heads
+        lambda s: [(s.B, s.T, 3 * s.D)], lambda ops, s, qkv: ops.self_attention.forward(qkv, heads=s.h), _self_attention_in_torch
+    ),
+    "proj": _linear(lambda s: s.D, lambda s: s.D),
+    "fc1": _linear(lambda s: s.D, lambda s: s.M),
+    "gelu_tanh": _gelu(approximate=True),
+    "gelu_exact": _gelu(approximate=False),
+    "fc2": _linear(lambda s: s.M, lambda s: s.D),
+    "cross_entropy": Case(
+        lambda s: [(s.B, s.K)],
+        lambda ops, s, x: ops.cross_entropy.forward(x, s.labels),
+        lambda F, s, x: F.cross_entropy(x, s.labels),
+    ),
+}
+BEYOND = {  # of the hybrid, of models with a relative position bias, and of DETR
+    "conv2d 1 to 16": _conv(1, 1, 16),
+    "conv2d 16 to 32": _conv(1, 16, 32),
+    "conv2d 32 to 64": _conv(2, 32, 64),
+    "max_pool2d": Case(
+        lambda s: [(s.B, s.image, s.image, 32)],
+        lambda ops, s, x: ops.max_pool2d.forward(x, size=2),
+        lambda F, s, x: F.max_pool2d(x, 2),
+        (NCHW,),
+    ),
+    "attention, bias": _attention(lambda s: [*[(s.B, s.h, s.T, s.d)] * 3, (1, s.h, s.T, s.T)]),
+    "cross-attention": _attention(lambda s: [(s.B, s.h, QUERIES, s.d), *[(s.B, s.h, s.T, s.d)] * 2]),
+}
+ALONE = {"attention, no bias": _attention(lambda s: [(s.B, s.h, s.T, s.d)] * 3)}  # to compare the one with a bias to
+CASES = STEP | BEYOND | ALONE
 
 
 def minivit(name, config):
@@ -33,92 +115,50 @@ def minivit(name, config):
     from minivit.kernels.cpu import keep_freed_memory
 
     keep_freed_memory()
-    arrays, dy, labels = _draw(name, config)
-    arrays = [to_device(array, config["device"]) for array in arrays]
-    dy, labels = to_device(dy, config["device"]), to_device(labels, config["device"])
+    case, s, rng = CASES[name], _sizes(config), np.random.default_rng(0)
+    s.labels = to_device(s.labels, config["device"])
+    arrays = [to_device(rng.standard_normal(shape, dtype=np.float32), config["device"]) for shape in case.shapes(s)]
+    y, _ = case.ours(ops, s, *arrays)
+    dy = to_device(rng.standard_normal(y.shape, dtype=np.float32), config["device"])
 
     def step():
-        if name == "attention":  # from the fused q, k, v to the merged heads, as in the model
-            (q, k, v), unsplit = ops.split_heads.forward(arrays[0], heads=config["heads"])
-            y, backward = ops.attention.forward(q, k, v)
-            _, unmerge = ops.merge_heads.forward(y)
-            return unsplit(*backward(unmerge(dy))[:3])
-        if name == "cross_entropy":
-            return ops.cross_entropy.forward(arrays[0], labels)[1](np.float32(1))
-        if name.startswith("gelu"):
-            return ops.gelu.forward(arrays[0], approximate=name == "gelu_tanh")[1](dy)
-        op = ops.layernorm if name == "layernorm" else ops.linear
-        return op.forward(*arrays)[1](dy)
+        return case.ours(ops, s, *arrays)[1](dy)
 
     return step
 
 
 def torch(name, config):
+    """Images lie in memory as NCHW or as NHWC: as is faster here."""
+    import torch
+
+    torch.set_num_threads(1)
+    if NCHW not in CASES[name].axes:
+        return _step_in_torch(name, config, torch.contiguous_format)
+    steps = [_step_in_torch(name, config, layout) for layout in (torch.contiguous_format, torch.channels_last)]
+    clock = TorchGPU() if config["device"] == "gpu" else Processor()
+    return min(steps, key=lambda step: min(clock.seconds(step, 5)))
+
+
+def _step_in_torch(name, config, layout):
     import torch
     from torch.nn import functional as F
 
-    torch.set_num_threads(1)
-    arrays, dy, labels = _draw(name, config)
+    case, s, rng = CASES[name], _sizes(config), np.random.default_rng(0)
     device = "cuda" if config["device"] == "gpu" else "cpu"
-    inputs = [torch.from_numpy(array).to(device).requires_grad_() for array in arrays]
-    dy, labels = torch.from_numpy(np.asarray(dy)).to(device), torch.from_numpy(labels).to(device)
-    heads = config["heads"]
-    if len(inputs) == 3 and name != "layernorm":
-        inputs[1] = inputs[1].detach().T.contiguous().requires_grad_()  # PyTorch's weight is (out, in)
+    s.labels = torch.from_numpy(s.labels).to(device)
 
-    def forward():
-        if name == "attention":
-            B, T, columns = inputs[0].shape
-            q, k, v = inputs[0].reshape(B, T, 3, heads, columns // 3 // heads).permute(2, 0, 3, 1, 4)
-            return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(B, T, columns // 3)
-        if name == "cross_entropy":
-            return F.cross_entropy(inputs[0], labels)
-        if name.startswith("gelu"):
-            return F.gelu(inputs[0], approximate="tanh" if name == "gelu_tanh" else "none")
-        if name == "layernorm":
-            return F.layer_norm(inputs[0], inputs[1].shape, inputs[1], inputs[2], eps=1e-6)
-        return F.linear(*inputs)
+    def draw(shape, axes):
+        tensor = torch.from_numpy(np.asarray(rng.standard_normal(shape, dtype=np.float32))).to(device)
+        tensor = tensor.permute(axes) if axes else tensor
+        return tensor.contiguous(memory_format=layout if len(axes) == 4 else torch.contiguous_format)
+
+    shapes = case.shapes(s)
+    inputs = [draw(shape, axes).requires_grad_() for shape, axes in zip(shapes, (*case.axes, *[()] * len(shapes)), strict=False)]
+    y = case.theirs(F, s, *inputs)
+    image = NCHW in case.axes
+    dy = draw(y.permute(0, 2, 3, 1).shape if image else y.shape, NCHW if image else ())
 
     def step():
-        return torch.autograd.grad(forward(), inputs, None if name == "cross_entropy" else dy)
+        return torch.autograd.grad(case.theirs(F, s, *inputs), inputs, dy)
 
     return step
-
-
-def products(config, threads):
-    """Nothing but the matrix products of a training step, forward and backward, cut and spread as minivit does."""
-    from minivit.training.loop import piece_size
-    from minivit.training.parallel import pieces, workers
-
-    from .peers import FOR_LIFE
-
-    run = FOR_LIFE.enter_context(workers(threads))
-    T, D, M, heads = (config[key] for key in ("tokens", "dim", "mlp_dim", "heads"))
-    cut = pieces(config["batch"], piece_size(config["batch"], T))
-    rng = np.random.default_rng(0)
-    length = config["patch"] ** 2 * config["channels"]
-    linears = [(T - 1, length, D, 1), (T, D, 3 * D, config["depth"]), (T, D, D, config["depth"]), (T, D, M, config["depth"])]
-    linears += [(T, M, D, config["depth"]), (1, D, config["classes"], 1)]
-
-    def draw(*shape):
-        return rng.standard_normal(shape, dtype=np.float32)
-
-    def buffers(piece):
-        images = piece.stop - piece.start
-        found = []  # (a, b, out) of every product
-        for tokens, inputs, outputs, times in linears:
-            x, w, y = draw(images * tokens, inputs), draw(inputs, outputs), draw(images * tokens, outputs)
-            found += [(x, w, y), (y, w.T, np.empty_like(x)), (x.T, y, np.empty_like(w))] * times
-        q, k, v, dy = draw(images, T, 4, heads, D // heads).transpose(2, 0, 3, 1, 4)
-        s, out = draw(images, heads, T, T), np.empty((images, heads, T, D // heads), np.float32)
-        kT, sT = k.swapaxes(-1, -2), s.swapaxes(-1, -2)
-        one_block = [(q, kT, np.empty_like(s)), (s, v, out), (sT, dy, out), (dy, kT, np.empty_like(s)), (s, k, out), (sT, q, out)]
-        return found + one_block * config["depth"]
-
-    work = [buffers(piece) for piece in cut]
-
-    def multiply(piece):
-        for a, b, out in piece:
-            np.matmul(a, b, out=out)
-
-    return lambda: run(multiply, work)

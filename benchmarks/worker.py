@@ -9,7 +9,7 @@ devices.py says of what. The first line it prints says that it is ready, or why 
 import json
 import sys
 
-from . import single_ops
+from . import products, single_ops
 from .devices import GPUS, Processor
 from .peers import PACKAGES, PEERS
 
@@ -28,7 +28,7 @@ def main(peer, config, threads):
             make = single_ops.minivit if peer == "minivit" else single_ops.torch
             step = make(config["task"].removeprefix("op:"), config)
         else:
-            step = (PEERS | {"products": single_ops.products})[peer](config, int(threads))
+            step = (PEERS | {"products": products.step})[peer](config, int(threads))
         for _ in range(device.warm_up):
             step()
     except Exception as error:
