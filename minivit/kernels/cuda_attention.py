@@ -180,11 +180,11 @@ extern "C" __global__ void attention_dbias(
         LOAD(v, S, values, 1)
         __syncthreads();
         if (query < T) {
-            real own_q[WIDTH], own_dy[WIDTH];
+            real own_q[WIDTH], own_dy[WIDTH], own_largest = largest[ROW(query)], own_delta = delta[ROW(query)];
             EACH { own_q[n] = TOKEN(q, query)[n] * (real)scale; own_dy[n] = TOKEN(dy, query)[n] * r[ROW(query)]; }
             for (int j = 0; j < TILE && start + j < S; j++) {
-                const real e = exp(SCORE(own_q, keys[j], query, start + j) - largest[ROW(query)]);
-                sums[j][threadIdx.x] += e * (dot(own_dy, values[j]) - delta[ROW(query)]);
+                const real e = exp(SCORE(own_q, keys[j], query, start + j) - own_largest);
+                sums[j][threadIdx.x] += e * (dot(own_dy, values[j]) - own_delta);
             }
         }
     }
@@ -195,8 +195,8 @@ extern "C" __global__ void attention_dbias(
         real sum = 0;
         for (int i = n / columns; i < THREADS; i += rows)
             for (int j = n % columns; j < TILE; j += columns) sum += sums[j][i];
-        const size_t heads_before = (size_t)blockIdx.y * (gridDim.x / (TILES(bias_T, THREADS) * TILES(bias_S, TILE))) + tile;
-        if (query < bias_T && key < bias_S) partial[(heads_before * bias_T + query) * bias_S + key] = sum;
+        const size_t before = (size_t)blockIdx.y * (gridDim.x / (TILES(bias_T, THREADS) * TILES(bias_S, TILE))) + tile;
+        if (query < bias_T && key < bias_S) partial[(before * bias_T + query) * bias_S + key] = sum;
     }
 }
 """
@@ -204,7 +204,8 @@ extern "C" __global__ void attention_dbias(
 
 def _view(x):
     """What the macros VIEW and OUT take."""
-    return (x, *(np.int64(stride // x.itemsize) for stride in x.strides[:3]))
+    size, (image, head, token, _) = x.itemsize, x.strides
+    return x, image // size, head // size, token // size
 
 
 def _dense_rows(x):
@@ -256,12 +257,12 @@ def _attention(q, k, v, bias=None):
 
     q, k, v = _dense_rows(q), _dense_rows(k), _dense_rows(v)
     (batch, heads, T, width), S = q.shape, k.shape[2]
-    room = 2 * width + (THREADS if bias is not None else 0)  # a token's share of the 48 KiB that a block has: two tiles, and sums
-    tile = max(1, min(32, 49152 // (room * q.itemsize)))
+    room = 2 * width + (THREADS if bias is not None else 0)  # numbers for a token of a tile: two tiles, and sums for dbias
+    tile = max(1, min(32, 49152 // (room * q.itemsize)))  # in the 48 KiB that a block has of shared memory
     given = (*_view(q), *_view(k), *_view(v))
     if bias is not None:
         scores = cupy.broadcast_to(bias, (batch, heads, T, S))
-        given += (*_view(scores), np.int64(scores.strides[3] // scores.itemsize))
+        given += (*_view(scores), scores.strides[3] // scores.itemsize)
     given += np.int32(heads), np.int32(T), np.int32(S), 1 / math.sqrt(width)
 
     def launch(name, grid, *arguments):
