@@ -29,7 +29,8 @@ def _plain_attention(q, k, v, bias):
 
 
 def _narrow_attention(q, k, v, bias):
-    return _plain_attention(q, k, v, bias) and q.shape[-1] <= cuda_attention.WIDEST
+    alike = q.dtype == k.dtype == v.dtype
+    return alike and _floats(q) and k.size > 0 and q.shape[-1] <= cuda_attention.WIDEST
 
 
 def _narrow_heads(qkv, heads):
