@@ -27,23 +27,17 @@ def _model_and_batch(config):
 
 def minivit(config, threads):
     """As `minivit train` does it: the batch in pieces over the threads."""
-    from minivit import no_grad, ops
+    from minivit import ops
     from minivit.optim import AdamW
-    from minivit.training.loop import piece_size
-    from minivit.training.parallel import pieces, sum_of_gradients, workers
+    from minivit.training.parallel import pieces_of, sum_of_gradients, workers
+    from minivit.training.prediction import predictor
 
-    on_cpu = config["device"] == "cpu"
     model, images, labels = _model_and_batch(config)
-    run = FOR_LIFE.enter_context(workers(threads if on_cpu else 1))
-    cut = pieces(config["batch"], piece_size(config["batch"], config["tokens"]) if on_cpu else config["batch"])
     if config["task"] == "infer":
-        model.eval()
-
-        def infer():
-            with no_grad():
-                return run(lambda piece: model(images[piece]).data, cut)
-
-        return infer
+        logits = FOR_LIFE.enter_context(predictor(model, threads=threads))
+        return lambda: logits(images)
+    run = FOR_LIFE.enter_context(workers(threads if config["device"] == "cpu" else 1))
+    cut = pieces_of(model, config["batch"], config["batch"])
     parameters, optimizer = model.parameters(), AdamW(model, lr=1e-3)
 
     def loss_of(piece):

@@ -7,12 +7,11 @@ from .in_minivit import FOR_LIFE
 
 def step(config, threads):
     """Nothing but the matrix products of a training step, forward and backward, cut and spread as minivit does."""
-    from minivit.training.loop import piece_size
-    from minivit.training.parallel import pieces, workers
+    from minivit.training.parallel import piece_size, pieces, workers
 
     run = FOR_LIFE.enter_context(workers(threads))
     T, D, M, heads = (config[key] for key in ("tokens", "dim", "mlp_dim", "heads"))
-    cut = pieces(config["batch"], piece_size(config["batch"], T))
+    cut = pieces(config["batch"], piece_size(config["batch"], T, dim=config["dim"]))
     rng = np.random.default_rng(0)
     length = config["patch"] ** 2 * config["channels"]
     linears = [(T - 1, length, D, 1), (T, D, 3 * D, config["depth"]), (T, D, D, config["depth"]), (T, D, M, config["depth"])]

@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 
 from minivit.backend import to_device
-from minivit.training.loop import piece_size
+from minivit.training.parallel import piece_size
 
 from .. import single_ops
 from ..devices import CuPyGPU

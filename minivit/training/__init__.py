@@ -1,7 +1,8 @@
 """Training: the loop, its recipe and its task, presets, checkpoints, and a batch in pieces over the cores."""
 
 from .checkpoint import load_model, save_model
-from .loop import LOG_EVERY, Progress, Training, accuracy, piece_size, predict, train
+from .loop import LOG_EVERY, Progress, Training, accuracy, predict, train
+from .parallel import gradients_of, piece_size
 from .prediction import predictor
 from .presets import load_config, model_config
 from .recipe import Recipe
@@ -14,6 +15,7 @@ __all__ = [
     "Recipe",
     "Training",
     "accuracy",
+    "gradients_of",
     "load_config",
     "load_model",
     "model_config",

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backend import array_module, to_device, to_host
-from ..checks import whole
 from ..data import batches
 from ..optim import AdamW, warmup_cosine
 from .guard import Guard
-from .parallel import pieces, sum_of_gradients, workers
+from .parallel import pieces_of, sum_of_gradients, workers
 from .prediction import accuracy, predict
 from .recipe import Recipe
 from .task import Classification
 from .weights import KeptWeights
 
-__all__ = ["LOG_EVERY", "Progress", "Recipe", "Training", "accuracy", "piece_size", "predict", "train"]
+__all__ = ["LOG_EVERY", "Progress", "Recipe", "Training", "accuracy", "predict", "train"]
 
 LOG_EVERY = 50  # steps; and at the end of every epoch
-PIECE_TOKENS = 1600  # how many tokens a thread computes at once: their activations should stay in a core's cache
 
 
 @dataclass(frozen=True)
@@ -36,15 +34,6 @@ class Progress:
     fraction: float  # of the epoch
     complete: bool
     validation: float | None = None  # accuracy on the images set aside, at the end of an epoch; None without any
-
-
-def piece_size(batch_size, tokens, accumulate=1):
-    """How many images a piece of the batch holds on a CPU: at least two pieces a batch, of about PIECE_TOKENS tokens or fewer.
-    It must not depend on the number of threads, or the rounding of the gradients would. Cores beyond the pieces stay idle. On
-    a GPU a batch is `accumulate` pieces."""
-    batch_size, tokens = whole("batch_size", batch_size, 1), whole("tokens", tokens, 1)
-    accumulate = whole("accumulate", accumulate, 1)
-    return min(math.ceil(batch_size / max(2, accumulate)), max(1, PIECE_TOKENS // tokens))
 
 
 def train(model, dataset, recipe, threads=None):
@@ -133,9 +122,7 @@ class Training:
             loss, hits = self.task.loss(model, images[piece], tuple(part[piece] for part in truth), rng)
             return loss * ((piece.stop - piece.start) / len(images)), hits
 
-        on_cpu = model.device == "cpu"
-        size = piece_size(recipe.batch_size, getattr(model.config, "tokens", 1), recipe.accumulate)
-        cut = pieces(len(images), size if on_cpu else math.ceil(len(images) / recipe.accumulate))
+        cut = pieces_of(model, recipe.batch_size, len(images), recipe.accumulate)
         grads, results = sum_of_gradients(run, loss_of, list(enumerate(cut)), self.parameters)
         return sum(loss for loss, _ in results), sum(hits for _, hits in results), grads
 

@@ -6,15 +6,24 @@ which thread took which piece, changes the time and nothing else: the numbers st
 """
 
 import contextvars
+import functools
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 
-from ..checks import whole
+from .. import ops
+from ..backend import to_device
+from ..checks import random_numbers, whole
 from ..engine import gradients
 from ..kernels.cpu import keep_freed_memory
+
+MOST_TOKENS = 1600  # of a piece: its activations should stay in a core's cache
+LEAST_NUMBERS = (
+    256 * 64
+)  # of a piece, tokens times width: below, the interpreter, which serves one thread at a time, takes too much
 
 
 def cores():
@@ -27,16 +36,42 @@ def pieces(count, size):
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
+def piece_size(batch_size, tokens, accumulate=1, dim=64):
+    """How many images a piece of the batch holds on a CPU: of about MOST_TOKENS tokens or fewer, and where there is work enough
+    4, 8, 12, ... of them, which occupy 2 or 4 cores evenly; a small batch is two pieces or one. `accumulate` asks for so many or
+    more. It must not depend on the number of threads, or the rounding of the gradients would."""
+    batch_size, tokens = whole("batch_size", batch_size, 1), whole("tokens", tokens, 1)
+    accumulate, dim = whole("accumulate", accumulate, 1), whole("dim", dim, 1)
+    needed = max(accumulate, math.ceil(batch_size * tokens / MOST_TOKENS))
+    possible = batch_size * tokens * dim // LEAST_NUMBERS
+    count = math.ceil(needed / 4) * 4 if possible >= 4 else max(needed, min(possible, 2), 1)
+    return math.ceil(batch_size / count)
+
+
+def pieces_of(model, batch_size, count, accumulate=1):
+    """Slices of a batch of `count` images for this model; `batch_size` is that of a full batch."""
+    if model.device == "gpu":  # which takes a batch at once
+        return pieces(count, math.ceil(count / accumulate))
+    config = getattr(model, "config", None)
+    return pieces(count, piece_size(batch_size, getattr(config, "tokens", 1), accumulate, getattr(config, "dim", 64)))
+
+
+@functools.cache
+def _blas():
+    """The matrix library, whose number of threads can be set; looked for once, since that takes longer than a small step."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 @contextmanager
 def workers(threads=None):
     """`with workers(2) as run: results = run(function, items)` calls function(item) for each item, on `threads` threads (by
     default one a core), each call in a copy of the caller's context, and returns the results in the order of the items.
     The matrix products run on one thread each meanwhile: more would fight over the same cores."""
-    from threadpoolctl import threadpool_limits
-
     threads = cores() if threads is None else whole("threads", threads, 1)
     keep_freed_memory()
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as executor:
+    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
 
         def run(function, items):
             calls = [(contextvars.copy_context(), item) for item in items]
@@ -61,3 +96,33 @@ def sum_of_gradients(run, loss_of, items, parameters):
     for grads in others:
         total = [a + b for a, b in zip(total, grads, strict=True)]
     return total, [rest for _, rest in results]
+
+
+def gradients_of(model, images, labels, loss=ops.cross_entropy, rng=None, threads=None):
+    """(loss, gradients) of one batch, for a loop of your own: computed in pieces, over the cores, as the trainer does.
+
+        loss, gradients = gradients_of(model, images, labels)
+        optimizer.step(gradients)
+
+    The loss is one number, the mean over the batch; the gradients are arrays in the order of model.trained_parameters().
+
+    loss     a function of logits (B, K) and labels that returns a mean over the images, as a Tensor; for options of cross_entropy
+             functools.partial(ops.cross_entropy, label_smoothing=0.1)
+    rng      a numpy Generator, or a seed, for a model that drops in training mode; each piece has a generator spawned from it
+    threads  one a core by default; any number gives the same bits
+
+    Raises ValueError if there are no images, or not as many labels.
+    """
+    images, labels = (to_device(np.asarray(a) if isinstance(a, list) else a, model.device) for a in (images, labels))
+    if not len(images) or len(images) != len(labels):
+        raise ValueError(f"gradients_of takes a batch of images with a label each; got {len(images)} and {len(labels)}")
+    cut = pieces_of(model, len(images), len(images))
+    rngs = [None] * len(cut) if rng is None else random_numbers(rng).spawn(len(cut))
+
+    def loss_of(numbered):
+        number, piece = numbered
+        return (loss(model(images[piece], rng=rngs[number]), labels[piece]) * ((piece.stop - piece.start) / len(images)),)
+
+    with workers(threads if model.device == "cpu" and len(cut) > 1 else 1) as run:
+        found, losses = sum_of_gradients(run, loss_of, list(enumerate(cut)), model.trained_parameters())
+    return sum(value for (value,) in losses), found

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minivit.training.loop
-from minivit.training.loop import LOG_EVERY, Training, accuracy, piece_size, predict, train
+from minivit.training.loop import LOG_EVERY, Training, accuracy, predict, train
 from minivit.training.recipe import Recipe
 
 from ..support.tiny import few_digits, same_state, tiny_recipe, tiny_vit
@@ -77,12 +77,6 @@ def test_the_same_weights_in_the_beginning_learn_otherwise_with_another_seed(dig
         list(train(model, digits, tiny_recipe(seed=seed), 1))
         states.append(model.state_dict())
     assert not same_state(*states)
-
-
-def test_the_number_of_images_a_piece_does_not_depend_on_the_threads():
-    assert piece_size(128, 17) == 64  # two pieces a batch
-    assert piece_size(128, 197) == 8  # 1600 tokens a piece
-    assert piece_size(1, 10_000) == 1  # and never none
 
 
 # what a log line says

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minivit import gradients, no_grad, ops
-from minivit.training.parallel import cores, pieces, sum_of_gradients, workers
+from minivit.training.parallel import cores, gradients_of, piece_size, pieces, sum_of_gradients, workers
 
 from ..support.plain import small_vit
 
@@ -16,6 +16,24 @@ def test_pieces_cover_the_batch_in_order_and_the_last_takes_the_rest():
     assert pieces(6, 3) == [slice(0, 3), slice(3, 6)]
     assert pieces(2, 5) == [slice(0, 2)]
     assert pieces(0, 5) == []
+
+
+def test_a_piece_has_so_many_tokens_that_they_fit_and_pieces_come_in_fours():
+    assert piece_size(128, 50) == 32  # 4 pieces of 1,600 tokens
+    assert piece_size(128, 65) == 16  # 8: six would leave two of four cores without work in the end
+    assert piece_size(128, 17) == 32  # 4 of 544, though 2 would fit
+    assert piece_size(1, 10_000) == 1  # and never none
+
+
+def test_little_work_is_not_cut():
+    assert piece_size(8, 17) == 8  # 136 tokens of width 64: the interpreter would take more than the second core gives
+    assert piece_size(8, 65) == 4
+    assert piece_size(8, 17, dim=768) == 2  # wide tokens are more work
+
+
+def test_a_batch_in_parts_has_at_least_so_many():
+    assert piece_size(8, 17, accumulate=3) == 3
+    assert piece_size(128, 50, accumulate=5) == 16
 
 
 def test_there_is_at_least_one_core():
@@ -122,3 +140,72 @@ def test_an_exception_comes_through_and_the_workers_end(threads):
 def test_fewer_than_one_thread_is_an_error(threads):
     with pytest.raises(ValueError, match=str(threads)), workers(threads):
         pass
+
+
+# gradients_of, for a person's own loop
+
+
+def test_it_gives_the_loss_and_the_gradients_of_the_whole_batch(rng):
+    model = small_vit(rng)
+    images, labels = batch(rng)
+    loss = ops.cross_entropy(model(images), labels)
+    found_loss, found = gradients_of(model, images, labels)
+    assert found_loss == pytest.approx(loss.item(), rel=1e-12)
+    for own, right in zip(found, gradients(loss, model.parameters()), strict=True):
+        np.testing.assert_allclose(own, right, rtol=1e-9, atol=1e-12)
+
+
+def many(rng, dtype=np.float32, **changes):
+    """A small ViT and so many images that they come in four pieces."""
+    model = small_vit(rng, dtype=dtype, **changes)
+    count = 4 * 256 * 64 // (model.config.tokens * model.config.dim) + 1
+    images, labels = rng.standard_normal((count, 6, 9, 2), dtype=np.float32), rng.integers(0, 5, count)
+    return model, images, labels
+
+
+def test_its_bits_are_the_same_for_any_number_of_threads(rng):
+    model, images, labels = many(rng, dropout=0.2, drop_path=0.3)
+    assert piece_size(len(images), model.config.tokens, dim=model.config.dim) < len(images)
+    one_loss, one = gradients_of(model, images, labels, rng=5, threads=1)
+    for threads in (2, 3, None):
+        loss, several = gradients_of(model, images, labels, rng=5, threads=threads)
+        assert loss == one_loss
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(one, several, strict=True))
+
+
+def test_each_piece_drops_by_numbers_of_its_own(rng):
+    model, images, labels = many(rng, dropout=0.5)
+    generator = np.random.default_rng(5)
+    first, again = (gradients_of(model, images, labels, rng=generator)[0] for _ in range(2))
+    assert first != again
+    assert first == gradients_of(model, images, labels, rng=np.random.default_rng(5))[0]
+    with pytest.raises(ValueError, match="needs random numbers"):
+        gradients_of(model, images, labels)
+
+
+def test_it_trains_what_is_not_frozen(rng):
+    model = small_vit(rng)
+    model.blocks[0].freeze()
+    _, found = gradients_of(model, *batch(rng))
+    assert [g.shape for g in found] == [p.shape for p in model.trained_parameters()]
+
+
+def test_the_loss_may_be_another(rng):
+    model, (images, labels) = small_vit(rng), batch(rng)
+
+    def loss(logits, labels):
+        return ((logits - np.eye(5)[labels]) ** 2).mean()
+
+    assert gradients_of(model, images, labels, loss)[0] == pytest.approx(loss(model(images), labels).item(), rel=1e-12)
+
+
+def test_lists_do_as_a_batch_too(rng):
+    model, (images, labels) = small_vit(rng), batch(rng)
+    assert gradients_of(model, list(images), labels.tolist())[0] == gradients_of(model, images, labels)[0]
+
+
+@pytest.mark.parametrize("count, labels", [(0, 0), (3, 2), (2, 3)])
+def test_images_without_labels_or_labels_without_images_are_refused(rng, count, labels):
+    images = rng.standard_normal((count, 6, 9, 2))
+    with pytest.raises(ValueError, match=f"a batch of images with a label each; got {count} and {labels}"):
+        gradients_of(small_vit(rng), images, np.zeros(labels, int))

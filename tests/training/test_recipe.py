@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from minivit.program.cli import main
-from minivit.training.loop import Training, piece_size
-from minivit.training.parallel import workers
+from minivit.training.loop import Training
+from minivit.training.parallel import piece_size, workers
 from minivit.training.prediction import predict
 from minivit.training.presets import load_config, recipe
 from minivit.training.recipe import Recipe
