@@ -8,10 +8,21 @@ once.
 import ctypes
 import functools
 import math
+import sys
 
 import numpy as np
 
 BLOCK = 32768  # entries: 128 KiB of float32; input, outputs and scratch, four such blocks, stay in a core's second-level cache
+
+
+def _exponential():
+    """(f, unit): exp(x) = f(x * unit). With AVX-512 NumPy computes exp2 in half of exp's time; elsewhere exp is the faster."""
+    found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    wide = sys.platform == "linux" and {"X86_V4", "AVX512_SKX"} & set(found)
+    return (np.exp2, 1 / math.log(2)) if wide else (np.exp, 1.0)
+
+
+EXP, UNIT = _exponential()
 
 
 def _blockwise(x, formula):
@@ -19,37 +30,38 @@ def _blockwise(x, formula):
     flat_x = np.ascontiguousarray(x).reshape(-1)
     flat_y, flat_slope = np.empty_like(flat_x), np.empty_like(flat_x)
     scratch = np.empty(min(BLOCK, x.size), x.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):  # far out a polynomial is infinite and its tanh 1, as it should be
+    with np.errstate(over="ignore", invalid="ignore"):  # far out a polynomial is infinite and the gate 0 or 1, as it should be
         for start in range(0, x.size, BLOCK):
             block = slice(start, min(start + BLOCK, x.size))
             formula(flat_x[block], flat_y[block], flat_slope[block], scratch[: block.stop - start])
     return flat_y.reshape(x.shape), flat_slope.reshape(x.shape)
 
 
-# P(x) = (1 + tanh(x q(x^2))) / 2: q from the constant up, by `python -m benchmarks.fit_gelu`
+# P(x) = 1 / (1 + exp(-2 x q(x^2))): q from the constant up, by `python -m benchmarks.fit_gelu`
 GATE = (7.978849415e-01, 3.633308441e-02, -3.259474296e-05, -5.530631748e-05, 3.964773288e-06, -1.322662899e-07, 1.756277745e-09)
 
 
 def gelu_exact(x):
     """(y, slope) of exact GELU for float32, blockwise and in place.
 
-    The gate P(x) = (1 + erf(x / sqrt(2))) / 2 is written as a tanh, NumPy's cheapest function here, of a fitted polynomial; it
-    errs by at most 3e-8, half of float32's rounding. Measured on 0.4 million numbers: 2.6 ms plainly, 1.3 ms so.
+    The gate P(x) = (1 + erf(x / sqrt(2))) / 2 is written as a logistic function of a fitted polynomial; it errs by at most 3e-8,
+    half of float32's rounding. Measured on 0.4 million numbers: 2.6 ms plainly, 1.0 ms so.
     """
+    exponent = [-2 * UNIT * coefficient for coefficient in GATE]
 
     def formula(x, gate, slope, square):
         np.multiply(x, x, out=square)
-        np.multiply(square, GATE[-1], out=gate)  # q(x^2) by Horner's rule
-        for coefficient in GATE[-2:0:-1]:
+        np.multiply(square, exponent[-1], out=gate)  # -2 q(x^2) by Horner's rule
+        for coefficient in exponent[-2:0:-1]:
             gate += coefficient
             gate *= square
-        gate += GATE[0]
+        gate += exponent[0]
         gate *= x
-        np.tanh(gate, out=gate)
-        gate *= 0.5
-        gate += 0.5
-        square *= -0.5
-        density = np.exp(square, out=square)
+        EXP(gate, out=gate)
+        gate += 1
+        np.divide(1, gate, out=gate)
+        square *= -0.5 * UNIT
+        density = EXP(square, out=square)
         density *= 1 / math.sqrt(2 * math.pi)
         np.multiply(density, x, out=slope)
         slope += gate  # P(x) + x p(x)
@@ -91,7 +103,7 @@ def layernorm(x, weight, bias, eps):
     rows = x.reshape(-1, width)  # (R, D)
     average = np.full((width, 1), 1 / width, dtype=x.dtype)
     xhat = rows - rows @ average
-    variance = np.einsum("rd,rd->r", xhat, xhat)[:, None] / width  # (R, 1)
+    variance = np.vecdot(xhat, xhat)[:, None] / width  # (R, 1)
     r = 1 / np.sqrt(variance + eps)
     xhat *= r
     y = xhat * weight

@@ -7,25 +7,15 @@ nor tiny was summed without overflow or loss. Only a block with another is compu
 """
 
 import math
-import sys
 
 import numpy as np
 
 from ..engine import unbroadcast
+from .cpu import EXP, UNIT
 
 SCORES = 58000  # entries of a block of scores: 227 KiB of float32, and as much again for their gradient; see _blocks
 KEEP = 64  # up to so many keys the exponentials are kept for backward
 MODERATE = 2.0**60  # a row sum between 1 / MODERATE and MODERATE is trusted
-
-
-def _exponential():
-    """(f, unit): exp(x) = f(x * unit). With AVX-512 NumPy computes exp2 in half of exp's time; elsewhere exp is the faster."""
-    found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
-    wide = sys.platform == "linux" and {"X86_V4", "AVX512_SKX"} & set(found)
-    return (np.exp2, 1 / math.log(2)) if wide else (np.exp, 1.0)
-
-
-EXP, UNIT = _exponential()
 
 
 def _blocks(batch, heads, tokens, keys):
