@@ -7,7 +7,7 @@ kernel computes the same numbers faster on one device, for some shapes and dtype
 import numpy as np
 
 from ..backend import array_module
-from . import cpu, cuda, cuda_attention
+from . import cpu, cpu_convolution, cuda, cuda_attention
 
 FLOATS = (np.float32, np.float64)
 
@@ -36,6 +36,15 @@ def _last_axis(x, axis):
     return axis in (-1, x.ndim - 1) and _floats(x)
 
 
+def _in_a_line(x, weight, bias, stride, padding):
+    same = _floats(x) and x.dtype == weight.dtype and (bias is None or bias.dtype == x.dtype)
+    return same and weight.size > 0 and stride == 1 and padding < len(weight)
+
+
+def _small_windows(x, size, stride):
+    return _floats(x) and size <= 16
+
+
 # {name of the plain form: (what it serves, as a function of the same arguments, the kernel)}
 ON_CPU = {
     "gelu_exact": (_float32, cpu.gelu_exact),
@@ -44,6 +53,8 @@ ON_CPU = {
     "attention_plain": (_plain_attention, cpu.attention),
     "self_attention_plain": (_floats, cpu.self_attention),
     "adamw_plain": (_floats, cpu.adamw),
+    "conv2d_plain": (_in_a_line, cpu_convolution.conv2d),
+    "max_pool2d_plain": (_small_windows, cpu_convolution.max_pool2d),
 }
 ON_GPU = {
     "gelu_exact": (_floats, cuda.gelu_exact),

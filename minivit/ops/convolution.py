@@ -3,6 +3,7 @@
 Unfolding lays every window that the kernel meets into a row; a convolution is then one matrix product.
 """
 
+from .. import kernels
 from ..backend import array_module
 from ..checks import whole
 from ..engine import op
@@ -54,22 +55,27 @@ def conv2d(x, weight, bias, stride=1, padding=0):
             f"conv2d: images of shape {x.shape} are read by square kernels, (size, size, {x.shape[-1]} channels, kernels); "
             f"weight has shape {weight.shape}"
         )
-    size, _, channels, kernels = weight.shape
-    stride, padding = _check("conv2d", x, size, stride, padding)
+    stride, padding = _check("conv2d", x, len(weight), stride, padding)
+    return kernels.run(conv2d_plain, x, weight, bias, stride, padding)
+
+
+def conv2d_plain(x, weight, bias, stride, padding):
+    """(y, backward), with the windows unfolded."""
+    size, _, channels, outputs = weight.shape
     padded = _padded(x, padding)
     windows = _windows(padded, size, stride).transpose(0, 1, 2, 4, 5, 3)  # (B, H', W', size, size, C)
     batch, rows, columns = windows.shape[:3]
     unfolded = windows.reshape(batch * rows * columns, size * size * channels)  # (B H' W', size size C)
-    flat = weight.reshape(-1, kernels)
+    flat = weight.reshape(-1, outputs)
 
     def backward(dy):
-        dy = dy.reshape(-1, kernels)  # (B H' W', K)
+        dy = dy.reshape(-1, outputs)  # (B H' W', K)
         d_windows = (dy @ flat.T).reshape(batch, rows, columns, size, size, channels).transpose(0, 1, 2, 5, 3, 4)
         dx = _add_windows(d_windows, padded.shape, stride)[:, padding : padding + x.shape[1], padding : padding + x.shape[2]]
         return dx, (unfolded.T @ dy).reshape(weight.shape), None if bias is None else dy.sum(axis=0)
 
     y = unfolded @ flat if bias is None else unfolded @ flat + bias
-    return y.reshape(batch, rows, columns, kernels), backward
+    return y.reshape(batch, rows, columns, outputs), backward
 
 
 @op
@@ -78,6 +84,11 @@ def max_pool2d(x, size, stride=None):
     to size, so that windows do not overlap.   dx: each dy goes to the entry that was the largest, the first of equal ones."""
     size = whole("max_pool2d: size", size)
     stride, _ = _check("max_pool2d", x, size, size if stride is None else stride)
+    return kernels.run(max_pool2d_plain, x, size, stride)
+
+
+def max_pool2d_plain(x, size, stride):
+    """(y, backward), by the place of the largest in each window."""
     xp = array_module(x)
     windows = _windows(x, size, stride)  # (B, H', W', C, size, size)
     flat = windows.reshape(*windows.shape[:4], size * size)
