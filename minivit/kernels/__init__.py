@@ -38,7 +38,8 @@ def _last_axis(x, axis):
 
 def _in_a_line(x, weight, bias, stride, padding):
     same = _floats(x) and x.dtype == weight.dtype and (bias is None or bias.dtype == x.dtype)
-    return same and weight.size > 0 and stride == 1 and padding < len(weight)
+    fits = weight.size > 0 and stride == 1 and padding < len(weight)
+    return same and fits and cpu_convolution.worth_it(x.shape, weight.shape, padding)
 
 
 def _small_windows(x, size, stride):

@@ -58,25 +58,33 @@ class _Line:
         return as_strided(self.pixels, shape, strides, writeable=False)
 
 
-def _correlate(line, rows, parts, y):
+def _correlate(line, rows, parts, y, bias=None):
     """Fills y, (images, H', W', K), with the correlation of the line with rows, (u, 1, size C, K), by way of parts,
     (u, steps, size, K): a product for each row of the window, and their sum."""
     images, height, width, kernels = y.shape
-    steps, pixels = line.steps(images), images * math.prod(line.grid)
-    np.matmul(line.windows(images), rows, out=parts[:, :steps].swapaxes(1, 2))
-    first, *others = parts[:, :steps].reshape(line.size, -1)[:, : pixels * kernels].reshape(line.size, images, line.grid[0], -1)
-    for other in others[:-1]:
+    used = parts[:, : line.steps(images)]
+    np.matmul(line.windows(images), rows, out=used.swapaxes(1, 2))
+    used = used.reshape(line.size, -1)[:, : images * math.prod(line.grid) * kernels]
+    first, *others, last = used.reshape(line.size, images, line.grid[0], -1)  # each (images, H + padding, (W + padding) K)
+    for other in others:
         first += other
     y = y.reshape(images, height, width * kernels)
-    read = slice(None), slice(height), slice(width * kernels)
-    if others:
-        np.add(first[read], others[-1][read], out=y)
-    else:
-        y[...] = first[read]
+    np.add(first[:, :height, : width * kernels], last[:, :height, : width * kernels], out=y)
+    if bias is not None:
+        y += np.tile(bias, width)
+
+
+def worth_it(images, weight, padding):
+    """Whether these shapes, at stride 1, are faster in a line than unfolded. A pixel of the line that is no result costs a
+    multiplication for each kernel; to unfold a result costs as much as some 20, as measured."""
+    size, kernels = weight[0], weight[-1]
+    line = (images[1] + padding) * (images[2] + padding)
+    results = (images[1] + 2 * padding - size + 1) * (images[2] + 2 * padding - size + 1)
+    return size > 1 and kernels * (line - results) <= 20 * results
 
 
 def conv2d(x, weight, bias, stride, padding):
-    """(y, backward) of conv2d; stride must be 1 and padding less than the window's size.
+    """(y, backward) of conv2d; stride must be 1, size at least 2, and padding less than size.
 
     y is the line correlated with the kernels. Backward correlates dy's line, whose grid is the same, with the kernels turned
     round, which gives dx; and dweight[u] = windows[u]^T dy, where dy's zeros take out what is no window.
@@ -98,22 +106,20 @@ def conv2d(x, weight, bias, stride, padding):
     parts = parts_of(line, kernels)
     for group in groups:
         line.lay(x[group])
-        _correlate(line, rows, parts, y[group])
-        if bias is not None:
-            y[group] += bias
+        _correlate(line, rows, parts, y[group], bias)
 
     def backward(dy):
         dx, dweight, dbias = np.empty(x.shape, dtype), np.zeros(rows.shape, dtype), np.zeros(kernels, dtype)
         x_line, dy_line = line_of(channels, padding), line_of(kernels, rest)
         parts = parts_of(dy_line, channels)
+        ones = np.ones(len(dy_line.pixels), dtype)
         turned = weight[::-1, ::-1].swapaxes(2, 3).reshape(size, 1, size * kernels, channels)
         for group in groups:
             n = group.stop - group.start
             x_line.lay(x[group])
             dy_line.lay(dy[group])
-            body = dy_line.body(n)
-            dweight += (x_line.windows(n).swapaxes(2, 3) @ body).sum(axis=1, keepdims=True)
-            dbias += np.ones(len(dy_line.pixels), dtype) @ dy_line.pixels
+            dweight += (x_line.windows(n).swapaxes(2, 3) @ dy_line.body(n)).sum(axis=1, keepdims=True)
+            dbias += ones @ dy_line.pixels
             _correlate(dy_line, turned, parts, dx[group])
         return dx, dweight.reshape(weight.shape), None if bias is None else dbias
 

@@ -11,8 +11,7 @@ from ..engine import op
 
 def _windows(x, size, stride):
     """Every size x size window of x, as a view: (B, H, W, C) to (B, H', W', C, size, size)."""
-    views = array_module(x).lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))
-    return views[:, ::stride, ::stride]
+    return array_module(x).lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))[:, ::stride, ::stride]
 
 
 def _add_windows(d_windows, shape, stride):
@@ -23,10 +22,6 @@ def _add_windows(d_windows, shape, stride):
         for j in range(size):
             dx[:, i : i + stride * rows : stride, j : j + stride * columns : stride] += d_windows[..., i, j]
     return dx
-
-
-def _padded(x, padding):
-    return array_module(x).pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0))) if padding else x
 
 
 def _check(name, x, size, stride, padding=0):
@@ -62,7 +57,7 @@ def conv2d(x, weight, bias, stride=1, padding=0):
 def conv2d_plain(x, weight, bias, stride, padding):
     """(y, backward), with the windows unfolded."""
     size, _, channels, outputs = weight.shape
-    padded = _padded(x, padding)
+    padded = array_module(x).pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     windows = _windows(padded, size, stride).transpose(0, 1, 2, 4, 5, 3)  # (B, H', W', size, size, C)
     batch, rows, columns = windows.shape[:3]
     unfolded = windows.reshape(batch * rows * columns, size * size * channels)  # (B H' W', size size C)
