@@ -12,7 +12,6 @@ import functools
 import math
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 GROUP = 262144  # entries of the buffers of a group of images: 1 MiB of float32, a core's second-level cache
 
@@ -55,7 +54,7 @@ class _Line:
         pixel = channels * entry
         shape = self.size, self.size, self.steps(images), self.size * channels
         strides = self.grid[1] * pixel, pixel, self.size * pixel, entry
-        return as_strided(self.pixels, shape, strides, writeable=False)
+        return np.ndarray(shape, self.pixels.dtype, self.pixels, strides=strides)  # which checks that it stays within
 
 
 def _correlate(line, rows, parts, y, bias=None):

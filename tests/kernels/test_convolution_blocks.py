@@ -38,6 +38,7 @@ POOLINGS = {
     "windows of one pixel": ((3, 3, 4, 2), 1, 1, 1),
     "windows of one pixel, gaps": ((3, 3, 4, 2), 1, 2, 1),
     "one window": ((3, 5, 5, 2), 5, 5, 1),
+    "one window, that could step by less": ((3, 5, 5, 2), 5, 1, 1),
     "windows of 256 pixels": ((1, 17, 18, 2), 16, 1, 1),
 }
 
