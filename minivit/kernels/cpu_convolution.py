@@ -8,7 +8,6 @@ and the same distance along the line for every pixel, and convolution is a corre
 would not fit into the image, results are computed that nobody reads: one in 14 or so of images of 28 x 28.
 """
 
-import functools
 import math
 
 import numpy as np
@@ -138,24 +137,26 @@ def max_pool2d(x, size, stride):
     """
     batch, height, width, channels = x.shape
     rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
-    _, groups = _groups(batch, height * width * channels)
+    images, groups = _groups(batch, height * width * channels)
     y = np.empty((batch, rows, columns, channels), x.dtype)
     place = np.empty(y.shape, np.uint8)
-    places = range(size * size)
+    tall = np.empty((images, rows, width, channels), x.dtype)
+    scratch = np.empty((2, images, rows, columns, channels), bool)
 
     def views(images):
         return [view for row in _places(images, 1, size, stride, rows) for view in _places(row, 2, size, stride, columns)]
 
     for group in groups:
-        tall = functools.reduce(np.maximum, _places(x[group], 1, size, stride, rows))  # (B, H', W, C)
-        largest = functools.reduce(np.maximum, _places(tall, 2, size, stride, columns))  # (B, H', W', C)
-        y[group], place[group] = largest, _first(largest, views(x[group]))
+        n = group.stop - group.start
+        _largest(_places(x[group], 1, size, stride, rows), tall[:n])
+        _largest(_places(tall[:n], 2, size, stride, columns), y[group])
+        _first(views(x[group]), y[group], place[group], *scratch[:, :n])
 
     def backward(dy):
         covered = stride == size and (rows * size, columns * size) == (height, width)
         dx = np.empty(x.shape, dy.dtype) if covered else np.zeros(x.shape, dy.dtype)
         for group in groups:
-            for number, view in zip(places, views(dx[group]), strict=True):
+            for number, view in enumerate(views(dx[group])):
                 if stride < size:
                     view += dy[group] * (place[group] == number)
                 else:
@@ -165,14 +166,21 @@ def max_pool2d(x, size, stride):
     return y, backward
 
 
-def _first(largest, views):
-    """Which view has the largest, the first of equal ones, as argmax has it, for which a NaN is the largest of all. Counted are
-    the places, from the first on, up to which it was not found; in the last it need not be sought."""
-    count, missing = np.zeros(largest.shape, np.uint8), np.ones(largest.shape, bool)
-    nan = np.isnan(largest).any()
+def _largest(views, out):
+    """Fills out with the largest of the views, entry by entry."""
+    np.maximum(views[0], views[-1], out=out)
+    for view in views[1:-1]:
+        np.maximum(out, view, out=out)
+
+
+def _first(views, y, place, missing, differs):
+    """Fills place with the number of the view that has the largest, y: the first of equal ones, as argmax has it, for which a NaN
+    is the largest of all. Counted are the views, from the first on, up to which it was not found; the last need not be asked."""
+    nan = np.isnan(y, out=differs).any()
+    missing[...] = True
+    place[...] = 0
     for view in views[:-1]:
-        missing &= view != largest
+        missing &= np.not_equal(view, y, out=differs)
         if nan:
             missing &= view == view
-        count += missing.view(np.uint8)
-    return count
+        place += missing.view(np.uint8)
