@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from minivit import kernels, ops
-from minivit.kernels import cpu_convolution
+from minivit import ops
+from minivit.kernels import ON_CPU, cpu_convolution
 from minivit.ops.convolution import conv2d_plain, max_pool2d_plain
 
 LIMIT = {np.float32: 3e-6, np.float64: 1e-14}
@@ -80,11 +80,14 @@ def test_the_line_gives_what_the_unfolded_windows_give(monkeypatch, rng, shape, 
 @pytest.mark.parametrize("group, expected", [(10**6, [5]), (2500, [2, 2, 1]), (1, [1, 1, 1, 1, 1])])
 def test_the_groups_above_are_cut_as_their_names_say(monkeypatch, group, expected):
     monkeypatch.setattr(cpu_convolution, "GROUP", group)
-    entries = 6 * 8 * (2 + 6 + 3 * 6)  # of an image of 5 x 7 pixels with its zeros: channels, kernels, three parts
+    entries = cpu_convolution._entries((6, 8), 2, 6, 3)
+    assert entries == 6 * 8 * (
+        2 + 6 + 3 * 6
+    )  # of an image of 5 x 7 pixels with its zeros: channels, kernels, three rows' products
     assert [g.stop - g.start for g in cpu_convolution._groups(5, entries)[1]] == expected
 
 
-def test_what_stands_in_one_image_does_not_reach_another(monkeypatch, rng):
+def test_what_stands_in_one_image_does_not_reach_another(rng):
     """A NaN in the second of three images on one line, and no trace of it in the results of the others."""
     x, weight, bias, dy = convolutions(rng, (3, 5, 7, 2), 3, 6, 1)
     x[1], dy[1] = np.nan, np.nan
@@ -125,6 +128,8 @@ def test_a_convolution_keeps_no_windows_and_changes_nothing_that_it_was_given(rn
         ((2, 5, 6, 2), 3, 4, 1, 3, False),  # windows of zeros alone
         ((2, 5, 6, 2), 1, 4, 1, 0, False),  # a linear layer as it is
         ((2, 7, 7, 2), 7, 4, 1, 0, False),  # one result from a line of 49
+        ((1, 99, 98, 16), 3, 32, 1, 1, True),
+        ((1, 224, 224, 3), 3, 64, 1, 1, False),  # an image beyond every cache
         ((0, 5, 6, 2), 3, 4, 1, 2, False),
         ((2, 5, 6, 0), 3, 4, 1, 2, False),
         ((2, 5, 6, 2), 3, 0, 1, 2, False),
@@ -132,15 +137,11 @@ def test_a_convolution_keeps_no_windows_and_changes_nothing_that_it_was_given(rn
 )
 def test_which_convolutions_are_served(shape, size, kernels, stride, padding, served):
     weight = np.zeros((size, size, shape[-1], kernels))
-    serves, kernel = kernels_of("conv2d_plain")
+    serves, kernel = ON_CPU["conv2d_plain"]
     assert bool(serves(np.zeros(shape), weight, np.zeros(kernels), stride, padding)) == served
     assert not serves(np.zeros(shape, np.int64), weight.astype(np.int64), None, stride, padding)
     assert not serves(np.zeros(shape, np.float32), weight, None, stride, padding)
     assert kernel is cpu_convolution.conv2d
-
-
-def kernels_of(name):
-    return kernels.ON_CPU[name]
 
 
 def assert_the_same_pooling(x, size, stride, dy):
@@ -187,7 +188,7 @@ def test_pooling_keeps_a_byte_for_each_result(rng):
 
 
 def test_which_poolings_are_served(rng):
-    serves, kernel = kernels_of("max_pool2d_plain")
+    serves, kernel = ON_CPU["max_pool2d_plain"]
     x = rng.standard_normal((1, 20, 20, 1))
     assert serves(x, 16, 1) and not serves(x, 17, 1)  # a byte counts the places of 16 x 16
     assert not serves(x[:0], 2, 2) and not serves(x.astype(np.int64), 2, 2)
