@@ -7,7 +7,7 @@ kernel computes the same numbers faster on one device, for some shapes and dtype
 import numpy as np
 
 from ..backend import array_module
-from . import cpu, cpu_attention, cuda, cuda_attention
+from . import cpu, cpu_attention, cpu_convolution, cuda, cuda_attention
 
 FLOATS = (np.float32, np.float64)
 
@@ -21,16 +21,11 @@ def _float32(x):
 
 
 def _attention(q, k, v, bias):
-    return q.size > 0 and k.size > 0
-
-
-def _plain_attention(q, k, v, bias):
-    return bias is None and q.shape == k.shape == v.shape and q.size > 0
+    return q.dtype == k.dtype == v.dtype and _floats(q) and k.size > 0
 
 
 def _narrow_attention(q, k, v, bias):
-    alike = q.dtype == k.dtype == v.dtype
-    return alike and _floats(q) and k.size > 0 and q.shape[-1] <= cuda_attention.WIDEST
+    return _attention(q, k, v, bias) and q.shape[-1] <= cuda_attention.WIDEST
 
 
 def _narrow_heads(qkv, heads):
@@ -41,6 +36,16 @@ def _last_axis(x, axis):
     return axis in (-1, x.ndim - 1) and _floats(x)
 
 
+def _in_a_line(x, weight, bias, stride, padding):
+    same = _floats(x) and x.dtype == weight.dtype and (bias is None or bias.dtype == x.dtype)
+    fits = weight.size > 0 and stride == 1 and padding < len(weight)
+    return same and fits and cpu_convolution.worth_it(x.shape, weight.shape, padding)
+
+
+def _small_windows(x, size, stride):
+    return _floats(x) and size <= 16
+
+
 # {name of the plain form: (what it serves, as a function of the same arguments, the kernel)}
 ON_CPU = {
     "gelu_exact": (_float32, cpu.gelu_exact),
@@ -49,6 +54,8 @@ ON_CPU = {
     "attention_plain": (_attention, cpu_attention.attention),
     "self_attention_plain": (_floats, cpu_attention.self_attention),
     "adamw_plain": (_floats, cpu.adamw),
+    "conv2d_plain": (_in_a_line, cpu_convolution.conv2d),
+    "max_pool2d_plain": (_small_windows, cpu_convolution.max_pool2d),
 }
 ON_GPU = {
     "gelu_exact": (_floats, cuda.gelu_exact),

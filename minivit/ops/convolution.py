@@ -3,6 +3,7 @@
 Unfolding lays every window that the kernel meets into a row; a convolution is then one matrix product.
 """
 
+from .. import kernels
 from ..backend import array_module
 from ..checks import whole
 from ..engine import op
@@ -10,8 +11,7 @@ from ..engine import op
 
 def _windows(x, size, stride):
     """Every size x size window of x, as a view: (B, H, W, C) to (B, H', W', C, size, size)."""
-    views = array_module(x).lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))
-    return views[:, ::stride, ::stride]
+    return array_module(x).lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))[:, ::stride, ::stride]
 
 
 def _add_windows(d_windows, shape, stride):
@@ -22,10 +22,6 @@ def _add_windows(d_windows, shape, stride):
         for j in range(size):
             dx[:, i : i + stride * rows : stride, j : j + stride * columns : stride] += d_windows[..., i, j]
     return dx
-
-
-def _padded(x, padding):
-    return array_module(x).pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0))) if padding else x
 
 
 def _check(name, x, size, stride, padding=0):
@@ -54,22 +50,27 @@ def conv2d(x, weight, bias, stride=1, padding=0):
             f"conv2d: images of shape {x.shape} are read by square kernels, (size, size, {x.shape[-1]} channels, kernels); "
             f"weight has shape {weight.shape}"
         )
-    size, _, channels, kernels = weight.shape
-    stride, padding = _check("conv2d", x, size, stride, padding)
-    padded = _padded(x, padding)
+    stride, padding = _check("conv2d", x, len(weight), stride, padding)
+    return kernels.run(conv2d_plain, x, weight, bias, stride, padding)
+
+
+def conv2d_plain(x, weight, bias, stride, padding):
+    """(y, backward), with the windows unfolded."""
+    size, _, channels, outputs = weight.shape
+    padded = array_module(x).pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     windows = _windows(padded, size, stride).transpose(0, 1, 2, 4, 5, 3)  # (B, H', W', size, size, C)
     batch, rows, columns = windows.shape[:3]
     unfolded = windows.reshape(batch * rows * columns, size * size * channels)  # (B H' W', size size C)
-    flat = weight.reshape(-1, kernels)
+    flat = weight.reshape(-1, outputs)
 
     def backward(dy):
-        dy = dy.reshape(-1, kernels)  # (B H' W', K)
+        dy = dy.reshape(-1, outputs)  # (B H' W', K)
         d_windows = (dy @ flat.T).reshape(batch, rows, columns, size, size, channels).transpose(0, 1, 2, 5, 3, 4)
         dx = _add_windows(d_windows, padded.shape, stride)[:, padding : padding + x.shape[1], padding : padding + x.shape[2]]
         return dx, (unfolded.T @ dy).reshape(weight.shape), None if bias is None else dy.sum(axis=0)
 
     y = unfolded @ flat if bias is None else unfolded @ flat + bias
-    return y.reshape(batch, rows, columns, kernels), backward
+    return y.reshape(batch, rows, columns, outputs), backward
 
 
 @op
@@ -78,6 +79,11 @@ def max_pool2d(x, size, stride=None):
     to size, so that windows do not overlap.   dx: each dy goes to the entry that was the largest, the first of equal ones."""
     size = whole("max_pool2d: size", size)
     stride, _ = _check("max_pool2d", x, size, size if stride is None else stride)
+    return kernels.run(max_pool2d_plain, x, size, stride)
+
+
+def max_pool2d_plain(x, size, stride):
+    """(y, backward), by the place of the largest in each window."""
     xp = array_module(x)
     windows = _windows(x, size, stride)  # (B, H', W', C, size, size)
     flat = windows.reshape(*windows.shape[:4], size * size)
