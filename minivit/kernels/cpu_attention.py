@@ -13,24 +13,31 @@ import numpy as np
 from ..engine import unbroadcast
 from .cpu import EXP, UNIT
 
-SCORES = 58000  # entries of a block of scores: 227 KiB of float32, and as much again for their gradient; see _blocks
+SCORES = 350_000  # entries of a block of scores, 1.3 MiB of float32, and as much again for their gradient
+PRODUCT = 58_000  # of a block that are one matrix product, see _blocks
 KEEP = 64  # up to so many keys the exponentials are kept for backward
 MODERATE = 2.0**60  # a row sum between 1 / MODERATE and MODERATE is trusted
 
 
 def _blocks(batch, heads, tokens, keys):
     """([(images, heads)], [queries]), all slices: blocks of at most about SCORES scores. Many images at once if a whole image
-    fits; else one head of one image at a time, its queries in parts of equal length.
+    fits; else some heads of one image at a time, their queries in parts of equal length.
 
-    With head_dim 16 the product of such a part has just less than a million multiplications, up to which OpenBLAS multiplies
-    without copying them first (1,025 tokens, forward and backward: 16 ms, and 23 ms with a few more queries a part).
+    With head_dim 16 the product of PRODUCT scores has just less than a million multiplications, up to which OpenBLAS multiplies
+    without copying first (1,025 tokens, forward and backward: 16 ms, and 23 ms with a few more queries a part). Several such
+    products are one call, in which other threads can have the interpreter.
     """
-    group = SCORES // (heads * tokens * keys)
-    if group:
-        return [(slice(i, i + group), slice(None)) for i in range(0, batch, group)], [slice(0, tokens)]
-    rows = math.ceil(tokens / math.ceil(tokens / max(1, SCORES // keys)))
-    groups = [(slice(i, i + 1), slice(j, j + 1)) for i in range(batch) for j in range(heads)]
-    return groups, [slice(r, r + rows) for r in range(0, tokens, rows)]
+    images = SCORES // (heads * tokens * keys)
+    if images:
+        return [(part, slice(None)) for part in _slices(batch, images)], [slice(0, tokens)]
+    rows = math.ceil(tokens / math.ceil(tokens / max(1, PRODUCT // keys)))
+    together = math.ceil(heads / math.ceil(heads * rows * keys / SCORES))
+    return [(slice(i, i + 1), j) for i in range(batch) for j in _slices(heads, together)], _slices(tokens, rows)
+
+
+def _slices(count, size):
+    """Slices of `size` that cut `count`."""
+    return [slice(i, i + size) for i in range(0, count, size)]
 
 
 def _part(bias, *block):
@@ -91,8 +98,8 @@ def attention(q, k, v, bias=None):
         dbias = None if bias is None else np.empty_like(bias)
         for i, j in groups:
             columns, values = dense(k[i, j].swapaxes(-1, -2)), dense(v[i, j].swapaxes(-1, -2))  # (..., d, S)
-            scaled = k[i, j] * scale
-            dk_sum, dv_sum = (dk[i, j], dv[i, j]) if len(parts) == 1 else np.empty((2, 1, 1, keys, width), dtype)
+            own = k[i, j] * scale
+            dk_sum, dv_sum = (dk[i, j], dv[i, j]) if len(parts) == 1 else np.empty((2, *own.shape), dtype)
             for rows in parts:
                 e = exponentials(i, j, rows, columns) if kept is None else kept[i, j, rows]
                 dyr = dy[i, j, rows] * r[i, j, rows]
@@ -101,7 +108,7 @@ def attention(q, k, v, bias=None):
                 ds *= e
                 if bias is not None:
                     _add_to_bias(dbias, ds, i, j, rows)
-                np.matmul(ds, scaled, out=dq[i, j, rows])
+                np.matmul(ds, own, out=dq[i, j, rows])
                 _add_product(ds.swapaxes(-1, -2), q[i, j, rows] * scale, dk_sum, rows.start == 0)
                 _add_product(e.swapaxes(-1, -2), dyr, dv_sum, rows.start == 0)
             if len(parts) > 1:

@@ -7,7 +7,7 @@ import pytest
 
 from minivit import ops
 from minivit.kernels import cpu, cpu_attention
-from minivit.kernels.cpu_attention import KEEP, SCORES, attention
+from minivit.kernels.cpu_attention import KEEP, PRODUCT, SCORES, attention
 from minivit.ops.attention import attention_plain, self_attention_plain
 
 LIMIT = {np.float32: 2e-6, np.float64: 1e-13}
@@ -16,9 +16,9 @@ SHAPES = {  # (batch, heads, queries, head_dim)
     "few tokens, kept": (2, 3, 7, 5),
     "the last that are kept": (2, 1, KEEP, 3),
     "the first that are computed again": (2, 1, KEEP + 1, 3),
-    "several blocks of images": (11, 3, KEEP + 1, 2),
-    "an image larger than a block": (2, 5, 131, 3),
-    "a head larger than a block": (1, 2, 300, 3),
+    "several blocks of images": (29, 3, KEEP + 1, 2),
+    "an image larger than a block": (2, 7, 231, 3),
+    "a head larger than a block": (1, 8, 300, 3),
     "kept, in blocks of a head": (2, 17, KEEP, 2),
 }
 BIASES = {  # its shape, from (batch, heads, queries, keys)
@@ -82,9 +82,9 @@ def test_with_another_number_of_keys_too(rng, shape, keys):
     assert_the_same(*arrays, rng.standard_normal((shape[1], shape[2], keys)))
 
 
-def test_more_keys_than_fit_into_a_block_come_query_by_query(rng):
-    arrays = draw(rng, (1, 2, 3, 2), np.float64, keys=SCORES + 1)
-    assert len(cpu_attention._blocks(1, 2, 3, SCORES + 1)[1]) == 3
+def test_more_keys_than_fit_into_a_product_come_query_by_query(rng):
+    arrays = draw(rng, (1, 2, 4, 2), np.float64, keys=PRODUCT + 1)
+    assert cpu_attention._blocks(1, 2, 4, PRODUCT + 1)[1] == [slice(i, i + 1) for i in range(4)]
     assert_the_same(*arrays)
 
 
@@ -107,19 +107,25 @@ def test_a_bias_may_have_gaps_in_memory(rng):
 
 
 def test_the_shapes_above_reach_every_way_of_cutting():
-    """Several images in a block, a whole image, a head, some queries of a head: otherwise the tests above would miss one."""
+    """Several images in a block, some heads, some queries of some heads: otherwise the tests above would miss one."""
     cuts = {name: cpu_attention._blocks(*shape[:3], shape[2]) for name, shape in SHAPES.items()}
     groups, parts = cuts["several blocks of images"]
-    assert len(groups) > 1
-    assert groups[0] == (slice(0, groups[0][0].stop), slice(None))
-    assert groups[0][0].stop > 1
-    assert len(parts) == 1
+    assert groups == [(slice(0, 27), slice(None)), (slice(27, 54), slice(None))]
+    assert parts == [slice(0, KEEP + 1)]
     groups, parts = cuts["an image larger than a block"]
-    assert groups[0] == (slice(0, 1), slice(0, 1))
+    assert groups[:2] == [(slice(0, 1), slice(0, 4)), (slice(0, 1), slice(4, 8))]
     assert len(parts) == 1
     groups, parts = cuts["a head larger than a block"]
-    assert len(parts) > 1
-    assert all(300 * (rows.stop - rows.start) <= SCORES for rows in parts)
+    assert len(groups) == 2
+    assert parts == [slice(0, 150), slice(150, 300)]
+
+
+def test_a_block_has_no_more_scores_than_it_should():
+    for shape in SHAPES.values():
+        groups, parts = cpu_attention._blocks(*shape[:3], shape[2])
+        scores = np.empty((*shape[:3], shape[2]), np.int8)
+        assert sum(scores[i, j, rows].size for i, j in groups for rows in parts) == scores.size
+        assert max(scores[i, j, rows].size for i, j in groups for rows in parts) <= SCORES
 
 
 @pytest.mark.parametrize("dtype", LIMIT)
@@ -180,15 +186,16 @@ def test_self_attention_in_one_is_the_chain_of_the_three(rng, shape, dtype):
     np.testing.assert_array_equal(backward(dy), backward_expected(dy))
 
 
-def test_the_gradients_of_q_k_and_v_are_written_where_they_belong_and_not_copied():
+def test_the_gradients_of_q_k_and_v_are_written_where_they_belong_and_not_copied(monkeypatch):
     """Backward's peak is the one array of gradients and some blocks of scores; a copy would be another array."""
+    monkeypatch.setattr(cpu_attention, "SCORES", 20_000)
     qkv = np.random.default_rng(0).standard_normal((64, 50, 192), dtype=np.float32)
     y, backward = cpu_attention.self_attention(qkv, 4)
     tracemalloc.start()
     backward(y)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < qkv.nbytes + 8 * 4 * SCORES
+    assert peak < qkv.nbytes + 8 * 4 * 20_000
 
 
 @pytest.mark.parametrize("order", [(1, 0, 2), (0, 2, 1), (0, 0, 2)])
