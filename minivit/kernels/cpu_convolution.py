@@ -12,12 +12,13 @@ import math
 
 import numpy as np
 
-GROUP = 262144  # entries of the buffers of a group of images: 1 MiB of float32, a core's second-level cache
+GROUP = 262_144  # entries of the buffers of a group of images: 1 MiB of float32, a core's second-level cache
+POOLED = 1_048_576  # entries of images pooled at once: fewer, longer calls, since threads wait for the interpreter at each
 
 
-def _groups(batch, entries):
-    """The batch as slices of so many images, of `entries` each, as GROUP allows, and at least one."""
-    images = min(batch, max(1, GROUP // entries))
+def _groups(batch, entries, most):
+    """The batch as slices of so many images, of `entries` each, as `most` allows, and at least one."""
+    images = min(batch, max(1, most // entries))
     return images, [slice(start, min(start + images, batch)) for start in range(0, batch, images)]
 
 
@@ -98,7 +99,7 @@ def conv2d(x, weight, bias, stride, padding):
     (batch, height, width, channels), size, kernels, dtype = x.shape, len(weight), weight.shape[-1], x.dtype
     rest = size - 1 - padding  # the padding of dy under which its convolution is as large as x
     grid = height + padding, width + padding
-    images, groups = _groups(batch, _entries(grid, channels, kernels, size))
+    images, groups = _groups(batch, _entries(grid, channels, kernels, size), GROUP)
 
     def line_of(channels, before):
         return _Line(images, grid, channels, size, before, dtype)
@@ -144,7 +145,7 @@ def max_pool2d(x, size, stride):
     """
     batch, height, width, channels = x.shape
     rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
-    images, groups = _groups(batch, height * width * channels)
+    images, groups = _groups(batch, height * width * channels, POOLED)
     y = np.empty((batch, rows, columns, channels), x.dtype)
     place = np.empty(y.shape, np.uint8)
     tall = np.empty((images, rows, width, channels), x.dtype)

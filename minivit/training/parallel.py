@@ -21,9 +21,9 @@ from ..engine import gradients
 from ..kernels.cpu import keep_freed_memory
 
 MOST_TOKENS = 1600  # of a piece: its activations should stay in a core's cache
-LEAST_NUMBERS = (
-    256 * 64
-)  # of a piece, tokens times width: below, the interpreter, which serves one thread at a time, takes too much
+# Numbers, tokens times width, that half or a quarter of a batch must have to be a piece of its own: the interpreter serves one
+# thread at a time, and with less to compute between two calls the threads wait for it longer than the second core helps.
+HALF, QUARTER = 256 * 64, 1024 * 64
 
 
 def cores():
@@ -38,13 +38,16 @@ def pieces(count, size):
 
 def piece_size(batch_size, tokens, accumulate=1, dim=64):
     """How many images a piece of the batch holds on a CPU: of about MOST_TOKENS tokens or fewer, and where there is work enough
-    4, 8, 12, ... of them, which occupy 2 or 4 cores evenly; a small batch is two pieces or one. `accumulate` asks for so many or
-    more. It must not depend on the number of threads, or the rounding of the gradients would."""
+    4, 8, 12, ... of them, which occupy 2 or 4 cores evenly; a smaller batch is two pieces or one. `accumulate` asks for so many
+    or more. It must not depend on the number of threads, or the rounding of the gradients would."""
     batch_size, tokens = whole("batch_size", batch_size, 1), whole("tokens", tokens, 1)
     accumulate, dim = whole("accumulate", accumulate, 1), whole("dim", dim, 1)
-    needed = max(accumulate, math.ceil(batch_size * tokens / MOST_TOKENS))
-    possible = batch_size * tokens * dim // LEAST_NUMBERS
-    count = math.ceil(needed / 4) * 4 if possible >= 4 else max(needed, min(possible, 2), 1)
+    count = max(accumulate, math.ceil(batch_size * tokens / MOST_TOKENS))
+    numbers = batch_size * tokens * dim
+    if numbers >= 4 * QUARTER:
+        count = 4 * math.ceil(count / 4)
+    elif numbers >= 2 * HALF:
+        count = max(2, count)
     return math.ceil(batch_size / count)
 
 

@@ -78,13 +78,11 @@ def test_the_line_gives_what_the_unfolded_windows_give(monkeypatch, rng, shape, 
 
 
 @pytest.mark.parametrize("group, expected", [(10**6, [5]), (2500, [2, 2, 1]), (1, [1, 1, 1, 1, 1])])
-def test_the_groups_above_are_cut_as_their_names_say(monkeypatch, group, expected):
-    monkeypatch.setattr(cpu_convolution, "GROUP", group)
+def test_the_groups_above_are_cut_as_their_names_say(group, expected):
+    """An image of 5 x 7 pixels has, with its zeros, 6 x 8 times so many entries: channels, kernels, three rows' products."""
     entries = cpu_convolution._entries((6, 8), 2, 6, 3)
-    assert entries == 6 * 8 * (
-        2 + 6 + 3 * 6
-    )  # of an image of 5 x 7 pixels with its zeros: channels, kernels, three rows' products
-    assert [g.stop - g.start for g in cpu_convolution._groups(5, entries)[1]] == expected
+    assert entries == 6 * 8 * (2 + 6 + 3 * 6)
+    assert [g.stop - g.start for g in cpu_convolution._groups(5, entries, group)[1]] == expected
 
 
 def test_what_stands_in_one_image_does_not_reach_another(rng):
@@ -159,7 +157,7 @@ def assert_the_same_pooling(x, size, stride, dy):
 @pytest.mark.parametrize("shape, size, stride, group", POOLINGS.values(), ids=POOLINGS.keys())
 def test_pooling_by_views_gives_what_argmax_gives(monkeypatch, rng, shape, size, stride, group, dtype):
     """Of distinct numbers, of few numbers, so that many are equal, and with NaN, which is the largest of all."""
-    monkeypatch.setattr(cpu_convolution, "GROUP", group)
+    monkeypatch.setattr(cpu_convolution, "POOLED", group)
     distinct = rng.standard_normal(shape).astype(dtype)
     equal = rng.integers(-1, 2, shape).astype(dtype)
     zeros = np.where(rng.random(shape) < 0.5, 0.0, -0.0).astype(dtype)
@@ -172,9 +170,8 @@ def test_pooling_by_views_gives_what_argmax_gives(monkeypatch, rng, shape, size,
         assert_the_same_pooling(scattered(x), size, stride, scattered(dy))
 
 
-def test_the_poolings_above_are_in_groups_too(monkeypatch):
-    monkeypatch.setattr(cpu_convolution, "GROUP", 300)
-    assert [g.stop - g.start for g in cpu_convolution._groups(5, 6 * 8 * 3)[1]] == [2, 2, 1]
+def test_the_poolings_above_are_in_groups_too():
+    assert [g.stop - g.start for g in cpu_convolution._groups(5, 6 * 8 * 3, 300)[1]] == [2, 2, 1]
 
 
 def test_pooling_keeps_a_byte_for_each_result(rng):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minivit import gradients, no_grad, ops
-from minivit.training.parallel import cores, gradients_of, piece_size, pieces, sum_of_gradients, workers
+from minivit.training.parallel import QUARTER, cores, gradients_of, piece_size, pieces, sum_of_gradients, workers
 
 from ..support.plain import small_vit
 
@@ -21,14 +21,14 @@ def test_pieces_cover_the_batch_in_order_and_the_last_takes_the_rest():
 def test_a_piece_has_so_many_tokens_that_they_fit_and_pieces_come_in_fours():
     assert piece_size(128, 50) == 32  # 4 pieces of 1,600 tokens
     assert piece_size(128, 65) == 16  # 8: six would leave two of four cores without work in the end
-    assert piece_size(128, 17) == 32  # 4 of 544, though 2 would fit
+    assert piece_size(8, 197, dim=768) == 2  # 4 of 394 wide tokens, though one would fit
     assert piece_size(1, 10_000) == 1  # and never none
 
 
-def test_little_work_is_not_cut():
-    assert piece_size(8, 17) == 8  # 136 tokens of width 64: the interpreter would take more than the second core gives
+def test_little_work_is_cut_once_or_not_at_all():
+    assert piece_size(128, 17) == 64  # 1,088 tokens of width 64: at a quarter of that the threads would wait for each other
     assert piece_size(8, 65) == 4
-    assert piece_size(8, 17, dim=768) == 2  # wide tokens are more work
+    assert piece_size(8, 17) == 8
 
 
 def test_a_batch_in_parts_has_at_least_so_many():
@@ -158,7 +158,7 @@ def test_it_gives_the_loss_and_the_gradients_of_the_whole_batch(rng):
 def many(rng, dtype=np.float32, **changes):
     """A small ViT and so many images that they come in four pieces."""
     model = small_vit(rng, dtype=dtype, **changes)
-    count = 4 * 256 * 64 // (model.config.tokens * model.config.dim) + 1
+    count = 4 * QUARTER // (model.config.tokens * model.config.dim) + 1
     images, labels = rng.standard_normal((count, 6, 9, 2), dtype=np.float32), rng.integers(0, 5, count)
     return model, images, labels
 
