@@ -51,12 +51,17 @@ def piece_size(batch_size, tokens, accumulate=1, dim=64):
     return math.ceil(batch_size / count)
 
 
+def _tokens_and_width(model):
+    config = getattr(model, "config", None)
+    return getattr(config, "tokens", 1), getattr(config, "dim", 64)
+
+
 def pieces_of(model, batch_size, count, accumulate=1):
     """Slices of a batch of `count` images for this model; `batch_size` is that of a full batch."""
     if model.device == "gpu":  # which takes a batch at once
         return pieces(count, math.ceil(count / accumulate))
-    config = getattr(model, "config", None)
-    return pieces(count, piece_size(batch_size, getattr(config, "tokens", 1), accumulate, getattr(config, "dim", 64)))
+    tokens, dim = _tokens_and_width(model)
+    return pieces(count, piece_size(batch_size, tokens, accumulate, dim))
 
 
 @functools.cache
@@ -82,6 +87,12 @@ def workers(threads=None):
             return list(spread(lambda call: call[0].run(function, call[1]), calls))
 
         yield run
+
+
+def lone_image(model, count, threads=None):
+    """A context for a prediction. One image cannot be cut; if it is large, its matrix products may use the threads instead."""
+    alone = count == 1 and math.prod(_tokens_and_width(model)) >= 2 * HALF
+    return _blas().limit(limits=(threads or cores()) if alone else 1, user_api="blas")
 
 
 def sum_of_gradients(run, loss_of, items, parameters):

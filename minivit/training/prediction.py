@@ -7,7 +7,7 @@ import numpy as np
 from ..backend import to_device, to_host
 from ..checks import whole
 from ..engine import no_grad
-from .parallel import pieces_of, workers
+from .parallel import lone_image, pieces_of, workers
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def predictor(model, batch_size=128, threads=None):
         if not len(images):
             return np.zeros((0, model.config.classes), np.float32)
         cut = pieces_of(model, min(batch_size, len(images)), len(images))
-        with no_grad():
+        with no_grad(), lone_image(model, len(images), threads):
             found = np.concatenate(run(lambda piece: to_host(model(to_device(images[piece], model.device)).data), cut))
         wrong = np.count_nonzero(~np.isfinite(found).all(axis=tuple(range(1, found.ndim))))
         if wrong:

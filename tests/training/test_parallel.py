@@ -4,9 +4,10 @@ import threading
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
-from minivit import gradients, no_grad, ops
-from minivit.training.parallel import QUARTER, cores, gradients_of, piece_size, pieces, sum_of_gradients, workers
+from minivit import ViT, ViTConfig, gradients, no_grad, ops
+from minivit.training.parallel import QUARTER, cores, gradients_of, lone_image, piece_size, pieces, sum_of_gradients, workers
 
 from ..support.plain import small_vit
 
@@ -34,6 +35,16 @@ def test_little_work_is_cut_once_or_not_at_all():
 def test_a_batch_in_parts_has_at_least_so_many():
     assert piece_size(8, 17, accumulate=3) == 3
     assert piece_size(128, 50, accumulate=5) == 16
+
+
+def test_the_products_of_one_large_image_may_use_all_threads_and_no_others():
+    def threads_of(width, count, threads=3):
+        model = ViT(ViTConfig(64, 8, 1, 5, dim=width, depth=1, heads=1, mlp_dim=1), 0)  # 65 tokens
+        with workers(threads), lone_image(model, count, threads):
+            return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    assert threads_of(512, count=1) <= {2, 3}  # as many as there are, and no more than asked for
+    assert threads_of(512, count=1, threads=1) == threads_of(512, count=2) == threads_of(64, count=1) == {1}
 
 
 def test_there_is_at_least_one_core():
