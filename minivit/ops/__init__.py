@@ -13,7 +13,7 @@ from .arithmetic import abs, add, clip, divide, exp, log, maximum, minimum, mult
 from .attention import attention, attention_weights, merge_heads, self_attention, split_heads
 from .convolution import conv2d, max_pool2d
 from .dropout import drop_path, dropout
-from .gelu import gelu, relu, tanh
+from .gelu import gelu, relu, sigmoid, silu, tanh
 from .layernorm import layernorm
 from .linear import linear, matmul
 from .patches import embed_tokens, patchify, unpatchify

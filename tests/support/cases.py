@@ -116,6 +116,8 @@ case("where", "number", lambda rng: ((rng.random((2, 3)) < 0.5, -9.0, away(rng, 
 # Functions that bend
 case("relu", "plain", lambda rng: ((away(rng, 2, 3, 5),), {}), lambda torch, x: x.relu())
 case("tanh", "plain", args((2, 3, 5)), lambda torch, x: x.tanh())
+case("sigmoid", "plain", args((2, 3, 5)), lambda torch, x: x.sigmoid())
+case("silu", "plain", args((2, 3, 5)), lambda torch, x: torch.nn.functional.silu(x))
 case("gelu", "exact", args((2, 3, 5)), lambda torch, x: torch.nn.functional.gelu(x))
 case("gelu", "tanh", args((2, 3, 5), approximate=True), lambda torch, x: torch.nn.functional.gelu(x, approximate="tanh"))
 
