@@ -303,6 +303,38 @@ case(
     lambda rng: ((*args((2, 4, 5, 2), (3, 3, 2, 6))(rng)[0], None), {}),
     lambda torch, x, w, b: torch_conv2d(torch, x, w, b),
 )
+
+
+def torch_unfold(torch, x, size, **options):
+    columns = torch.nn.functional.unfold(x.permute(0, 3, 1, 2), size, **options)  # (B, C size size, H' W')
+    return columns.unflatten(1, (-1, size, size)).permute(0, 4, 2, 3, 1).flatten(2)
+
+
+def torch_depthwise_conv2d(torch, x, weight, bias, **options):
+    y = torch.nn.functional.conv2d(x.permute(0, 3, 1, 2), weight.permute(2, 0, 1)[:, None], bias, groups=x.shape[-1], **options)
+    return y.permute(0, 2, 3, 1)
+
+
+for split in (dict(stride=3), dict(stride=2, padding=1), dict(padding=2)):
+    case(
+        "unfold",
+        ", ".join(f"{k} {v}" for k, v in split.items()),
+        args((2, 4, 7, 5), size=3, **split),
+        lambda torch, x, o=split: torch_unfold(torch, x, 3, **o),
+    )
+for padding in (0, 1, 3):
+    case(
+        "depthwise_conv2d",
+        f"padding {padding}",
+        args((2, 4, 5, 6), (3, 3, 6), (6,), padding=padding),
+        lambda torch, x, w, b, p=padding: torch_depthwise_conv2d(torch, x, w, b, padding=p),
+    )
+case(
+    "depthwise_conv2d",
+    "no bias",
+    lambda rng: ((*args((2, 4, 5, 6), (3, 3, 6))(rng)[0], None), {}),
+    lambda torch, x, w, b: torch_depthwise_conv2d(torch, x, w, b),
+)
 for size, stride in ((2, None), (3, 1), (2, 3)):
     case(
         "max_pool2d",
