@@ -19,6 +19,7 @@ from .linear import linear, matmul
 from .patches import embed_tokens, patchify, unpatchify
 from .reductions import max, mean, sum
 from .replace import swappable, use
+from .sampling import sample_bilinear
 from .shapes import broadcast_to, concatenate, getitem, reshape, transpose
 from .softmax import cross_entropy, log_softmax, softmax
 

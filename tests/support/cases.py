@@ -344,6 +344,26 @@ for size, stride in ((2, None), (3, 1), (2, 3)):
     )
 
 
+# Sampling, at places no nearer to a whole row or column than 0.2, inside and outside, several of them around one pixel
+def sampled(batch, height, width, channels, number):
+    def build(rng):
+        places = rng.integers(-1, [height, width], (batch, number, 2)) + rng.uniform(0.2, 0.8, (batch, number, 2))
+        return (rng.standard_normal((batch, height, width, channels)), places), {}
+
+    return build
+
+
+def torch_sample_bilinear(torch, x, places):
+    last = torch.tensor([max(n - 1, 1) for n in x.shape[1:3]])
+    grid = (2 * places / last - 1).flip(-1)[:, :, None]  # (B, N, 1, 2) of (column, row), from -1 to 1
+    options = dict(mode="bilinear", padding_mode="border", align_corners=True)
+    return torch.nn.functional.grid_sample(x.permute(0, 3, 1, 2), grid, **options)[..., 0].transpose(1, 2)
+
+
+case("sample_bilinear", "images", sampled(2, 3, 4, 5, number=17), torch_sample_bilinear)
+case("sample_bilinear", "one row", sampled(2, 1, 4, 5, number=3), torch_sample_bilinear)
+
+
 # Noise: the reference draws the same mask from the same seed
 def torch_noise(torch, x, rate, seed, shape=None):
     kept = np.random.default_rng(seed).random(tuple(shape or x.shape), dtype=np.float32) >= rate
