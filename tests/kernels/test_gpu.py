@@ -162,6 +162,13 @@ def test_a_mask_hides_keys_from_the_kernel_too_and_a_query_that_sees_nothing_get
     assert dbias is None if of == "True and False" else (to_host(dbias)[~seen] == 0).all()
 
 
+def test_nobody_computes_the_gradient_of_a_mask(rng, monkeypatch):
+    launched, compiled = [], cuda_attention.compiled
+    monkeypatch.setattr(cuda_attention, "compiled", lambda name, *a, **o: (launched.append(name), compiled(name, *a, **o))[1])
+    compare("attention", (*rng.standard_normal((3, 2, 3, 5, 6)), rng.random((5, 5)) < 0.7), {}, np.float64)
+    assert launched == ["attention_forward", "attention_dq", "attention_dk_dv"]
+
+
 @pytest.mark.parametrize("dtype", LIMITS)
 def test_in_the_kernel_too_a_bias_that_is_low_but_finite_all_along_a_row_leaves_its_weights_even(dtype, rng):
     q, k, v = (rng.standard_normal((1, 2, tokens, 6)) for tokens in (5, 40, 40))
