@@ -17,6 +17,7 @@ from .gelu import gelu, relu, sigmoid, silu, tanh
 from .layernorm import layernorm
 from .linear import linear, matmul
 from .patches import embed_tokens, patchify, unpatchify
+from .positions import pick, rotate
 from .reductions import max, mean, sum
 from .replace import swappable, use
 from .sampling import sample_bilinear

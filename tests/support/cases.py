@@ -242,6 +242,27 @@ case("self_attention", "plain", args((2, 4, 18), heads=3), torch_self_attention)
 case("split_heads", "plain", args((2, 4, 18), heads=3), torch_split_heads)
 case("merge_heads", "plain", args((2, 3, 4, 5)), lambda torch, x: x.transpose(1, 2).flatten(2))
 
+
+# Positions
+def torch_rotate(torch, x, angles):
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)
+
+
+def torch_pick(torch, x, index):
+    shape = *x.shape[:-2], len(index)
+    return x.expand(*shape, x.shape[-1]).gather(-1, index.expand(*shape, index.shape[1]))
+
+
+case("rotate", "angles of the tokens", args((2, 3, 4, 6), (4, 3)), torch_rotate)
+case("rotate", "angles of the heads too", args((2, 3, 4, 6), (3, 4, 3)), torch_rotate)
+case("rotate", "angles broadcast", args((2, 3, 4, 6), (3, 1, 3)), torch_rotate)
+PLACES = np.array([[0, 5, 5, 1, 5, 0, 3], [2, 2, 2, 2, 2, 2, 2], [6, 0, 6, 4, 1, 1, 0]])  # 7 of 8 entries, for 3 tokens
+case("pick", "a row for each token", lambda rng: ((rng.standard_normal((2, 4, 3, 8)), PLACES), {}), torch_pick)
+case("pick", "one row for all", lambda rng: ((rng.standard_normal((4, 1, 8)), PLACES), {}), torch_pick)
+case("pick", "one row for all, images", lambda rng: ((rng.standard_normal((2, 4, 1, 8)), PLACES), {}), torch_pick)
+case("pick", "one matrix", lambda rng: ((rng.standard_normal((3, 8)), PLACES), {}), torch_pick)
+
 # Patches
 IMAGES = (2, 4, 9, 5)  # 4 x 9 pixels
 
