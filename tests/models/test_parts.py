@@ -1,13 +1,14 @@
 """Every part that a word of ViTConfig chooses, and every pair of them: gradients, training, files, counts, refusals."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from minivit import ViT, ViTConfig, gradients, no_grad, ops, optim
 from minivit.models import tokens
-from minivit.training.checkpoint import load_model, save_model
+from minivit.training.checkpoint import load_model, save_arrays, save_model
 from minivit.training.loop import Training
 from minivit.training.recipe import Recipe
 
@@ -139,6 +140,16 @@ def test_a_model_without_patches_that_are_squares_takes_what_does_not_need_them(
 
 
 # The plain model
+
+
+def test_a_file_that_was_saved_before_the_parts_existed_is_a_plain_model(tmp_path):
+    model = model_with()
+    later = ("relative_pos", "layer_scale", "qk_norm", "lsa", "registers", "class_blocks")
+    sizes = {name: value for name, value in asdict(model.config).items() if name not in later}
+    save_arrays(tmp_path / "old.npz", model.state_dict(), {"config": sizes})
+    loaded, _ = load_model(tmp_path / "old.npz")
+    assert loaded.config == model.config == ViTConfig(**sizes)
+    np.testing.assert_array_equal(loaded(some_images()).data, model(some_images()).data)
 
 
 def test_the_plain_model_draws_the_weights_that_it_always_drew():
