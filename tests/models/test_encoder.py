@@ -125,6 +125,7 @@ def test_the_class_token_comes_for_the_last_blocks_and_the_patches_then_stay():
     np.testing.assert_array_equal(stages["blocks.3"][:, 1:], stages["blocks.1"])
     assert (stages["blocks.3"][:, 0] != stages["blocks.2"][:, 0]).all()
     assert model.pos_embed.shape == (1, 6, 8) and model.config.tokens == 7
+    assert [name for name in model.state_dict() if "cls_token" in name] == ["blocks.2.cls_token"]
 
 
 def test_class_attention_is_the_first_row_of_attention_to_all():

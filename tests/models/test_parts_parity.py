@@ -184,15 +184,17 @@ def progressive(images, p, config):
 STEMS = {"overlap": overlap, "t2t": t2t, "shifted": shifted, "progressive": progressive}
 
 
+def joined(x, p, name):
+    """The class token in front, where it comes."""
+    return torch.cat([p[f"{name}cls_token"].expand(len(x), -1, -1), x], dim=1) if f"{name}cls_token" in p else x
+
+
 def vit(images, p, config):
     images = images.permute(0, 3, 1, 2)
     x = STEMS[config.stem](images, p, config) if config.stem in STEMS else unfolded(images, 4, 4, 0)
-    x, first = linear(x, p, "patch_embed"), p["cls_token"].expand(len(x), -1, -1)
-    x = (x if config.class_blocks else torch.cat([first, x], dim=1)) + p["pos_embed"]
+    x = joined(linear(x, p, "patch_embed"), p, "") + p["pos_embed"]
     for i in range(config.depth):
-        if config.class_blocks and i == config.depth - config.class_blocks:
-            x = torch.cat([first, x], dim=1)
-        x = block(x, p, f"blocks.{i}", config)
+        x = block(joined(x, p, f"blocks.{i}."), p, f"blocks.{i}", config)
     return linear(norm(x, p, "norm")[:, 0], p, "head")
 
 
