@@ -146,7 +146,7 @@ class ChosenBlock(Module):
 
 class ClassBlock(ChosenBlock):
     """A block of class attention: the class token, which stands first, looks at all; the other tokens stay as they are. The
-    first of these blocks brings it: (B, N, D) to (B, 1 + N, D)."""
+    first of these blocks brings it: (B, N, D) to (B, 1 + N, D). Relative positions and lsa are not for it: it has no place."""
 
     attention = ClassAttention
 
