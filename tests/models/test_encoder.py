@@ -90,8 +90,10 @@ def test_the_temperature_starts_at_the_root_of_a_heads_width():
 
 
 @pytest.mark.parametrize("parts", [("lsa", "relative"), ("lsa", "irpe"), ("lsa", "rope"), ("lsa", "qk_norm")], ids=" and ".join)
-def test_lsa_beside_others_still_looks_at_others_only(parts):
-    _, attention = model_with(*parts)(some_images(), return_attention=True)
+def test_lsa_beside_others_still_looks_at_others_only_and_all_take_part(parts):
+    model = model_with(*parts)
+    logits, attention = model(some_images(), return_attention=True)
+    gradients(logits.sum(), model.parameters())  # a parameter that takes no part is an error
     for weights in attention:
         assert not weights[:, :, range(7), range(7)].any()
         np.testing.assert_allclose(weights.sum(axis=-1), 1)
