@@ -115,3 +115,13 @@ def check_answers(labels, batch, classes):
     soft = labels.ndim == 2 and labels.dtype.kind == "f"
     (check_targets if soft else check_labels)(labels, batch, classes)
     return labels, soft
+
+
+def check_index(name, index, length):
+    """The index as an array of whole numbers from 0 to length - 1, looked at if it is in the computer's memory."""
+    index = np.asarray(index) if array_module(index) is np else index
+    if index.dtype.kind not in "iu":
+        raise ValueError(f"{name}: an index holds whole numbers; got dtype {index.dtype}")
+    if array_module(index) is np and index.size and not 0 <= index.min() <= index.max() < length:
+        raise ValueError(f"{name}: the index goes from {index.min()} to {index.max()}, but there are {length} entries, from 0 on")
+    return index

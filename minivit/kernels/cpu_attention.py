@@ -46,8 +46,8 @@ def _part(bias, *block):
 
 
 def attention(q, k, v, bias=None):
-    """(y, backward) of attention; bias is None or an array of q's dtype. y lies so that merge_heads need not copy it; backward
-    may be given three arrays to fill."""
+    """(y, backward) of attention; bias is None, an array of q's dtype, or a mask, whose gradient is None. y lies so that
+    merge_heads need not copy it; backward may be given three arrays to fill."""
     (batch, heads, tokens, width), keys, dtype = q.shape, k.shape[2], q.dtype
     scale, unit = dtype.type(1 / math.sqrt(width)), dtype.type(UNIT)
     groups, parts = _blocks(batch, heads, tokens, keys)
@@ -56,8 +56,10 @@ def attention(q, k, v, bias=None):
     r = np.empty((batch, heads, tokens, 1), dtype)
     kept = np.empty((batch, heads, tokens, keys), dtype) if keys <= KEEP else None
     ones = np.ones((keys, 1), dtype)
+    learns = bias is not None and bias.dtype != bool
     if bias is not None:
         given, bias = bias.shape, bias.reshape((1,) * (4 - bias.ndim) + bias.shape)
+        bias = bias if learns else np.where(bias, 0, -np.inf).astype(dtype)
     lowered = {}  # {(image, head, query) of a block's first score: its row maxima}, where the scores are not moderate
 
     def scores(i, j, rows, columns):
@@ -95,7 +97,7 @@ def attention(q, k, v, bias=None):
 
     def backward(dy, out=None):
         dq, dk, dv = out if out is not None else (np.empty((*x.shape[:3], width), dtype) for x in (q, k, v))
-        dbias = None if bias is None else np.empty_like(bias)
+        dbias = np.empty_like(bias) if learns else None
         for i, j in groups:
             columns, values = dense(k[i, j].swapaxes(-1, -2)), dense(v[i, j].swapaxes(-1, -2))  # (..., d, S)
             own = k[i, j] * scale
@@ -106,14 +108,14 @@ def attention(q, k, v, bias=None):
                 ds = dyr @ values
                 ds -= np.einsum("...d,...d->...", dyr, y[i, j, rows])[..., None]
                 ds *= e
-                if bias is not None:
+                if learns:
                     _add_to_bias(dbias, ds, i, j, rows)
                 np.matmul(ds, own, out=dq[i, j, rows])
                 _add_product(ds.swapaxes(-1, -2), q[i, j, rows] * scale, dk_sum, rows.start == 0)
                 _add_product(e.swapaxes(-1, -2), dyr, dv_sum, rows.start == 0)
             if len(parts) > 1:
                 dk[i, j], dv[i, j] = dk_sum, dv_sum
-        return dq, dk, dv, None if bias is None else dbias.reshape(given)
+        return dq, dk, dv, dbias.reshape(given) if learns else None
 
     return y, backward
 

@@ -224,7 +224,7 @@ def _tokens_first(batch, heads, tokens, width, dtype):
 
 def attention(q, k, v, bias=None):
     """(y, backward) of attention for device arrays: 1 launch, and 2 backwards; with a bias, a number of q's dtype for each score
-    that it is broadcast to, 3 or 4. y lies so that merge_heads need not copy it."""
+    that it is broadcast to, 3 or 4. A mask is a bias without a gradient. y lies so that merge_heads need not copy it."""
     y, attend = _attention(q, k, v, bias)
 
     def backward(dy):
@@ -257,7 +257,10 @@ def _attention(q, k, v, bias=None):
 
     q, k, v = _dense_rows(q), _dense_rows(k), _dense_rows(v)
     (batch, heads, T, width), S = q.shape, k.shape[2]
-    room = 2 * width + (THREADS if bias is not None else 0)  # numbers for a token of a tile: two tiles, and sums for dbias
+    learns = bias is not None and bias.dtype != bool
+    if bias is not None and not learns:
+        bias = cupy.where(bias, 0, -math.inf).astype(q.dtype)
+    room = 2 * width + (THREADS if learns else 0)  # numbers for a token of a tile: two tiles, and sums for dbias
     tile = max(1, min(32, 49152 // (room * q.itemsize)))  # in the 48 KiB that a block has of shared memory
     given = (*_view(q), *_view(k), *_view(v))
     if bias is not None:
@@ -279,7 +282,7 @@ def _attention(q, k, v, bias=None):
         launch("attention_dq", (batch * heads, -(-T // THREADS)), *_view(y), *_view(dy), largest, r, delta, *_view(dq))
         kept = (*_view(dy), largest, r, delta)
         launch("attention_dk_dv", (batch * heads, -(-S // THREADS)), *kept, *_view(dk), *_view(dv))
-        return None if bias is None else dbias(kept)
+        return dbias(kept) if learns else None
 
     def dbias(kept):
         shape = (1,) * (4 - bias.ndim) + bias.shape

@@ -7,7 +7,10 @@ import math
 import re
 from dataclasses import dataclass
 
-from ..checks import choice, number, pair, whole
+from ..checks import YES_OR_NO, choice, number, pair, whole
+from . import encoder
+from .positions import POSITIONS
+from .tokens import STEMS
 
 # Table 1 of the paper, and Ti and S of DeiT (arXiv 2012.12877):
 #           depth    D    MLP  heads
@@ -34,14 +37,17 @@ OTHER_NAMES = {  # what timm, Hugging Face and torchvision call our fields
     ),
     **dict.fromkeys(("drop_rate", "hidden_dropout_prob", "emb_dropout"), "dropout"),
     **dict.fromkeys(("drop_path_rate", "stochastic_depth"), "drop_path"),
-    **dict.fromkeys(("global_pool", "class_token"), 'pool, "cls" or "mean"'),
+    **dict.fromkeys(("global_pool", "class_token"), 'pool, "cls", "mean" or "sequence"'),
+    **dict.fromkeys(("init_values", "layerscale_value"), "layer_scale"),
+    **dict.fromkeys(("reg_tokens", "num_register_tokens"), "registers"),
     **dict.fromkeys(("act_layer", "hidden_act"), 'activation, "gelu" or "gelu_tanh"'),
 }
 CHOICES = {
-    "pool": ("cls", "mean"),
+    "pool": ("cls", "mean", "sequence"),
     "pos_embed": ("learned", "sincos2d", "none"),
-    "stem": ("patch", "conv"),
-    "activation": ("gelu", "gelu_tanh"),
+    "relative_pos": ("none", *POSITIONS),
+    "stem": ("patch", *STEMS),
+    "activation": ("gelu", "gelu_tanh", "swiglu"),
 }
 
 
@@ -59,12 +65,22 @@ class ViTConfig:
     image_size, patch_size   pixels, one number or (height, width)
     dim, depth, heads        D, the number of blocks, h
     mlp_dim                  M, the width inside the MLP
-    pool                     what the head reads: the class token ("cls"), or the mean of all tokens ("mean", no class token)
+    pool                     what the head reads: the class token ("cls"), or without one the mean of all patches ("mean"), or
+                             a mean with weights of their own ("sequence")
     pos_embed                "learned", "sincos2d" (fixed sines and cosines), or "none"
     pos_embed_std            of the learned positions at the start. 0.02 suits long training; with few images and steps, a larger
                              one spares the model finding out where each patch was: see configs/digits.toml
-    stem                     "patch" cuts the image itself; "conv" is the hybrid: a few convolutions first (see ConvStem)
-    activation               "gelu", exact, or "gelu_tanh", as in the paper's own code
+    relative_pos             beside those, or in their stead: "relative" (a bias for each distance), "irpe", "peg", "rope" or
+                             "rope_mixed" (see positions.py); or "none"
+    stem                     "patch" cuts the image itself; "conv" is the hybrid: a few convolutions first (see ConvStem);
+                             "overlap", "t2t", "shifted" and "progressive" let a token see more than its patch (see tokens.py)
+    activation               "gelu", exact, or "gelu_tanh", as in the paper's own code; or "swiglu", an MLP with a gate
+    layer_scale              a number, 0.1 or less: each part of a block is added times as much at first, which is then learned
+    qk_norm                  True normalises q and k, so that attention cannot harden
+    lsa                      True: no token looks at itself, and how sharply a head looks is learned
+    registers                so many learned tokens more, which nobody reads at the end
+    class_blocks             in the last so many of the blocks alone, the class token looks at the others, and nobody else looks
+                             (see encoder.py for these five)
     representation_size      a number puts the paper's tanh layer of that width in front of the head
     dropout                  rate, after embed_tokens, proj, fc1 (past its GELU) and fc2
     drop_path                rate at the last block, growing linearly from 0 at the first
@@ -86,6 +102,12 @@ class ViTConfig:
     representation_size: int | None = None
     dropout: float = 0.0
     drop_path: float = 0.0
+    relative_pos: str = "none"
+    layer_scale: float | None = None
+    qk_norm: bool = False
+    lsa: bool = False
+    registers: int = 0
+    class_blocks: int = 0
 
     def __new__(cls, *args, **fields):
         known = cls.__dataclass_fields__
@@ -102,6 +124,10 @@ class ViTConfig:
             checked[name] = None if value is None and name == "representation_size" else whole(name, value)
         for name, choices in CHOICES.items():
             checked[name] = choice(name, getattr(self, name), dict(zip(choices, choices, strict=True)))
+        checked |= {name: choice(name, getattr(self, name), YES_OR_NO) for name in ("qk_norm", "lsa")}
+        checked |= {name: whole(name, getattr(self, name), least=0) for name in ("registers", "class_blocks")}
+        if self.layer_scale is not None:
+            checked["layer_scale"] = number("layer_scale", self.layer_scale, above=0)
         for name in ("dropout", "drop_path"):
             checked[name] = number(name, getattr(self, name), below=1)
         checked["pos_embed_std"] = number("pos_embed_std", self.pos_embed_std)
@@ -122,11 +148,9 @@ class ViTConfig:
             )
         if self.pos_embed == "sincos2d" and dim % 4:
             raise ValueError(f"sincos2d positions need a dim that is a multiple of 4; got {dim}")
-        if self.stem == "conv" and (p != q or p < 2 or p & (p - 1) or dim % p):
-            raise ValueError(
-                f'stem="conv" halves {p} x {q} patches to 1 x 1 and doubles its width to dim: '
-                f"patch_size must be a power of 2 that divides dim {dim}"
-            )
+        if self.stem != "patch":
+            STEMS[self.stem].check(self)
+        encoder.check(self)
 
     @classmethod
     def preset(cls, name, **changes):
@@ -147,32 +171,17 @@ class ViTConfig:
 
     @property
     def tokens(self):
-        """T: the patches, and the class token if there is one."""
-        return math.prod(self.grid) + (self.pool == "cls")
+        """T: the patches, the registers, and the class token if there is one."""
+        return math.prod(self.grid) + self.registers + (self.pool == "cls")
 
     @property
     def patch_length(self):
-        """How many numbers patch_embed reads a token: P P C, or the stem's D."""
-        return self.dim if self.stem == "conv" else math.prod(self.patch_size) * self.channels
-
-    def stem_layers(self):
-        """(height, width, channels in, channels out) of each convolution of the hybrid's stem; none without one."""
-        if self.stem == "patch":
-            return []
-        halvings = self.patch_size[0].bit_length() - 1  # of a power of 2
-        widths = [self.dim >> (halvings - i) for i in range(halvings + 1)]  # D/P, ..., D/2, D
-        (height, width), inputs, layers = self.image_size, self.channels, []
-        for i, outputs in enumerate(widths):
-            shrink = max(0, i - 1)
-            layers.append((height >> shrink, width >> shrink, inputs, outputs))
-            inputs = outputs
-        return layers
+        """How many numbers patch_embed reads a token: P P C, or the stem's features."""
+        return math.prod(self.patch_size) * self.channels if self.stem == "patch" else STEMS[self.stem].features(self)
 
     def multiply_adds(self):
         """Multiply-adds of the matrix products of one image's forward pass, q k^T and p v included; FLOPs are twice that."""
-        D, M, T = self.dim, self.mlp_dim, self.tokens
-        stem = sum(height * width * 9 * inputs * outputs for height, width, inputs, outputs in self.stem_layers())
-        block = T * (4 * D * D + 2 * D * M) + 2 * T * T * D
-        width = self.representation_size or D
-        head = (D * width if self.representation_size else 0) + width * self.classes
-        return stem + math.prod(self.grid) * self.patch_length * D + self.depth * block + head
+        D, R = self.dim, self.representation_size
+        stem = 0 if self.stem == "patch" else STEMS[self.stem].multiply_adds(self)
+        head = (D * R if R else 0) + (R or D) * self.classes
+        return stem + math.prod(self.grid) * self.patch_length * D + encoder.multiply_adds(self) + head

@@ -3,15 +3,18 @@
 B batch, H W C image, P patch, N = (H/P)(W/P) patches, T = N + 1 tokens, D width, h heads, d = D / h, M MLP width, K classes
 """
 
+import math
+
 import numpy as np
 
 from .. import ops
 from ..backend import array_module
 from ..checks import YES_OR_NO, choice, random_numbers, whole
 from ..engine import Tensor
-from ..nn import Block, Dropout, LayerNorm, Linear, Module, zeros
+from ..nn import Dropout, LayerNorm, Linear, Module, zeros
 from .config import ViTConfig
-from .hybrid import ConvStem
+from .encoder import SequencePool, block_kinds, registers, with_registers, without_registers
+from .tokens import STEMS
 
 
 def sincos2d(grid, dim):
@@ -28,7 +31,8 @@ class ViT(Module):
     every class is equally likely at first and the first loss is ln K.
 
         logits = model(images)                        (B, H, W, C) to (B, K)
-        logits, attention = model(images, return_attention=True)      and for each block an array (B, h, T, T)
+        logits, attention = model(images, return_attention=True)      and for each block an array (B, h, T, T), or of class
+                                                                      attention (B, h, 1, T)
         for name, x in model.stages(images): ...      every stage on the way
 
     Raises ValueError for images of another size, and in training mode for a dropout rate above 0 without `rng`.
@@ -41,32 +45,39 @@ class ViT(Module):
             rng = np.random.default_rng(whole("the seed of ViT", rng, least=0))
         self.config = config
         dim = config.dim
-        if config.stem == "conv":
-            self.stem = ConvStem(config, rng, dtype)
+        if config.stem != "patch":
+            self.stem = STEMS[config.stem](config, rng, dtype)
         self.patch_embed = Linear(config.patch_length, dim, rng, dtype)
-        self.cls_token = zeros((1, 1, dim), dtype) if config.pool == "cls" else None
+        first = config.pool == "cls" and not config.class_blocks  # with class blocks the first of them brings the class token
+        self.cls_token = zeros((1, 1, dim), dtype) if first else None
         self.pos_embed = self._positions(rng, dtype)
+        if config.registers:
+            self.reg_token = registers(config, rng, dtype)
         self.dropout = Dropout(config.dropout)
         rates = np.linspace(0, config.drop_path, config.depth)
         self.blocks = [
-            Block(dim, config.heads, config.mlp_dim, rng, dtype, config.activation, config.dropout, float(rate)) for rate in rates
+            kind(dim, config.heads, config.mlp_dim, rng, dtype, config.activation, config.dropout, float(rate))
+            for kind, rate in zip(block_kinds(config), rates, strict=True)  # nn.Block, unless other parts are asked for
         ]
         self.norm = LayerNorm(dim, dtype)
+        if config.pool == "sequence":
+            self.attention_pool = SequencePool(dim, rng, dtype)
         if config.representation_size:
             self.pre_logits = Linear(dim, config.representation_size, rng, dtype)
         self.head = Linear(config.representation_size or dim, config.classes, rng, dtype)
         self.head.weight.data = np.zeros_like(self.head.weight.data)
 
     def _positions(self, rng, dtype):
-        """(1, T, D), or None. The class token's fixed position is zero."""
-        config = self.config
+        """(1, N+1, D), or without a class token (1, N, D); or None. The class token's fixed position is zero."""
+        config, first = self.config, 0 if self.cls_token is None else 1
         if config.pos_embed == "none":
             return None
+        shape = (1, first + math.prod(config.grid), config.dim)
         if config.pos_embed == "learned":
-            positions = config.pos_embed_std * rng.standard_normal((1, config.tokens, config.dim))
+            positions = config.pos_embed_std * rng.standard_normal(shape)
             return Tensor(positions.astype(dtype), requires_grad=True)
-        fixed = np.zeros((1, config.tokens, config.dim), dtype)
-        fixed[0, config.pool == "cls" :] = sincos2d(config.grid, config.dim)
+        fixed = np.zeros(shape, dtype)
+        fixed[0, first:] = sincos2d(config.grid, config.dim)
         return Tensor(fixed)
 
     def _check(self, images):
@@ -93,27 +104,36 @@ class ViT(Module):
             if x.requires_grad:
                 raise ValueError(f"the images are {x.dtype} and require a gradient, and the model is {dtype}: make them {dtype}")
             x = Tensor(x.data.astype(dtype))
+        config = self.config
         yield "image", x  # (B, H, W, C)
-        if self.config.stem == "conv":
-            x = self.stem(x)  # (B, H/P, W/P, D)
+        if config.stem != "patch":
+            x = self.stem(x)  # (B, H/P, W/P, F)
             yield "stem", x
-            x = ops.patchify(x, patch_size=1)  # (B, N, D)
+            x = ops.patchify(x, patch_size=1)  # (B, N, F)
         else:
-            p, q = self.config.patch_size
+            p, q = config.patch_size
             x = ops.patchify(x, patch_size=p if p == q else (p, q))  # (B, N, P*P*C)
         yield "patchify", x
         x = self.patch_embed(x)  # (B, N, D)
         yield "patch_embed", x
         x = self.dropout(ops.embed_tokens(x, self.cls_token, self.pos_embed), rng)  # (B, T, D)
         yield "embed_tokens", x
+        if config.registers:
+            x = with_registers(x, self.reg_token, math.prod(config.grid))
+            yield "registers", x
         for i, block in enumerate(self.blocks):
             x = block(x, rng, attention)
             yield f"blocks.{i}", x
         x = self.norm(x)
         yield "norm", x
-        x = x[:, 0] if self.config.pool == "cls" else x.mean(axis=1)  # (B, D)
+        if config.pool == "cls":
+            x = x[:, 0]  # (B, D)
+        elif config.pool == "mean":
+            x = without_registers(x, config.registers).mean(axis=1)
+        else:
+            x = self.attention_pool(without_registers(x, config.registers))
         yield "pool", x
-        if self.config.representation_size:
+        if config.representation_size:
             x = ops.tanh(self.pre_logits(x))  # (B, R)
             yield "pre_logits", x
         yield "head", self.head(x)  # (B, K)

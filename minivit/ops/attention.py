@@ -21,7 +21,8 @@ def attention(q, k, v, bias=None):
         p = softmax(s)                  each row sums to 1; one whose scores are all -inf has nothing to look at, and p = 0
         y = p v                         (B, h, T, d)
 
-    k and v may have another number of tokens than q. A bias of True and False is a mask: True attends, False is -inf.
+    k and v may have another number of tokens than q. A bias of True and False is a mask, which has no gradient: True attends,
+    False is -inf.
 
     Backwards through the three lines:
 
@@ -36,16 +37,20 @@ def attention(q, k, v, bias=None):
             "attention takes q, k and v of shape (batch, heads, tokens, head_dim), alike but for the tokens of q; "
             f"got {q.shape}, {k.shape} and {v.shape}: see split_heads"
         )
-    y, backward = kernels.run(attention_plain, q, k, v, _as_bias(bias, q, k))
-    return y, (lambda dy: (*backward(dy)[:3], None)) if _is_mask(bias) else backward
+    return kernels.run(attention_plain, q, k, v, _as_bias(bias, q, k))
 
 
 def _is_mask(bias):
-    return getattr(getattr(bias, "dtype", None), "kind", "") == "b"
+    return bias is not None and bias.dtype.kind == "b"
+
+
+def _in_numbers(bias, dtype):
+    """What is added to the scores: a mask as 0 and -inf, any other bias as it is."""
+    return array_module(bias).where(bias, 0, -math.inf).astype(dtype) if _is_mask(bias) else bias
 
 
 def _as_bias(bias, q, k):
-    """The bias as numbers to add to the scores, in q's dtype."""
+    """The bias as an array that is broadcast to the scores, in q's dtype unless it is a mask."""
     if bias is None:
         return None
     xp, scores = array_module(q), (*q.shape[:3], k.shape[2])
@@ -53,7 +58,7 @@ def _as_bias(bias, q, k):
     sizes = zip(bias.shape[::-1], scores[::-1], strict=False)
     if bias.ndim > 4 or any(own not in (1, size) for own, size in sizes):
         raise ValueError(f"attention: a bias of shape {bias.shape} is not broadcast to the scores, {scores}")
-    return xp.where(bias, 0, -math.inf).astype(q.dtype) if _is_mask(bias) else bias.astype(q.dtype, copy=False)
+    return bias if _is_mask(bias) else bias.astype(q.dtype, copy=False)
 
 
 def attention_plain(q, k, v, bias=None):
@@ -68,7 +73,7 @@ def attention_plain(q, k, v, bias=None):
         ds = dy @ v.swapaxes(-1, -2)  # (B, h, T, T), dp so far
         ds -= xp.einsum("...d,...d->...", dy, y)[..., None]
         ds *= p
-        dbias = None if bias is None else unbroadcast(ds, bias.shape)
+        dbias = None if bias is None or _is_mask(bias) else unbroadcast(ds, bias.shape)
         return ds @ (k * scale), ds.swapaxes(-1, -2) @ (q * scale), dv, dbias
 
     return y, backward
@@ -79,7 +84,7 @@ def attention_weights(q, k, bias=None):
     scores = (q @ k.swapaxes(-1, -2)) * (1 / math.sqrt(q.shape[-1]))
     if bias is None:
         return softmax.forward(scores)[0]
-    scores = scores + _as_bias(bias, q, k)
+    scores = scores + _in_numbers(_as_bias(bias, q, k), q.dtype)
     blocked = _blocked(scores)
     return softmax.forward(array_module(q).where(blocked, 0, scores))[0] * ~blocked
 
@@ -96,7 +101,7 @@ def attention_from_parts(q, k, v, bias=None):
     if bias is None:
         return matmul(softmax(scores), v)
     if not (isinstance(bias, Tensor) and bias.dtype.kind == "f"):
-        bias = _as_bias(bias.data if isinstance(bias, Tensor) else bias, scores.data, k)
+        bias = _in_numbers(_as_bias(bias.data if isinstance(bias, Tensor) else bias, scores.data, k), scores.dtype)
     scores = scores + bias
     blocked = _blocked(scores.data)
     return matmul(softmax(where(blocked, 0.0, scores)) * ~blocked, v)

@@ -3,6 +3,8 @@
 Unfolding lays every window that the kernel meets into a row; a convolution is then one matrix product.
 """
 
+from itertools import product
+
 from .. import kernels
 from ..backend import array_module
 from ..checks import whole
@@ -24,6 +26,30 @@ def _add_windows(d_windows, shape, stride):
     return dx
 
 
+def _padded(x, padding):
+    """x with so many rows and columns of zeros around every image."""
+    around = (padding, padding)
+    return array_module(x).pad(x, ((0, 0), around, around, (0, 0)))
+
+
+def _inside(x, padding):
+    """x without them."""
+    return x[:, padding : x.shape[1] - padding, padding : x.shape[2] - padding]
+
+
+def _unfolded(x, size, stride, padding):
+    """(windows, fold): every window, (B, H', W', size, size, C), and the function that turns their gradients into dx."""
+    padded = _padded(x, padding)
+    windows = _windows(padded, size, stride).transpose(0, 1, 2, 4, 5, 3)  # (B, H', W', size, size, C)
+    shape, padded_shape = windows.shape, padded.shape
+
+    def fold(d_windows):
+        d_windows = d_windows.reshape(shape).transpose(0, 1, 2, 5, 3, 4)  # (B, H', W', C, size, size)
+        return _inside(_add_windows(d_windows, padded_shape, stride), padding)
+
+    return windows, fold
+
+
 def _check(name, x, size, stride, padding=0):
     """(stride, padding), if such a window fits into the images x."""
     if x.ndim != 4:
@@ -33,6 +59,21 @@ def _check(name, x, size, stride, padding=0):
     if size > height or size > width:
         raise ValueError(f"{name}: a window of {size} x {size} does not fit into {height} x {width} (padding included)")
     return stride, padding
+
+
+@op
+def unfold(x, size, stride=1, padding=0):
+    """Every size x size window of images (B, H, W, C) as a row: (B, H' W', size size C), H' as in conv2d, what is outside the
+    image being 0. The windows stand row by row, each flattened in the order (row, column, channel). T2T's soft split of an
+    image, or of tokens as a picture, into tokens that overlap (Yuan et al. 2021, arXiv 2101.11986, section 3.1).
+
+    With stride = size and no padding this is patchify. dx: what was copied into several windows gets the sum of their gradients.
+    Raises ValueError if the window does not fit into the image.
+    """
+    size = whole("unfold: size", size)
+    windows, fold = _unfolded(x, size, *_check("unfold", x, size, stride, padding))
+    batch, rows, columns = windows.shape[:3]
+    return windows.reshape(batch, rows * columns, size * size * x.shape[-1]), fold
 
 
 @op
@@ -57,20 +98,55 @@ def conv2d(x, weight, bias, stride=1, padding=0):
 def conv2d_plain(x, weight, bias, stride, padding):
     """(y, backward), with the windows unfolded."""
     size, _, channels, outputs = weight.shape
-    padded = array_module(x).pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    windows = _windows(padded, size, stride).transpose(0, 1, 2, 4, 5, 3)  # (B, H', W', size, size, C)
+    windows, fold = _unfolded(x, size, stride, padding)
     batch, rows, columns = windows.shape[:3]
     unfolded = windows.reshape(batch * rows * columns, size * size * channels)  # (B H' W', size size C)
     flat = weight.reshape(-1, outputs)
 
     def backward(dy):
         dy = dy.reshape(-1, outputs)  # (B H' W', K)
-        d_windows = (dy @ flat.T).reshape(batch, rows, columns, size, size, channels).transpose(0, 1, 2, 5, 3, 4)
-        dx = _add_windows(d_windows, padded.shape, stride)[:, padding : padding + x.shape[1], padding : padding + x.shape[2]]
-        return dx, (unfolded.T @ dy).reshape(weight.shape), None if bias is None else dy.sum(axis=0)
+        return fold(dy @ flat.T), (unfolded.T @ dy).reshape(weight.shape), None if bias is None else dy.sum(axis=0)
 
     y = unfolded @ flat if bias is None else unfolded @ flat + bias
     return y.reshape(batch, rows, columns, outputs), backward
+
+
+@op
+def depthwise_conv2d(x, weight, bias, padding=0):
+    """Convolution of each channel with a kernel of its own: images (B, H, W, C), weight (size, size, C), bias (C,) or None, to
+    (B, H', W', C), H' = H + 2 padding - size + 1. (The position encoding generator of Chu et al. 2021, arXiv 2102.10882.)
+
+        y[b, i, j, c] = bias[c] + sum over u, v of x[b, i + u, j + v, c] * weight[u, v, c]
+
+    For each place (u, v) in the window, y adds x, shifted by it and read through a frame of H' x W', times one weight a channel.
+    So the frame at (u, v) of dx adds dy * weight[u, v], and dweight[u, v] is the sum, over images, rows and columns, of the frame
+    at (u, v) of x times dy.
+    """
+    square = weight.ndim == 3 and len(weight) == weight.shape[1]
+    if not square or x.shape[-1:] != weight.shape[2:] or (bias is not None and bias.shape != weight.shape[2:]):
+        raise ValueError(
+            f"depthwise_conv2d: images of shape {x.shape} are read by a square kernel a channel, (size, size, {x.shape[-1]} "
+            f"channels); weight has shape {weight.shape}, and bias, a number a channel, {None if bias is None else bias.shape}"
+        )
+    size = len(weight)
+    _, padding = _check("depthwise_conv2d", x, size, 1, padding)
+    xp, padded = array_module(x), _padded(x, padding)
+    batch, height, width, channels = padded.shape
+    rows, columns = height - size + 1, width - size + 1
+    frames = [((u, v), (slice(None), slice(u, u + rows), slice(v, v + columns))) for u, v in product(range(size), repeat=2)]
+
+    y = xp.zeros((batch, rows, columns, channels), dtype=x.dtype)
+    for place, frame in frames:
+        y += padded[frame] * weight[place]
+
+    def backward(dy):
+        dx, dweight = xp.zeros_like(padded), xp.empty_like(weight)
+        for place, frame in frames:
+            dx[frame] += dy * weight[place]
+            dweight[place] = xp.einsum("bijc,bijc->c", padded[frame], dy)
+        return _inside(dx, padding), dweight, None if bias is None else dy.sum(axis=(0, 1, 2))
+
+    return y if bias is None else y + bias, backward
 
 
 @op

@@ -1,4 +1,4 @@
-"""The functions that bend: relu, tanh, and GELU, the one inside every MLP of the Transformer."""
+"""The functions that bend: relu, tanh, sigmoid, silu, and GELU, the one inside every MLP of the Transformer."""
 
 import math
 
@@ -25,6 +25,43 @@ def tanh(x):
 
     def backward(dy):
         return dy * (1 - y * y)
+
+    return y, backward
+
+
+def _logistic(x):
+    return 0.5 * (1 + array_module(x).tanh(0.5 * x))
+
+
+@op
+def sigmoid(x):
+    """y = 1 / (1 + exp(-x)), between 0 and 1.   dx = dy * y (1 - y).
+
+    Computed as (1 + tanh(x / 2)) / 2, which is the same and cannot overflow; in float32 it rounds to 0 below -17.
+    """
+    y = _logistic(x)
+
+    def backward(dy):
+        return dy * (y * (1 - y))
+
+    return y, backward
+
+
+@op
+def silu(x):
+    """y = x s(x), where s is the sigmoid (Hendrycks and Gimpel 2016, arXiv 1606.08415; others call it swish): the gate
+    in SwiGLU. Since s' = s (1 - s), the product rule gives
+
+        dx = dy * (s + x s (1 - s)) = dy * (s + y (1 - s))
+
+    Kept for backward: the bracket, and not x.
+    """
+    s = _logistic(x)
+    y = x * s
+    slope = s + y * (1 - s)
+
+    def backward(dy):
+        return dy * slope
 
     return y, backward
 

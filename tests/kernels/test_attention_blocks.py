@@ -101,6 +101,19 @@ def test_a_mask_hides_what_it_hides(rng, shape):
     assert not dq[:, :, 0].any()
 
 
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_a_mask_of_true_and_false_is_a_bias_whose_gradient_nobody_computes(rng, shape, monkeypatch):
+    q, k, v, dy = draw(rng, shape, np.float64)
+    sees = rng.random(shape[1:3] + shape[2:3]) < 0.7
+    for form in (attention, attention_plain):
+        *expected, _ = both_ways(form, q, k, v, dy, np.where(sees, 0, -np.inf))
+        with monkeypatch.context() as patch:
+            patch.setattr(cpu_attention, "_add_to_bias", None)
+            *found, dmask = both_ways(form, q, k, v, dy, sees)
+        assert dmask is None
+        assert all(np.array_equal(f, e) for f, e in zip(found, expected, strict=True))
+
+
 def test_a_bias_may_have_gaps_in_memory(rng):
     arrays = draw(rng, (2, 3, 7, 5), np.float64)
     assert_the_same(*arrays, rng.standard_normal((7, 14, 3)).transpose(2, 0, 1)[:, :, ::2])

@@ -145,6 +145,20 @@ def test_a_query_that_may_see_nothing_gets_nothing_and_the_others_what_they_woul
         np.testing.assert_allclose(y.numpy()[:, :, row : row + 1], ops.attention.forward(*own)[0], rtol=1e-12)
 
 
+def test_a_token_that_may_not_look_at_itself_looks_at_the_others_by_a_bias_that_learns(rng):
+    q, k, v = three(rng)
+    learned = rng.standard_normal((3, 4, 4))
+    bias = Tensor(np.where(np.eye(4, dtype=bool), -np.inf, learned), requires_grad=True)
+    y = ops.attention(q, k, v, bias)
+    dbias = gradients((y * y).sum(), [bias])[0]
+    for i in range(4):
+        others = [j for j in range(4) if j != i]
+        own, keys, values = q.data[:, :, i : i + 1], k.data[:, :, others], v.data[:, :, others]
+        shown = ops.attention.forward(own, keys, values, learned[:, i : i + 1, others])
+        np.testing.assert_allclose(y.numpy()[:, :, i : i + 1], shown[0], rtol=1e-12)
+        assert (dbias[:, i, i] == 0).all() and (dbias[:, i, others] != 0).all()
+
+
 def softmax_of_somebody(x, axis=-1):
     return ops.softmax.forward(x, axis)
 

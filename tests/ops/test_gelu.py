@@ -104,3 +104,17 @@ def test_tanh_saturates_with_a_gradient_of_zero():
     y, backward = ops.tanh.forward(np.array([1e4, -1e4]))
     assert y.tolist() == [1, -1]
     assert backward(np.ones(2)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_far_from_zero_sigmoid_and_silu_do_not_overflow(dtype):
+    x = np.array([1e4, -1e4, 80.0, -80.0, 0.0], dtype)
+    with np.errstate(over="raise", invalid="raise"):
+        (gate, to_gate), (y, to_y) = (ops.registry[name].forward(x) for name in ("sigmoid", "silu"))
+        slopes = to_gate(np.ones(5, dtype)), to_y(np.ones(5, dtype))
+    assert gate.tolist() == [1, 0, 1, 0, 0.5] and y.tolist() == [1e4, 0, 80, 0, 0]
+    assert slopes[0].tolist() == [0, 0, 0, 0, 0.25] and slopes[1].tolist() == [1, 0, 1, 0, 0.5]
+
+
+def test_sigmoid_of_no_number_is_no_number():
+    assert np.isnan(ops.sigmoid.forward(np.array([np.nan]))[0]).all()

@@ -116,6 +116,8 @@ case("where", "number", lambda rng: ((rng.random((2, 3)) < 0.5, -9.0, away(rng, 
 # Functions that bend
 case("relu", "plain", lambda rng: ((away(rng, 2, 3, 5),), {}), lambda torch, x: x.relu())
 case("tanh", "plain", args((2, 3, 5)), lambda torch, x: x.tanh())
+case("sigmoid", "plain", args((2, 3, 5)), lambda torch, x: x.sigmoid())
+case("silu", "plain", args((2, 3, 5)), lambda torch, x: torch.nn.functional.silu(x))
 case("gelu", "exact", args((2, 3, 5)), lambda torch, x: torch.nn.functional.gelu(x))
 case("gelu", "tanh", args((2, 3, 5), approximate=True), lambda torch, x: torch.nn.functional.gelu(x, approximate="tanh"))
 
@@ -240,6 +242,27 @@ case("self_attention", "plain", args((2, 4, 18), heads=3), torch_self_attention)
 case("split_heads", "plain", args((2, 4, 18), heads=3), torch_split_heads)
 case("merge_heads", "plain", args((2, 3, 4, 5)), lambda torch, x: x.transpose(1, 2).flatten(2))
 
+
+# Positions
+def torch_rotate(torch, x, angles):
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)
+
+
+def torch_pick(torch, x, index):
+    shape = *x.shape[:-2], len(index)
+    return x.expand(*shape, x.shape[-1]).gather(-1, index.expand(*shape, index.shape[1]))
+
+
+case("rotate", "angles of the tokens", args((2, 3, 4, 6), (4, 3)), torch_rotate)
+case("rotate", "angles of the heads too", args((2, 3, 4, 6), (3, 4, 3)), torch_rotate)
+case("rotate", "angles broadcast", args((2, 3, 4, 6), (3, 1, 3)), torch_rotate)
+PLACES = np.array([[0, 5, 5, 1, 5, 0, 3], [2, 2, 2, 2, 2, 2, 2], [6, 0, 6, 4, 1, 1, 0]])  # 7 of 8 entries, for 3 tokens
+case("pick", "a row for each token", lambda rng: ((rng.standard_normal((2, 4, 3, 8)), PLACES), {}), torch_pick)
+case("pick", "one row for all", lambda rng: ((rng.standard_normal((4, 1, 8)), PLACES), {}), torch_pick)
+case("pick", "one row for all, images", lambda rng: ((rng.standard_normal((2, 4, 1, 8)), PLACES), {}), torch_pick)
+case("pick", "one matrix", lambda rng: ((rng.standard_normal((3, 8)), PLACES), {}), torch_pick)
+
 # Patches
 IMAGES = (2, 4, 9, 5)  # 4 x 9 pixels
 
@@ -301,6 +324,38 @@ case(
     lambda rng: ((*args((2, 4, 5, 2), (3, 3, 2, 6))(rng)[0], None), {}),
     lambda torch, x, w, b: torch_conv2d(torch, x, w, b),
 )
+
+
+def torch_unfold(torch, x, size, **options):
+    columns = torch.nn.functional.unfold(x.permute(0, 3, 1, 2), size, **options)  # (B, C size size, H' W')
+    return columns.unflatten(1, (-1, size, size)).permute(0, 4, 2, 3, 1).flatten(2)
+
+
+def torch_depthwise_conv2d(torch, x, weight, bias, **options):
+    y = torch.nn.functional.conv2d(x.permute(0, 3, 1, 2), weight.permute(2, 0, 1)[:, None], bias, groups=x.shape[-1], **options)
+    return y.permute(0, 2, 3, 1)
+
+
+for split in (dict(stride=3), dict(stride=2, padding=1), dict(padding=2)):
+    case(
+        "unfold",
+        ", ".join(f"{k} {v}" for k, v in split.items()),
+        args((2, 4, 7, 5), size=3, **split),
+        lambda torch, x, o=split: torch_unfold(torch, x, 3, **o),
+    )
+for padding in (0, 1, 3):
+    case(
+        "depthwise_conv2d",
+        f"padding {padding}",
+        args((2, 4, 5, 6), (3, 3, 6), (6,), padding=padding),
+        lambda torch, x, w, b, p=padding: torch_depthwise_conv2d(torch, x, w, b, padding=p),
+    )
+case(
+    "depthwise_conv2d",
+    "no bias",
+    lambda rng: ((*args((2, 4, 5, 6), (3, 3, 6))(rng)[0], None), {}),
+    lambda torch, x, w, b: torch_depthwise_conv2d(torch, x, w, b),
+)
 for size, stride in ((2, None), (3, 1), (2, 3)):
     case(
         "max_pool2d",
@@ -308,6 +363,26 @@ for size, stride in ((2, None), (3, 1), (2, 3)):
         lambda rng, s=size, t=stride: ((distinct(rng, 2, 4, 5, 2), s), dict(stride=t)),
         lambda torch, x, s, t=stride: torch_max_pool2d(torch, x, s, t),
     )
+
+
+# Sampling, at places no nearer to a whole row or column than 0.2, inside and outside, several of them around one pixel
+def sampled(batch, height, width, channels, number):
+    def build(rng):
+        places = rng.integers(-1, [height, width], (batch, number, 2)) + rng.uniform(0.2, 0.8, (batch, number, 2))
+        return (rng.standard_normal((batch, height, width, channels)), places), {}
+
+    return build
+
+
+def torch_sample_bilinear(torch, x, places):
+    last = torch.tensor([max(n - 1, 1) for n in x.shape[1:3]])
+    grid = (2 * places / last - 1).flip(-1)[:, :, None]  # (B, N, 1, 2) of (column, row), from -1 to 1
+    options = dict(mode="bilinear", padding_mode="border", align_corners=True)
+    return torch.nn.functional.grid_sample(x.permute(0, 3, 1, 2), grid, **options)[..., 0].transpose(1, 2)
+
+
+case("sample_bilinear", "images", sampled(2, 3, 4, 5, number=17), torch_sample_bilinear)
+case("sample_bilinear", "one row", sampled(2, 1, 4, 5, number=3), torch_sample_bilinear)
 
 
 # Noise: the reference draws the same mask from the same seed
