@@ -131,7 +131,7 @@ def test_the_class_token_comes_for_the_last_blocks_and_the_patches_then_stay():
 
 
 def test_a_class_token_without_a_position_starts_small_and_not_at_zero():
-    """LayerNorm divides by its length: at zero its gradient is a thousand times as large, and clipping leaves little of others."""
+    """LayerNorm divides by its length: at zero its gradient is a thousand times as large, and clipping shrinks all others."""
     token = ViT(config_with("class_blocks", dim=64), 0).blocks[1].cls_token.data
     assert 0.01 < token.std() < 0.03
 
