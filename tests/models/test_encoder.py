@@ -130,6 +130,12 @@ def test_the_class_token_comes_for_the_last_blocks_and_the_patches_then_stay():
     assert [name for name in model.state_dict() if "cls_token" in name] == ["blocks.2.cls_token"]
 
 
+def test_a_class_token_without_a_position_starts_small_and_not_at_zero():
+    """LayerNorm divides by its length: at zero its gradient is a thousand times as large, and clipping shrinks all others."""
+    token = ViT(config_with("class_blocks", dim=64), 0).blocks[1].cls_token.data
+    assert 0.01 < token.std() < 0.03
+
+
 def test_class_attention_is_the_first_row_of_attention_to_all():
     block = model_with("class_blocks").blocks[-1]
     state, x, seen = block.attn.state_dict(), np.random.default_rng(0).standard_normal((2, 7, 8)), []
