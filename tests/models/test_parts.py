@@ -107,7 +107,9 @@ def ends_alike(config):
     return whole.model
 
 
-@pytest.mark.parametrize("parts", [(part,) for part in PARTS] + PAIRS, ids=" and ".join)
+@pytest.mark.parametrize(
+    "parts", [(part,) for part in PARTS] + [pytest.param(pair, marks=pytest.mark.slow) for pair in PAIRS], ids=" and ".join
+)
 def test_each_part_and_pair_trains_is_saved_and_resumed_and_is_counted(parts, tmp_path, monkeypatch):
     config, images = config_with(*parts, dropout=0.1, drop_path=0.1), some_images(2, dtype=np.float32)
     model = ends_alike(config).eval()
