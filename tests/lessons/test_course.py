@@ -1,6 +1,7 @@
 """Which lesson is meant, and how far somebody is."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,13 @@ def test_a_lesson_is_found_by_number_name_and_path(text):
 def test_an_unknown_lesson_is_a_mistake_in_usage(learner, text):
     code, out = learner.says("start", text) if text != "-" else learner.says("start", "--", "-")
     assert code == 2 and "there is no lesson" in out and "01 to 03" in out and "python -m lessons list" in out
+
+
+def test_numbers_that_are_left_out_are_not_promised(monkeypatch):
+    folders = ("00_a", "01_b", "02_c", "08_d", "09_e", "24_f")
+    monkeypatch.setattr(course, "lessons", lambda: [course.Lesson(Path(name)) for name in folders])
+    with pytest.raises(ValueError, match="there are 00 to 02, 08 to 09, 24: "):
+        course.find("07")
 
 
 def test_the_real_lessons_are_numbered_and_found():
