@@ -178,15 +178,16 @@ PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{question}</title>
 <style>body {{ font: 17px/1.55 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #222 }}
 img {{ max-width: 100% }} table {{ border-collapse: collapse }} .wide {{ overflow-x: auto }}
-td, th {{ padding: .3rem .7rem; border-bottom: 1px solid #ccc; text-align: right }} td:first-child, th:first-child
-{{ text-align: left }} .verdict {{ border-left: 4px solid #0072B2; padding-left: 1rem }}</style></head><body>
+td, th {{ padding: .3rem .7rem; border-bottom: 1px solid #ccc; text-align: right }}
+td {{ white-space: nowrap }} td:first-child, th:first-child {{ text-align: left }}
+.verdict {{ border-left: 4px solid #0072B2; padding-left: 1rem }}</style></head><body>
 <h1>{question}</h1>
 <p>Expected before the first run: {expected}</p>
 <h2>Is the difference larger than the noise?</h2>
 <div class="verdict">{verdicts}</div>
 <img alt="{alt}" src="data:image/png;base64,{picture}">
-<div class="wide"><table><tr><th>variant</th><th>mean ± standard error, %</th><th>difference ± 95 % margin</th><th>verdict</th>
-<th>epochs</th><th>seconds a run</th></tr>
+<div class="wide"><table><tr><th>variant</th><th>accuracy, % ± standard error</th><th>difference ± 95 % margin</th>
+<th>verdict</th><th>epochs</th><th>seconds a run</th></tr>
 {rows}</table></div>
 <h2>The test images</h2>
 <p>{test}</p>
@@ -213,8 +214,7 @@ def page(record, rows, times_read=1):
     )  # fmt: skip
     limits = (
         f"It speaks of this model, this data and this budget. The bars hold the noise of {count} seeds, and not that of other "
-        f"images. {len(told)} comparison{'s' * (len(told) > 1)} with 95 % each: of twenty without any difference, about one is "
-        "called one all the same."
+        f"images. Comparisons made here: {len(told)}. Of twenty that hold no difference, about one is called one all the same."
     )
     return PAGE.format(
         question=html.escape(plan["question"]),

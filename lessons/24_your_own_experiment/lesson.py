@@ -99,10 +99,10 @@ IDEAS = {
 #
 # **What is an equal budget?** With `{"epochs": 30}` every variant sees every image thirty times. That is fair if a
 # step costs all of them about the same. Patches of 1 x 1 instead of 2 x 2 make four times as many tokens, and an
-# epoch takes four times as long: with the same epochs one variant gets four times the electricity. With `{"seconds":
-# 3.0}` all get the same time of the processor, and the slow one fewer epochs. Both are honest answers to different
-# questions, "what does an epoch bring?" and "what does an hour bring?". Say which, before. (The time of an epoch is
-# measured once for each variant, so that all its seeds get the same number.)
+# epoch takes four times as long: with the same epochs one variant gets four times the electricity.
+# With `{"seconds": 3.0}` all get the same time of the processor, and the slow one fewer epochs. Both are honest answers
+# to different questions, "what does an epoch bring?" and "what does an hour bring?". Say which, before. (The time of
+# an epoch is measured once for each variant, so that all its seeds get the same number.)
 #
 # **The same seeds for all.** Then nobody has the luckier ones, and the scores can be compared pair by pair further
 # down. And each seed once: whoever trains again because the first result was bad has measured his patience.
