@@ -408,19 +408,21 @@ def experiment(name, plan, folder):
 #
 # Now yours. Take something that you have wondered about in this course, and that a setting can change: `activation`
 # ("gelu", "gelu_tanh", "swiglu"), `layer_scale` (0.1), `registers` (4), `pos_embed_std`, `relative_pos` ("rope",
-# "peg"), `pool`, `dropout`; or of the recipe `lr`, `warmup`, `shift`, `label_smoothing`, `weight_decay`, `batch_size`.
-# Two variants and five seeds are a good beginning. Write down what you expect, check the plan, and then
-# `python work/24_your_own_experiment.py mine`.
+# "peg"), `stem` ("shifted", "overlap"), `pool`, `dropout`; or of the recipe `lr`, `warmup`, `shift`,
+# `label_smoothing`, `weight_decay`, `batch_size`. Two variants and five seeds are a good beginning, the baseline first.
+# Write down what you expect, check the plan, and then run `python work/24_your_own_experiment.py mine`.
 #
 # If a variant costs far more in every step, as more blocks or smaller patches do, the checker will ask you for a
-# budget in seconds. If you are curious about larger images, `"data": "fashion-mini"` is there: a training then takes
-# minutes and not seconds.
+# budget in seconds. Smaller differences of cost stand in the table of your page, as seconds a run: say so if they are not
+# alike. If you are curious about larger images, `"data": "fashion-mini"` is there; with patches of 7 x 7 a training
+# takes some ten seconds.
+
 
 
 # %%
 def plan():
     """Your own: a dictionary like those in IDEAS. The first variant is what the others are compared with."""
-    # BEGIN SOLUTION: yours
+    # BEGIN SOLUTION: fill in what is empty, and change what you like
     yours = {
         "question": "Does the learning rate have to begin small?",
         "expected": "A little: without a warm-up the first steps are wild, and one point is lost.",
@@ -429,6 +431,15 @@ def plan():
         "budget": {"epochs": 30},
         "seeds": [0, 1, 2, 3, 4],
     }
+    # INSTEAD
+    # yours = {
+    #     "question": "",  # one sentence with a question mark
+    #     "expected": "",  # another one, before you run it
+    #     "base": TINY,
+    #     "variants": {},  # each a name and what it changes, like {"gelu": {}, "gate": {"activation": "swiglu"}}
+    #     "budget": {"epochs": 30},
+    #     "seeds": [],
+    # }
     # END SOLUTION
     return yours
 
