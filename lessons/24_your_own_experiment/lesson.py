@@ -418,7 +418,6 @@ def experiment(name, plan, folder):
 # takes some ten seconds.
 
 
-
 # %%
 def plan():
     """Your own: a dictionary like those in IDEAS. The first variant is what the others are compared with."""

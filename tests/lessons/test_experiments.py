@@ -109,3 +109,12 @@ def test_the_tables_of_the_lesson_are_made_of_the_kept_results(names, name):
         line = rf"(?m)^#     {re.escape(row['name'])} +{re.escape(cells[0])}"
         line += rf" +{re.escape(cells[1])} +{row['verdict']}" if row["verdict"] else " +baseline"
         assert re.search(line, LESSON.source), (row["name"], cells)
+
+
+def test_the_table_of_the_verdict_is_student_s(names):
+    for count, factor in names["T95"].items():
+        freedom = count - 1  # the density of t, up to a factor, over u with t = tan(u): all of t from 0 on is u below π / 2
+        u = np.linspace(0, np.pi / 2, 200_001)[:-1]
+        density = (1 + np.tan(u) ** 2 / freedom) ** (-(freedom + 1) / 2) / np.cos(u) ** 2
+        inside = density[u <= np.arctan(factor)].sum() / density.sum()
+        assert inside == pytest.approx(0.95, abs=8e-4), count
