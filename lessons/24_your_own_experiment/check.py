@@ -29,6 +29,8 @@ T95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31} 
 
 RUN = {
     "kind": "run_all should give a dictionary: for each variant of the plan, by its name, a list of what train gave.",
+    "call": "train takes settings, seed and budget, in this order: a dictionary, a number, the plan's budget as it stands.",
+    "never": "train is never called: it makes the Runs.",
     "names": "Not every variant of the plan is there by its name, or there are others.",
     "budget": "Unequal budgets: not every training gets what the plan's \"budget\" says. Whoever trains longer wins, whatever "
     "else was changed.",
@@ -62,6 +64,8 @@ def check_run(function, namespace, rng):
     luck = iter(rng.permutation(1000).tolist())
 
     def train(settings, seed, budget):
+        if not isinstance(settings, dict) or not isinstance(seed, int | np.integer) or not isinstance(budget, dict):
+            raise Wrong(f"{RUN['call']}\nyours gives {', '.join(map(kind, (settings, seed, budget)))}")
         run = Run(seed, 50 + next(luck) / 25, 7, 1.0, 99)
         calls.append((copy.deepcopy(settings), seed, copy.deepcopy(budget), run))
         if len(calls) > 300:
@@ -73,6 +77,8 @@ def check_run(function, namespace, rng):
         raise Wrong(f"{RUN['kind']}\nyours gives {kind(found)}")
     if plan != TINY_PLAN:
         raise Wrong(RUN["plan"])
+    if not calls:
+        raise Wrong(RUN["never"])
     if any(budget != plan["budget"] for _, _, budget, _ in calls):
         wrong = next(budget for _, _, budget, _ in calls if budget != plan["budget"])
         raise Wrong(f"{RUN['budget']}\nthe plan says {plan['budget']}, and a training got {wrong}")
@@ -134,6 +140,9 @@ RUN_MISTAKES = [
     ),
     Mistake(RUN["budget"], TRAIN_LINE, TRAIN_LINE.replace('plan["budget"])', '{"epochs": 30})')),
     Mistake(RUN["budget"], TRAIN_LINE, TRAIN_LINE.replace('plan["budget"])', '{"epochs": 5 + seed})')),
+    Mistake(RUN["call"], TRAIN_LINE, TRAIN_LINE.replace("(settings, seed,", "(seed, settings,")),
+    Mistake(RUN["call"], TRAIN_LINE, TRAIN_LINE.replace('plan["budget"])', 'plan["budget"]["epochs"])')),
+    Mistake(RUN["never"], TRAIN_LINE, "runs[name] = []"),
     Mistake(RUN["few"], TRAIN_LINE, TRAIN_LINE.replace('plan["seeds"]]', 'plan["seeds"][:1]]')),
     Mistake(RUN["few"], TRAIN_LINE, TRAIN_LINE.replace('plan["seeds"]]', 'plan["seeds"][: 2 if runs else None]]')),
     Mistake(RUN["seeds"], TRAIN_LINE, TRAIN_LINE.replace("(settings, seed,", "(settings, seed + 10 * len(runs),")),
@@ -170,6 +179,7 @@ RUN_MISTAKES = [
 
 MEAN = {
     "kind": "mean_and_error should give two numbers, (mean, error).",
+    "order": "The two numbers are in the other order: first the mean, then its error.",
     "best": "This is the best of the scores, and not their mean. Among ten seeds the best is far above the mean by luck alone.",
     "median": "This is the median; the standard error that is derived here belongs to the mean.",
     "mean": "The mean is not the sum of the scores over their number.",
@@ -219,7 +229,7 @@ def check_mean(function, namespace, rng):
         if given != scores:
             raise Wrong("The list of scores was changed: it may be needed once more.")
         if not _close(mean, sum(scores) / n):
-            names = {"best": max(scores), "median": float(np.median(scores))}
+            names = {"order": sd / math.sqrt(n), "best": max(scores), "median": float(np.median(scores))}
             name = next((name for name, value in names.items() if _close(mean, value)), "mean")
             raise Wrong(f"{MEAN[name]}\nof {scores}: yours {mean:.4f}, wanted {sum(scores) / n:.4f}")
         others = {
@@ -252,6 +262,7 @@ MEAN_MISTAKES = [
     Mistake(MEAN["best"], ERROR, f"{ERROR}\n    mean = max(scores)"),
     Mistake(MEAN["median"], ERROR, f"{ERROR}\n    mean = sorted(scores)[count // 2]"),
     Mistake(MEAN["mean"], ERROR, f"{ERROR}\n    mean = sum(scores) / (count - 1)"),
+    Mistake(MEAN["order"], function=lambda scores: (_error(scores), sum(scores) / len(scores))),
     Mistake(MEAN["kind"], ERROR, f"{ERROR}\n    mean = error = [mean, error]"),
     Mistake(MEAN["error"], VARIANCE, "variance = (sum(abs(score - mean) for score in scores) / count) ** 2"),
 ]
@@ -565,6 +576,7 @@ PLAN = {
     "compute": 'Unequal compute: a step of one variant costs far more than a step of another, so equal epochs are not equal. '
     'Give all the same time instead: {"seconds": ...}.',
     "few": "Fewer than 3 seeds: from one or two nobody can tell a difference from luck.",
+    "numbers": "The seeds should be a list of whole numbers, like [0, 1, 2, 3, 4].",
     "lists": "Different seeds for the variants: the plan should have one list of seeds, for all.",
     "twice": "A seed stands there twice: the second run would be a copy of the first, and no new evidence.",
     "many": "More than 20 seeds: T95 ends there.",
@@ -589,7 +601,8 @@ def check_plan(function, namespace, rng):
         raise Wrong(PLAN["variants"])
     for name, changes in variants.items():
         if own := [field for field in changes if field in OF_BUDGET]:
-            raise Wrong(f"{PLAN['budget']}\nthe variant {name!r} has its own {', '.join(own)}")
+            what = "lists" if {"seed", "seeds"} & set(own) else "budget"
+            raise Wrong(f"{PLAN[what]}\nthe variant {name!r} has its own {', '.join(own)}")
     if not isinstance(base, dict) or "data" not in base:
         raise Wrong(PLAN["data"])
     if own := [field for field in base if field in OF_BUDGET and field != "data"]:
@@ -629,7 +642,7 @@ def _budget_and_seeds(plan):
     if isinstance(seeds, dict):
         raise Wrong(PLAN["lists"])
     if not isinstance(seeds, list | tuple | range) or not all(isinstance(s, int) and s >= 0 for s in seeds):
-        raise Wrong(f"{PLAN['few']}\nyours: {kind(seeds)}; it should be a list of whole numbers")
+        raise Wrong(f"{PLAN['numbers']}\nyours: {seeds!r:.60}")
     if len(seeds) != len(set(seeds)):
         raise Wrong(f"{PLAN['twice']}\nyours: {list(seeds)}")
     if not 3 <= len(seeds) <= 20:
@@ -649,13 +662,14 @@ def _own(old, new):
 PLAN_MISTAKES = [
     Mistake(PLAN["budget"], VARIANTS, VARIANTS.replace('{"warmup": 0.0}', '{"warmup": 0.0, "epochs": 60}')),
     Mistake(PLAN["budget"], VARIANTS, VARIANTS.replace('{"warmup": 0.0}', '{"warmup": 0.0, "data": "fashion-mini"}')),
+    Mistake(PLAN["lists"], VARIANTS, VARIANTS.replace('{"warmup": 0.0}', '{"warmup": 0.0, "seed": 1}')),
     Mistake(PLAN["budget"], *_own('{"epochs": 30}', '{"warm-up": 30, "no warm-up": 60}')),
     Mistake(PLAN["one"], *_own('{"epochs": 30}', "30")),
     Mistake(PLAN["compute"], *_own('{"warmup": 0.0}', '{"depth": 4}')),
     Mistake(PLAN["compute"], *_own('{"warmup": 0.0}', '{"patch_size": 1}')),
     Mistake(PLAN["few"], *_own("[0, 1, 2, 3, 4]", "[0]")),
     Mistake(PLAN["few"], *_own("[0, 1, 2, 3, 4]", "[0, 1]")),
-    Mistake(PLAN["few"], *_own("[0, 1, 2, 3, 4]", "5")),
+    Mistake(PLAN["numbers"], *_own("[0, 1, 2, 3, 4]", "5")),
     Mistake(PLAN["twice"], *_own("[0, 1, 2, 3, 4]", "[7, 7, 7]")),
     Mistake(PLAN["many"], *_own("[0, 1, 2, 3, 4]", "list(range(30))")),
     Mistake(PLAN["lists"], *_own("[0, 1, 2, 3, 4]", '{"warm-up": [0, 1, 2], "no warm-up": [3, 4, 5]}')),
