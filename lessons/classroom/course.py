@@ -108,9 +108,18 @@ def find(text):
     for lesson in lessons():
         if wanted in (lesson.number, lesson.name, lesson.name[3:]):
             return lesson
-    raise ValueError(
-        f"there is no lesson {text!r}; there are {lessons()[0].number} to {lessons()[-1].number}: {called('lessons')} list"
-    )
+    raise ValueError(f"there is no lesson {text!r}; there are {_all_numbers()}: {called('lessons')} list")
+
+
+def _all_numbers():
+    """ "00 to 17, 22": some numbers of the syllabus have no lesson yet."""
+    runs = []
+    for number in (lesson.number for lesson in lessons()):
+        if runs and int(number) == int(runs[-1][-1]) + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else run[0] for run in runs)
 
 
 @dataclass(frozen=True)

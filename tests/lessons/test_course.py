@@ -24,6 +24,15 @@ def test_an_unknown_lesson_is_a_mistake_in_usage(learner, text):
     assert code == 2 and "there is no lesson" in out and "01 to 03" in out and "python -m lessons list" in out
 
 
+def test_numbers_that_have_no_lesson_yet_are_left_out(monkeypatch):
+    there = tuple(
+        course.Lesson(course.FOLDER / name) for name in ("00_zero", "01_one", "02_two", "05_five", "07_seven", "08_eight")
+    )
+    monkeypatch.setattr(course, "lessons", lambda: there)
+    with pytest.raises(ValueError, match="there is no lesson '03'; there are 00 to 02, 05, 07 to 08: "):
+        course.find("03")
+
+
 def test_the_real_lessons_are_numbered_and_found():
     names = [lesson.name for lesson in course.lessons()]
     assert names == sorted(names) and len({name[:2] for name in names}) == len(names)
