@@ -1,5 +1,7 @@
 """Lesson 22's solutions beside the library's ops, and the learner's ViT with a part in it beside the library's."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,16 @@ def test_the_learner_s_vit_with_a_part_is_the_library_s(names, rng, part):
     for name, p in model.named_parameters():
         np.testing.assert_allclose(parameters[name].grad, p.grad, atol=near, err_msg=name)
     assert names["step_cost"](part) == config.multiply_adds()
+
+
+def test_the_figures_in_the_text_are_those_that_are_kept():
+    lesson = course.find("22")
+    compared = course.import_file(lesson.folder / "compared.py", "lessons.compared")
+    kept = json.loads(compared.FILE.read_text(encoding="utf-8"))
+    assert all(len(numbers) == len(compared.SEEDS) for numbers in kept.values())
+    for part, numbers in kept.items():
+        row = "#     {:20} {:.1f} ± {:.1f}".format(part, *compared.mean_and_deviation(numbers))
+        assert row in lesson.source
 
 
 def test_what_no_vit_calls_by_itself_is_not_swapped_in(mine):
