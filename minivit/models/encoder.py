@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import ops
 from ..engine import Tensor
-from ..nn import MLP, Attention, Block, Dropout, LayerNorm, Linear, Module, xavier_uniform, zeros
+from ..nn import MLP, Attention, Block, Dropout, LayerNorm, Linear, Module, xavier_uniform
 from .positions import IN_ATTENTION, PEG, POSITIONS, tokens_in_blocks
 
 
@@ -144,15 +144,22 @@ class ChosenBlock(Module):
         return self.peg(x)
 
 
+def _small(shape, rng, dtype):
+    """Learned tokens at the start: normal random numbers of standard deviation 0.02."""
+    return Tensor((0.02 * rng.standard_normal(shape)).astype(dtype), requires_grad=True)
+
+
 class ClassBlock(ChosenBlock):
     """A block of class attention: the class token, which stands first, looks at all; the other tokens stay as they are. The
-    first of these blocks brings it: (B, N, D) to (B, 1 + N, D)."""
+    first of these blocks brings it: (B, N, D) to (B, 1 + N, D). Relative positions and lsa are not for it: it has no place."""
 
     attention = ClassAttention
 
     def __init__(self, config, number, dim, heads, mlp_dim, rng, dtype, *others):
         super().__init__(config, number, dim, heads, mlp_dim, rng, dtype, *others)
-        self.cls_token = zeros((1, 1, dim), dtype) if number == config.depth - config.class_blocks else None
+        self.cls_token = None
+        if number == config.depth - config.class_blocks:  # not zero, as it has no position, and LayerNorm divides by its length
+            self.cls_token = _small((1, 1, dim), rng, dtype)
 
     def __call__(self, x, rng=None, attention=None):
         if self.cls_token is not None:
@@ -175,8 +182,7 @@ def block_kinds(config):
 def registers(config, rng, dtype):
     """A few learned tokens without positions, (1, R, D): room for what the model wants to remember about the image as a whole,
     which otherwise takes the place of dull patches; nobody reads them at the end (arXiv 2309.16588)."""
-    tokens = 0.02 * rng.standard_normal((1, config.registers, config.dim))
-    return Tensor(tokens.astype(dtype), requires_grad=True)
+    return _small((1, config.registers, config.dim), rng, dtype)
 
 
 def with_registers(x, reg_token, patches):

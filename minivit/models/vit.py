@@ -31,7 +31,8 @@ class ViT(Module):
     every class is equally likely at first and the first loss is ln K.
 
         logits = model(images)                        (B, H, W, C) to (B, K)
-        logits, attention = model(images, return_attention=True)      and for each block an array (B, h, T, T)
+        logits, attention = model(images, return_attention=True)      and for each block an array (B, h, T, T), or of class
+                                                                      attention (B, h, 1, T)
         for name, x in model.stages(images): ...      every stage on the way
 
     Raises ValueError for images of another size, and in training mode for a dropout rate above 0 without `rng`.

@@ -25,9 +25,9 @@ def rotate(x, angles):
 
     Raises ValueError if d is odd or the shapes do not fit.
     """
-    full = (*x.shape[1:-1], x.shape[-1] // 2)
+    full = (*x.shape[1:3], x.shape[3] // 2) if x.ndim == 4 else ()
     sizes = zip(angles.shape[::-1], full[::-1], strict=False)
-    if x.ndim != 4 or x.shape[-1] % 2 or angles.ndim > 3 or any(own not in (1, size) for own, size in sizes):
+    if not full or x.shape[-1] % 2 or angles.ndim > 3 or any(own not in (1, size) for own, size in sizes):
         raise ValueError(
             "rotate takes x (batch, heads, tokens, an even width) and angles (heads, tokens, width / 2), or what is broadcast to "
             f"that; got {x.shape} and {angles.shape}"

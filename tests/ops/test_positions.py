@@ -38,7 +38,7 @@ def test_an_angle_that_turns_many_pairs_gets_the_sum_of_their_gradients(rng):
     np.testing.assert_allclose(shared, each.sum(axis=0), rtol=1e-12)
 
 
-ODD = [((2, 3, 4, 5), (4, 2)), ((2, 3, 4, 6), (3, 4)), ((2, 3, 4, 6), (1, 3, 4, 3)), ((3, 4, 6), (4, 3))]
+ODD = [((2, 3, 4, 5), (4, 2)), ((2, 3, 4, 6), (3, 4)), ((2, 3, 4, 6), (1, 3, 4, 3)), ((3, 4, 6), (4, 3)), ((), (4, 3))]
 
 
 @pytest.mark.parametrize("x, angles", ODD)
