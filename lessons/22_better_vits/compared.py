@@ -1,4 +1,4 @@
-"""Draws compared.png out of compared.json: python lessons/22_better_vits/compared.py
+"""Draws compared.png out of compared.json: PYTHONPATH=. python lessons/22_better_vits/compared.py
 
 Where compared.json is missing, it is made first, with the learner's functions that pass: five seeds each, ten minutes.
 """

@@ -55,7 +55,7 @@ def demo(quick=False):
             corner = 2 * c - frame - 0.5, 2 * r - frame - 0.5
             style = {"edgecolor": ORANGE, "linewidth": 4, "zorder": 3} if chosen else {"edgecolor": BLUE, "linewidth": 0.8}
             digit.add_patch(plt.Rectangle(corner, size, size, fill=False, **style))
-        digit.set_title(f"16 windows of {size} × {size}, 2 pixels apart")
+        digit.set_title(f"16 windows of {size} × {size}")
         window.imshow(windows[0, state["token"]].reshape(size, size), cmap="gray_r", vmin=0, vmax=1)
         window.set_title(f"token {state['token']} reads {size * size} numbers")
         base = BASES[state["base"]]
