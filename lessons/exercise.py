@@ -86,7 +86,8 @@ class Exercise:
     check       instead of cases and spec: check(function, namespace, rng), a generator that yields a sentence for each thing
                 that it found right and raises Wrong for the first that is not
     after       a function that the lesson gives further down and the check runs: in a notebook the check comes after it
-    library     the op of minivit.ops that this is, if it is one: what the course's ViT calls
+    library     the op of minivit.ops that this is, if it is one: they are held equal, and where the course's ViT calls it, this
+                can take its place
     """
 
     name: str

@@ -5,9 +5,10 @@ import pytest
 from lessons.classroom import course
 from lessons.classroom.commands.verify.proof import first_wrong
 
-from ...support import unlisted, unlisted_vit
+from ...support import unlisted, unlisted_better, unlisted_vit
 
-WRONG = unlisted.WRONG | unlisted_vit.WRONG
+WRONG = unlisted.WRONG | unlisted_vit.WRONG | unlisted_better.WRONG
+RIGHT = unlisted_vit.RIGHT | unlisted_better.RIGHT
 ANSWERS = [
     pytest.param(number, name, function, id=f"{number}-{name}-{function.__name__}")
     for number, exercises in WRONG.items()
@@ -30,11 +31,11 @@ def test_a_wrong_answer_is_rejected(number, name, function):
         assert first_wrong(lesson, exercise, {name: function}, seed) is not None, function.__doc__
 
 
-@pytest.mark.parametrize("number, name", [(number, name) for number, of in unlisted_vit.RIGHT.items() for name in of])
+@pytest.mark.parametrize("number, name", [(number, name) for number, of in RIGHT.items() for name in of])
 def test_the_same_without_its_mistake_is_accepted(number, name):
     lesson = course.find(number)
     exercise = next(exercise for exercise in lesson.exercises if exercise.name == name)
-    assert first_wrong(lesson, exercise, {name: unlisted_vit.RIGHT[number][name]}) is None
+    assert first_wrong(lesson, exercise, {name: RIGHT[number][name]}) is None
 
 
 def test_there_are_many_and_each_says_what_is_wrong():
