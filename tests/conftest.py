@@ -15,6 +15,8 @@ if os.environ.get("MINIVIT_EXACT_MEMORY") and "gpu" in DEVICES:
 
 # Some seconds each on two cores: README's test command leaves them to .ci/run
 SLOW = (
+    "test_unlisted.py::test_a_wrong_answer_is_rejected[22-",
+    "test_unlisted.py::test_a_wrong_answer_is_rejected[13-block",
     "test_unlisted.py::test_a_wrong_answer_is_rejected[16-train_vit",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[14-vit]",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[16-train_vit]",
