@@ -593,6 +593,55 @@ def better_vit(parameters, images, sizes, part):
 
 
 # %% [markdown]
+# Two more functions are given, for the comparison at the end: what a step of each costs, and a training that compares on a fifth
+# of the training digits, set aside. The test digits are not touched.
+
+
+# %%
+def step_cost(part, numbers=DIGITS):
+    """Multiplications for one image, forward: matrix products, and nothing for what is only moved, turned or scaled."""
+    sizes = mine.Sizes(*numbers)
+    patches, dim = grid(sizes) ** 2, sizes.dim
+    tokens, pixels, wide = patches + 1, sizes.image_size**2, T2T_WIDTH
+    read = {"overlap": (2 * sizes.patch_size - 1) ** 2 * sizes.channels, "t2t": 9 * wide}
+    stem = pixels * (3 * 9 * sizes.channels * wide + 3 * wide * wide) + 2 * pixels * pixels * wide if part == "t2t" else 0
+    block = tokens * (4 * dim * dim + 2 * dim * sizes.mlp_dim) + 2 * tokens * tokens * dim
+    embedding = patches * read.get(part, sizes.patch_size**2 * sizes.channels) * dim
+    return stem + embedding + sizes.depth * block + dim * sizes.classes
+
+
+def set_aside(seed=0):
+    """(images, labels, other images, their labels): four fifths of the training digits to learn from, a fifth to compare on."""
+    from minivit.data import load
+
+    data = load("digits")
+    order = np.random.default_rng(seed).permutation(len(data.train_images))
+    images, labels = data.train_images[order], data.train_labels[order]
+    mean, std = images[287:].mean(), images[287:].std()  # of those to learn from (lesson 16)
+    images = (images - mean) / std
+    return images[287:], labels[287:], images[:287], labels[:287]
+
+
+def train_part(part, seed, steps, numbers=DIGITS, batch_size=64, lr=4e-3):
+    """Trains your ViT with this part for so many steps; the share of the digits set aside that it reads correctly."""
+    from tqdm import tqdm
+
+    sizes, rng = mine.Sizes(*numbers), np.random.default_rng((seed, 1))
+    images, labels, others, their_labels = set_aside()
+    parameters = better_parameters(sizes, part, np.random.default_rng(seed))
+    optimizer, cross_entropy = mine.AdamW(parameters, 0.05), mine.op(mine.cross_entropy)
+    warmup = math.ceil(0.1 * steps)
+    for step in tqdm(range(steps), desc=f"{part}, seed {seed}", unit=" steps", disable=None, leave=False):
+        chosen = rng.integers(0, len(images), batch_size)  # (B,)
+        for parameter in parameters.values():
+            parameter.grad = None
+        cross_entropy(better_vit(parameters, images[chosen], sizes, part), labels[chosen]).backward()
+        optimizer.step(mine.warmup_cosine(step, steps, lr, warmup, 1e-5))
+    answers = better_vit(parameters, others, sizes, part).data.argmax(axis=-1)  # (287,)
+    return float((answers == their_labels).mean())
+
+
+# %% [markdown]
 # ## A fair comparison
 #
 # Your neighbour trains a ViT, then one with a part in it. The second reads 97.8 % of the digits, the first 97.2 %. "It
@@ -643,54 +692,6 @@ def compare(parts, seeds, budget, cost, train):
         results[part] = mean, deviation
     # END SOLUTION
     return results
-
-
-# %% [markdown]
-# What to compare with: a fifth of the training digits is set aside, the test digits are not touched.
-
-
-# %%
-def step_cost(part, numbers=DIGITS):
-    """Multiplications for one image, forward: matrix products, and nothing for what is only moved, turned or scaled."""
-    sizes = mine.Sizes(*numbers)
-    patches, dim = grid(sizes) ** 2, sizes.dim
-    tokens, pixels, wide = patches + 1, sizes.image_size**2, T2T_WIDTH
-    read = {"overlap": (2 * sizes.patch_size - 1) ** 2 * sizes.channels, "t2t": 9 * wide}
-    stem = pixels * (3 * 9 * sizes.channels * wide + 3 * wide * wide) + 2 * pixels * pixels * wide if part == "t2t" else 0
-    block = tokens * (4 * dim * dim + 2 * dim * sizes.mlp_dim) + 2 * tokens * tokens * dim
-    embedding = patches * read.get(part, sizes.patch_size**2 * sizes.channels) * dim
-    return stem + embedding + sizes.depth * block + dim * sizes.classes
-
-
-def set_aside(seed=0):
-    """(images, labels, other images, their labels): four fifths of the training digits to learn from, a fifth to compare on."""
-    from minivit.data import load
-
-    data = load("digits")
-    order = np.random.default_rng(seed).permutation(len(data.train_images))
-    images, labels = data.train_images[order], data.train_labels[order]
-    mean, std = images[287:].mean(), images[287:].std()  # of those to learn from (lesson 16)
-    images = (images - mean) / std
-    return images[287:], labels[287:], images[:287], labels[:287]
-
-
-def train_part(part, seed, steps, numbers=DIGITS, batch_size=64, lr=4e-3):
-    """Trains your ViT with this part for so many steps; the share of the digits set aside that it reads correctly."""
-    from tqdm import tqdm
-
-    sizes, rng = mine.Sizes(*numbers), np.random.default_rng((seed, 1))
-    images, labels, others, their_labels = set_aside()
-    parameters = better_parameters(sizes, part, np.random.default_rng(seed))
-    optimizer, cross_entropy = mine.AdamW(parameters, 0.05), mine.op(mine.cross_entropy)
-    warmup = math.ceil(0.1 * steps)
-    for step in tqdm(range(steps), desc=f"{part}, seed {seed}", unit=" steps", disable=None, leave=False):
-        chosen = rng.integers(0, len(images), batch_size)  # (B,)
-        for parameter in parameters.values():
-            parameter.grad = None
-        cross_entropy(better_vit(parameters, images[chosen], sizes, part), labels[chosen]).backward()
-        optimizer.step(mine.warmup_cosine(step, steps, lr, warmup, 1e-5))
-    answers = better_vit(parameters, others, sizes, part).data.argmax(axis=-1)  # (287,)
-    return float((answers == their_labels).mean())
 
 
 # %% [markdown]
