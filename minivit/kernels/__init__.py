@@ -55,6 +55,7 @@ ON_CPU = {
     "self_attention_plain": (_floats, cpu_attention.self_attention),
     "adamw_plain": (_floats, cpu.adamw),
     "conv2d_plain": (_in_a_line, cpu_convolution.conv2d),
+    "pick_plain": (_floats, cpu.pick),
     "max_pool2d_plain": (_small_windows, cpu_convolution.max_pool2d),
 }
 ON_GPU = {
@@ -65,6 +66,7 @@ ON_GPU = {
     "cross_entropy_plain": (_floats, cuda.cross_entropy),
     "attention_plain": (_narrow_attention, cuda_attention.attention),
     "self_attention_plain": (_narrow_heads, cuda_attention.self_attention),
+    "pick_plain": (_floats, cuda.pick),
     "adamw_plain": (_floats, cuda.adamw),
 }
 

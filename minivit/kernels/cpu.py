@@ -128,6 +128,24 @@ def layernorm(x, weight, bias, eps):
     return y.reshape(x.shape), backward
 
 
+def pick(x, index):
+    """(y, backward) of pick. Backwards, bincount adds up what belongs to an entry, in float64, for one matrix (T, S) after the
+    other. Measured on 200 of 50 x 50, 50 entries a row: add.at 4.6 ms, a product with the index in one-hot form 1.0 ms, this 1.0
+    ms; on 96 of 197 x 197: the product 10.7 ms, this 6.1 ms."""
+    *front, rows, length = x.shape
+    entries = (index + length * np.arange(rows)[:, None]).reshape(-1)  # (T S), in the last two axes of x as one
+    y = x.reshape(*front, rows * length).take(entries, axis=-1)  # (..., T S)
+
+    def backward(dy):
+        dy = dy.reshape(math.prod(front), len(entries))
+        dx = np.empty((len(dy), rows * length), dy.dtype)
+        for own, upstream in zip(dx, dy, strict=True):
+            own[...] = np.bincount(entries, upstream, rows * length)
+        return dx.reshape(x.shape), None
+
+    return y.reshape(*front, *index.shape), backward
+
+
 def adamw(g, applies, rates, values, m, v):
     """One step of AdamW, block by block, which needs no memory but that of g and a block. applies is True. Measured on 205,066
     parameters: 0.8 ms over the whole arrays, 0.3 ms so."""

@@ -253,6 +253,31 @@ def gelu_exact(x):
     return _elementwise("T x", "T y, T slope", body, "gelu")(x)
 
 
+def pick(x, index):
+    """(y, backward) of pick: 1 launch each. Each thread owns an entry of x and looks for it in the index, of its own row or, if x
+    has only one, of all: no two threads add to one place, so the numbers are the same every time."""
+    import cupy
+
+    *front, rows, length = x.shape
+    entries = index + length * cupy.arange(rows)[:, None]  # (T, S), in the last two axes of x as one
+    y = x.reshape(*front, rows * length).take(entries, axis=-1)  # (..., T, S)
+
+    def backward(dy):
+        body = """
+            const long long entry = i % (rows * length);
+            const long long start = entry / length * (picked / rows), end = start + picked / rows;  // of the row, or of all
+            dx = 0;
+            for (long long n = start; n < end; n++)
+                if (entries[n] == entry) dx += dy[i / (rows * length) * picked + n];
+        """
+        parameters = "raw T dy, raw int64 entries, int64 rows, int64 length, int64 picked"
+        kernel = _elementwise(parameters, "T dx", body, "pick_dx")
+        dx = cupy.empty(x.shape, dy.dtype)
+        return kernel(cupy.ascontiguousarray(dy), cupy.ascontiguousarray(entries), rows, length, entries.size, dx), None
+
+    return y, backward
+
+
 def adamw(g, applies, rates, values, m, v):
     """One step of AdamW in place: 1 launch. applies is a device scalar: where it is false, nothing changes.
     rates: (lr, b1, b2, eps, decay, 1 - b1^t, 1 - b2^t)."""

@@ -1,4 +1,4 @@
-"""The models: the plain Vision Transformer, and the hybrid with convolutions in front."""
+"""The models: the plain Vision Transformer, the hybrid with convolutions in front, and the parts of better ones."""
 
 from . import inside
 from .config import PRESETS, SIZES, ViTConfig

@@ -97,17 +97,17 @@ class ViTConfig:
     pool: str = "cls"
     pos_embed: str = "learned"
     pos_embed_std: float = 0.02
-    relative_pos: str = "none"
     stem: str = "patch"
     activation: str = "gelu"
+    representation_size: int | None = None
+    dropout: float = 0.0
+    drop_path: float = 0.0
+    relative_pos: str = "none"
     layer_scale: float | None = None
     qk_norm: bool = False
     lsa: bool = False
     registers: int = 0
     class_blocks: int = 0
-    representation_size: int | None = None
-    dropout: float = 0.0
-    drop_path: float = 0.0
 
     def __new__(cls, *args, **fields):
         known = cls.__dataclass_fields__

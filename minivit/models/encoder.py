@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import ops
 from ..engine import Tensor
-from ..nn import MLP, Attention, Block, Dropout, LayerNorm, Linear, Module, xavier_uniform
+from ..nn import MLP, Attention, Block, Dropout, LayerNorm, Linear, Module, xavier_uniform, zeros
 from .positions import IN_ATTENTION, PEG, POSITIONS, tokens_in_blocks
 
 
@@ -145,11 +145,18 @@ class ChosenBlock(Module):
 
 
 class ClassBlock(ChosenBlock):
-    """A block of class attention: the class token, which stands first, looks at all; the other tokens stay as they are."""
+    """A block of class attention: the class token, which stands first, looks at all; the other tokens stay as they are. The
+    first of these blocks brings it: (B, N, D) to (B, 1 + N, D). Relative positions and lsa are not for it: it has no place."""
 
     attention = ClassAttention
 
+    def __init__(self, config, number, dim, heads, mlp_dim, rng, dtype, *others):
+        super().__init__(config, number, dim, heads, mlp_dim, rng, dtype, *others)
+        self.cls_token = zeros((1, 1, dim), dtype) if number == config.depth - config.class_blocks else None
+
     def __call__(self, x, rng=None, attention=None):
+        if self.cls_token is not None:
+            x = ops.embed_tokens(x, self.cls_token, None)  # (B, T, D)
         first = x[:, :1] + self.drop_path(self.ls1(self.attn(self.norm1(x), rng, attention)), rng)  # (B, 1, D)
         first = first + self.drop_path(self.ls2(self.mlp(self.norm2(first), rng)), rng)
         return ops.concatenate(first, x[:, 1:], axis=1)  # (B, T, D)
@@ -178,6 +185,11 @@ def with_registers(x, reg_token, patches):
     tokens = ops.broadcast_to(reg_token, shape=(x.shape[0], *reg_token.shape[1:]))
     before = [x[:, :first]] if first else []
     return ops.concatenate(*before, tokens, x[:, first:] if first else x, axis=1)
+
+
+def without_registers(x, count):
+    """The tokens behind so many registers that stand first."""
+    return x[:, count:] if count else x
 
 
 class SequencePool(Module):

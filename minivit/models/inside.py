@@ -14,14 +14,20 @@ def attention_rollout(attentions):
         rollout = A_L ... A_2 A_1
 
     The 1 is the road past attention (residual). Row 0 is the class token's. (Abnar and Zuidema 2020, arXiv 2005.00928.)
+    With class attention the last blocks have but the class token's row, (B, h, 1, T), and the others do not know it, (B, h, T-1,
+    T-1): a token that does not look in a block stays what it was.
     Raises ValueError for an empty list.
     """
     if not attentions:
         raise ValueError("attention_rollout needs the attention of at least one block; model(images, return_attention=True)")
-    count = attentions[0].shape[-1]
+    count = attentions[-1].shape[-1]
     rollout = np.eye(count, dtype=attentions[0].dtype)
     for attention in attentions:
-        mixed = attention.mean(axis=1) + np.eye(count, dtype=attention.dtype)  # (B, T, T)
+        rows, columns = attention.shape[-2:]
+        first = count - columns if rows == columns else 0  # of the tokens that look: all, all but the class token, or that alone
+        mixed = np.zeros((len(attention), count, count), attention.dtype)
+        mixed[:, first : first + rows, count - columns :] = attention.mean(axis=1)
+        mixed += np.eye(count, dtype=attention.dtype)  # (B, T, T)
         rollout = mixed / mixed.sum(axis=-1, keepdims=True) @ rollout  # (B, T, T)
     return rollout
 
@@ -30,9 +36,14 @@ def attention_distance(attention, grid, patch_size):
     """How far each head looks, in pixels: the mean distance between the centres of patches, weighted with attention
     (B, h, T, T), over all images and all patches that look. grid: (rows, columns) of patches; patch_size: P or (rows, columns).
     Returns (h,). The class token, if there is one, is left out, and weights are made to add up to 1 without it.
-    (Dosovitskiy et al. 2020, arXiv 2010.11929, Figure 7, right.)
+    (Dosovitskiy et al. 2020, arXiv 2010.11929, Figure 7, right.) Raises ValueError for the row of class attention, (B, h, 1, T).
     """
     count = math.prod(grid)
+    if attention.shape[-2] < count:
+        raise ValueError(
+            f"attention_distance: of {count} patches only {attention.shape[-2]} tokens look in this block; in class attention "
+            "no patch does: leave the last class_blocks out"
+        )
     high, wide = patch_size if isinstance(patch_size, tuple) else (patch_size, patch_size)
     places = np.stack(np.divmod(np.arange(count), grid[1]), axis=1) * (high, wide)  # (N, 2), in pixels
     apart = np.sqrt(((places[:, None] - places[None]) ** 2).sum(axis=-1))  # (N, N)

@@ -28,12 +28,22 @@ class Kind:
     describe: Callable
 
 
+PARTS = "stem relative_pos pool activation layer_scale qk_norm lsa registers class_blocks".split()
+
+
+def _parts(config):
+    """What a ViT has in the place of the plain one's parts, or beside them: "; stem t2t, registers 4"."""
+    plain = {field.name: field.default for field in fields(config)}
+    other = [f"{name} {getattr(config, name)}" for name in PARTS if getattr(config, name) != plain[name]]
+    return "; " + ", ".join(other) if other else ""
+
+
 KINDS = {
     "vit": Kind(
         ViTConfig,
         ViT,
         "a Vision Transformer",
-        lambda c: f"{c.tokens} tokens of width {c.dim}, {c.depth} blocks, {c.heads} heads",
+        lambda c: f"{c.tokens} tokens of width {c.dim}, {c.depth} blocks, {c.heads} heads{_parts(c)}",
     ),
 }
 FROM_DATA = ("image_size", "channels", "classes")  # the data decides them

@@ -43,7 +43,19 @@ def _index(config, code, others):
     return Tensor(index)
 
 
-class RelativeBias(Module):
+class Positions(Module):
+    """What most of these parts have in common: they ask nothing of the sizes, and multiply no matrices."""
+
+    @staticmethod
+    def check(config):
+        pass
+
+    @staticmethod
+    def multiply_adds(config):
+        return 0
+
+
+class RelativeBias(Positions):
     """A learned number for each head and distance of two patches, added to their score (Swin, arXiv 2103.14030, section 3.2):
 
         s_ij = q_i k_j / sqrt(d) + table[(rows, columns) from j to i, head]
@@ -69,14 +81,6 @@ class RelativeBias(Module):
         table = ops.reshape(ops.transpose(table), shape=(table.shape[1], 1, table.shape[0]))
         return q, k, ops.pick(table, self.index.data)  # (h, T, T)
 
-    @staticmethod
-    def check(config):
-        pass
-
-    @staticmethod
-    def multiply_adds(config):
-        return 0
-
 
 def bucket(distance):
     """iRPE's piecewise function of a distance, -3 ... 3: near ones each their own, far ones together, in logarithms.
@@ -90,7 +94,7 @@ def bucket(distance):
     return (np.sign(distance) * np.where(size <= a, size, np.minimum(b, far.round()))).astype(int)
 
 
-class ContextualBias(Module):
+class ContextualBias(Positions):
     """iRPE, contextual, on the keys (arXiv 2107.14222, section 3.2, the product method): a learned vector for each bucket of
     distances, shared by the heads, which the query asks as it asks the key:
 
@@ -115,16 +119,12 @@ class ContextualBias(Module):
     def buckets(config):
         return 49 + (_in_front(config) > 0)
 
-    @staticmethod
-    def check(config):
-        pass
-
     @classmethod
     def multiply_adds(cls, config):
         return tokens_in_blocks(config) * config.dim * cls.buckets(config)
 
 
-class RoPE(Module):
+class RoPE(Positions):
     """Rotary positions in two directions (RoPE-ViT, arXiv 2403.13298, "axial"): pairs of q's and k's numbers are turned by angles
     that grow with the place, half of the pairs with the column and half with the row. A product of two turned vectors depends on
     the difference of their angles, so scores know distances and no places.
@@ -149,12 +149,8 @@ class RoPE(Module):
                 f"multiple of 4; got {config.dim} / {config.heads} = {config.dim // config.heads}"
             )
 
-    @staticmethod
-    def multiply_adds(config):
-        return 0
 
-
-class MixedRoPE(Module):
+class MixedRoPE(Positions):
     """Rotary positions whose directions are learned (RoPE-ViT, arXiv 2403.13298, "mixed"), for each head and block:
 
         angle = column * freqs[0] + row * freqs[1]          freqs (2, h, d/2)
@@ -178,10 +174,9 @@ class MixedRoPE(Module):
         return ops.rotate(q, angles), ops.rotate(k, angles), None
 
     check = RoPE.check
-    multiply_adds = RoPE.multiply_adds
 
 
-class PEG(Module):
+class PEG(Positions):
     """The position encoding generator (CPVT, arXiv 2102.10882, section 3.3), behind the first block: the patches as a picture,
     and x + a 3 x 3 convolution of it, each channel by itself. Zeros beyond the border tell a patch how near it is. (B, T, D)
     to (B, T, D); tokens in front of the patches pass untouched."""
@@ -198,10 +193,6 @@ class PEG(Module):
         picture = ops.depthwise_conv2d(picture, self.weight, self.bias, padding=1)  # (B, H/P, W/P, D)
         patches = patches + ops.reshape(picture, shape=patches.shape)
         return ops.concatenate(x[:, :front], patches, axis=1) if front else patches
-
-    @staticmethod
-    def check(config):
-        pass
 
     @staticmethod
     def multiply_adds(config):

@@ -149,9 +149,10 @@ class Shifted(Module):
         self.norm = LayerNorm(self.features(config), dtype)
 
     def __call__(self, images):
-        (_, height, width, _), (high, wide) = images.shape, self.half
+        height, width = images.shape[1:3]
+        high, wide = self.half
         framed = _framed(images, high, wide)
-        corners = ((high, wide), (0, 0), (0, 2 * wide), (2 * high, 0), (2 * high, 2 * wide))  # the middle one is the image
+        corners = ((high, wide), (0, 0), (0, 2 * wide), (2 * high, 0), (2 * high, 2 * wide))  # the first is the image itself
         copies = [framed[:, i : i + height, j : j + width] for i, j in corners]
         patches = ops.patchify(ops.concatenate(*copies, axis=3), patch_size=self.patch_size)  # (B, N, 5 P P C)
         return ops.reshape(self.norm(patches), shape=(patches.shape[0], *self.grid, patches.shape[2]))

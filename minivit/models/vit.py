@@ -13,7 +13,7 @@ from ..checks import YES_OR_NO, choice, random_numbers, whole
 from ..engine import Tensor
 from ..nn import Dropout, LayerNorm, Linear, Module, zeros
 from .config import ViTConfig
-from .encoder import SequencePool, block_kinds, registers, with_registers
+from .encoder import SequencePool, block_kinds, registers, with_registers, without_registers
 from .tokens import STEMS
 
 
@@ -31,7 +31,8 @@ class ViT(Module):
     every class is equally likely at first and the first loss is ln K.
 
         logits = model(images)                        (B, H, W, C) to (B, K)
-        logits, attention = model(images, return_attention=True)      and for each block an array (B, h, T, T)
+        logits, attention = model(images, return_attention=True)      and for each block an array (B, h, T, T), or of class
+                                                                      attention (B, h, 1, T)
         for name, x in model.stages(images): ...      every stage on the way
 
     Raises ValueError for images of another size, and in training mode for a dropout rate above 0 without `rng`.
@@ -47,7 +48,8 @@ class ViT(Module):
         if config.stem != "patch":
             self.stem = STEMS[config.stem](config, rng, dtype)
         self.patch_embed = Linear(config.patch_length, dim, rng, dtype)
-        self.cls_token = zeros((1, 1, dim), dtype) if config.pool == "cls" else None
+        first = config.pool == "cls" and not config.class_blocks  # with class blocks the first of them brings the class token
+        self.cls_token = zeros((1, 1, dim), dtype) if first else None
         self.pos_embed = self._positions(rng, dtype)
         if config.registers:
             self.reg_token = registers(config, rng, dtype)
@@ -66,15 +68,15 @@ class ViT(Module):
         self.head.weight.data = np.zeros_like(self.head.weight.data)
 
     def _positions(self, rng, dtype):
-        """(1, N + 1, D), or (1, N, D) without a class token at the start; or None. The class token's fixed position is zero."""
-        config = self.config
+        """(1, N+1, D), or without a class token (1, N, D); or None. The class token's fixed position is zero."""
+        config, first = self.config, 0 if self.cls_token is None else 1
         if config.pos_embed == "none":
             return None
-        count, first = math.prod(config.grid), config.pool == "cls" and not config.class_blocks
+        shape = (1, first + math.prod(config.grid), config.dim)
         if config.pos_embed == "learned":
-            positions = config.pos_embed_std * rng.standard_normal((1, first + count, config.dim))
+            positions = config.pos_embed_std * rng.standard_normal(shape)
             return Tensor(positions.astype(dtype), requires_grad=True)
-        fixed = np.zeros((1, first + count, config.dim), dtype)
+        fixed = np.zeros(shape, dtype)
         fixed[0, first:] = sincos2d(config.grid, config.dim)
         return Tensor(fixed)
 
@@ -102,8 +104,8 @@ class ViT(Module):
             if x.requires_grad:
                 raise ValueError(f"the images are {x.dtype} and require a gradient, and the model is {dtype}: make them {dtype}")
             x = Tensor(x.data.astype(dtype))
-        yield "image", x  # (B, H, W, C)
         config = self.config
+        yield "image", x  # (B, H, W, C)
         if config.stem != "patch":
             x = self.stem(x)  # (B, H/P, W/P, F)
             yield "stem", x
@@ -114,24 +116,22 @@ class ViT(Module):
         yield "patchify", x
         x = self.patch_embed(x)  # (B, N, D)
         yield "patch_embed", x
-        late = config.class_blocks  # the class token comes so many blocks before the end
-        x = self.dropout(ops.embed_tokens(x, None if late else self.cls_token, self.pos_embed), rng)  # (B, T, D)
+        x = self.dropout(ops.embed_tokens(x, self.cls_token, self.pos_embed), rng)  # (B, T, D)
         yield "embed_tokens", x
         if config.registers:
             x = with_registers(x, self.reg_token, math.prod(config.grid))
             yield "registers", x
         for i, block in enumerate(self.blocks):
-            if late and i == config.depth - late:
-                x = ops.embed_tokens(x, self.cls_token, None)
             x = block(x, rng, attention)
             yield f"blocks.{i}", x
         x = self.norm(x)
         yield "norm", x
         if config.pool == "cls":
             x = x[:, 0]  # (B, D)
+        elif config.pool == "mean":
+            x = without_registers(x, config.registers).mean(axis=1)
         else:
-            x = x[:, config.registers :] if config.registers else x
-            x = self.attention_pool(x) if config.pool == "sequence" else x.mean(axis=1)  # (B, D)
+            x = self.attention_pool(without_registers(x, config.registers))
         yield "pool", x
         if config.representation_size:
             x = ops.tanh(self.pre_logits(x))  # (B, R)

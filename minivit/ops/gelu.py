@@ -29,22 +29,22 @@ def tanh(x):
     return y, backward
 
 
+def _logistic(x):
+    return 0.5 * (1 + array_module(x).tanh(0.5 * x))
+
+
 @op
 def sigmoid(x):
-    """y = 1 / (1 + exp(-x)), between 0 and 1.   dx = dy * y (1 - y)."""
+    """y = 1 / (1 + exp(-x)), between 0 and 1.   dx = dy * y (1 - y).
+
+    Computed as (1 + tanh(x / 2)) / 2, which is the same and cannot overflow; in float32 it rounds to 0 below -17.
+    """
     y = _logistic(x)
 
     def backward(dy):
         return dy * (y * (1 - y))
 
     return y, backward
-
-
-def _logistic(x):
-    """1 / (1 + exp(-x)), which for negative x is exp(x) / (exp(x) + 1): with exp(-|x|) in both, nothing overflows."""
-    xp = array_module(x)
-    e = xp.exp(-xp.abs(x))
-    return xp.where(x < 0, e, 1) / (1 + e)
 
 
 @op

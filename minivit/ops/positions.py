@@ -18,33 +18,34 @@ def rotate(x, angles):
     The scalar product of two pairs turned by a and by b is that of one turned by a - b with the other as it was: with angles that
     grow along the image, q k^T sees how far apart two tokens stand, and not where.
 
-    A turn keeps lengths, so backward turns back; and a turn by da moves (y[2i], y[2i+1]) along (-y[2i+1], y[2i]):
+    Read as a complex number, first + i second, a pair is multiplied by e^(ia). Backward turns back; and since dy/da = iy, that is
+    (-y[2i+1], y[2i]), the angles get
 
-        dx = dy turned by -a        da = y[2i] dy[2i+1] - y[2i+1] dy[2i], summed to the shape of the angles
+        dx = dy e^(-ia)        da = y[2i] dy[2i+1] - y[2i+1] dy[2i] = imaginary part of conj(y) dy, summed to their shape
 
     Raises ValueError if d is odd or the shapes do not fit.
     """
-    full = (*x.shape[1:-1], x.shape[-1] // 2)
+    full = (*x.shape[1:3], x.shape[3] // 2) if x.ndim == 4 else ()
     sizes = zip(angles.shape[::-1], full[::-1], strict=False)
-    if x.ndim != 4 or x.shape[-1] % 2 or angles.ndim > 3 or any(own not in (1, size) for own, size in sizes):
+    if not full or x.shape[-1] % 2 or angles.ndim > 3 or any(own not in (1, size) for own, size in sizes):
         raise ValueError(
             "rotate takes x (batch, heads, tokens, an even width) and angles (heads, tokens, width / 2), or what is broadcast to "
             f"that; got {x.shape} and {angles.shape}"
         )
     xp = array_module(x)
-    cos, sin = xp.cos(angles), xp.sin(angles)
-    y = _turned(x, cos, sin)
+    angles = angles.astype(x.dtype, copy=False)
+    turn = xp.cos(angles) + 1j * xp.sin(angles)
+
+    def pairs(x):
+        return xp.ascontiguousarray(x).view(turn.dtype)  # (B, h, T, d/2)
+
+    y = pairs(x) * turn
 
     def backward(dy):
-        dangles = y[..., 0::2] * dy[..., 1::2] - y[..., 1::2] * dy[..., 0::2]  # (B, h, T, d/2)
-        return _turned(dy, cos, -sin), unbroadcast(dangles, angles.shape)
+        dy = pairs(dy)
+        return (dy * turn.conj()).view(x.dtype), unbroadcast((y.conj() * dy).imag, angles.shape)
 
-    return y, backward
-
-
-def _turned(x, cos, sin):
-    even, odd = x[..., 0::2], x[..., 1::2]  # each (B, h, T, d/2)
-    return array_module(x).stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1).reshape(x.shape)
+    return y.view(x.dtype), backward
 
 
 @op

@@ -1,5 +1,7 @@
 """Figures of what a model looks at, and of what it has become inside; drawn as all figures are, see figures.py."""
 
+import math
+
 import matplotlib
 import numpy as np
 
@@ -9,15 +11,17 @@ from .figures import BLUE, ORANGE, STYLE, shorter, show, subplots
 @matplotlib.rc_context(STYLE)
 def class_token_attention(images, attention, grid, titles):
     """Where the class token looks, head by head in the last block: a row an image. images (n, H, W, C), attention
-    (n, h, T, T) with the class token first, grid (rows, columns) of the patches."""
+    (n, h, T, T), or of class attention (n, h, 1, T), with the class token first and the patches last, grid (rows, columns) of
+    them."""
     count, heads = attention.shape[:2]
+    seen = attention[:, :, 0, -math.prod(grid) :]  # (n, h, N)
     figure, axes = subplots(count, heads + 1, (max(4.0, 1.35 * (heads + 1) + 0.6), 1.35 * count + 0.7))
-    brightest = attention[:, :, 0, 1:].max()
-    for image, weights, title, row in zip(images, attention, titles, axes, strict=True):
+    brightest = seen.max()
+    for image, weights, title, row in zip(images, seen, titles, axes, strict=True):
         show(row[0], image)
         row[0].set_title(shorter(title, 14), fontsize=9)
         for head, axis in enumerate(row[1:]):
-            maps = axis.imshow(weights[head, 0, 1:].reshape(grid), cmap="viridis", vmin=0, vmax=brightest)
+            maps = axis.imshow(weights[head].reshape(grid), cmap="viridis", vmin=0, vmax=brightest)
             axis.set_axis_off()
             axis.set_title(f"head {head + 1}", fontsize=9)
     figure.colorbar(maps, ax=axes, shrink=0.6, label="share of the attention")

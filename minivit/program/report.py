@@ -122,7 +122,8 @@ def again(config):
             wanted = asdict(recipe(changed(preset["recipe"], given)))
         except (ValueError, TypeError):
             continue  # a preset that does not fit this data
-        same = preset["data"] == config["data"] and json.loads(json.dumps(model)) == config["model"]
+        model = json.loads(json.dumps(model))  # tuples as lists, as the file has them; what it lacks came later, and is default
+        same = preset["data"] == config["data"] and model == model | config["model"]
         if same and wanted == wanted | config["recipe"]:
             parts = [part for key in given for part in (OPTIONS[key], str(config["recipe"][key]))]
             return ["--config", name, *parts], None

@@ -1,6 +1,8 @@
 """The end of a run: its test, and what that leaves in the folder. Numbers first and each figure for itself, so that a full disk,
 a missing font or a broken matplotlib costs the one figure and nothing else."""
 
+import math
+
 import numpy as np
 
 from ..backend import to_device, to_host
@@ -55,7 +57,8 @@ def _looks(model, dataset, classes):
 
 def _rollout(looks, model, dataset, predicted):
     some, attention = _looks(model, dataset, classes=20)
-    maps = inside.attention_rollout(attention)[:, 0, 1:].reshape(-1, *model.config.grid)
+    patches = math.prod(model.config.grid)
+    maps = inside.attention_rollout(attention)[:, 0, -patches:].reshape(-1, *model.config.grid)
     return looks.looked_at(dataset.test_images[some], maps, [printable(dataset.classes[predicted[i]]) for i in some])
 
 

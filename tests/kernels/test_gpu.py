@@ -101,6 +101,13 @@ def test_labels_of_a_wrong_shape_are_refused_on_the_gpu_too(labels):
         ops.cross_entropy.forward(to_device(np.zeros((3, 5)), "gpu"), to_device(labels, "gpu"))
 
 
+@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("shape, keys", [((2, 3, 7, 5), 4), ((3, 1, 5), 4), ((2, 3, 1, 5), 70), ((7, 130), 129), ((1, 5), 0)])
+def test_the_kernel_of_pick_is_its_plain_form(shape, keys, dtype, rng):
+    index = rng.integers(0, shape[-1], (max(shape[-2], 7), keys))
+    compare("pick", (rng.standard_normal(shape), index), {}, dtype)
+
+
 @pytest.mark.parametrize("name", ["softmax", "cross_entropy", "attention"])
 def test_kernels_stay_finite_where_exponentials_do_not(name, rng):
     large = np.array([[1e4, -1e4, 0.0, 1e4]])

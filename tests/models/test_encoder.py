@@ -90,8 +90,10 @@ def test_the_temperature_starts_at_the_root_of_a_heads_width():
 
 
 @pytest.mark.parametrize("parts", [("lsa", "relative"), ("lsa", "irpe"), ("lsa", "rope"), ("lsa", "qk_norm")], ids=" and ".join)
-def test_lsa_beside_others_still_looks_at_others_only(parts):
-    _, attention = model_with(*parts)(some_images(), return_attention=True)
+def test_lsa_beside_others_still_looks_at_others_only_and_all_take_part(parts):
+    model = model_with(*parts)
+    logits, attention = model(some_images(), return_attention=True)
+    gradients(logits.sum(), model.parameters())  # a parameter that takes no part is an error
     for weights in attention:
         assert not weights[:, :, range(7), range(7)].any()
         np.testing.assert_allclose(weights.sum(axis=-1), 1)
@@ -125,6 +127,7 @@ def test_the_class_token_comes_for_the_last_blocks_and_the_patches_then_stay():
     np.testing.assert_array_equal(stages["blocks.3"][:, 1:], stages["blocks.1"])
     assert (stages["blocks.3"][:, 0] != stages["blocks.2"][:, 0]).all()
     assert model.pos_embed.shape == (1, 6, 8) and model.config.tokens == 7
+    assert [name for name in model.state_dict() if "cls_token" in name] == ["blocks.2.cls_token"]
 
 
 def test_class_attention_is_the_first_row_of_attention_to_all():

@@ -65,9 +65,27 @@ def test_rollout_is_none_of_its_known_wrong_forms(attentions):
     assert names == []
 
 
+def test_rollout_through_class_attention_takes_a_token_that_does_not_look_as_it_was():
+    """Two blocks in which three patches look at each other, two in which the class token looks at all."""
+    rng = np.random.default_rng(0)
+    patches, rows = rng.random((2, BATCH, HEADS, 3, 3)), rng.random((2, BATCH, HEADS, 1, 4))
+    patches, rows = (a / a.sum(axis=-1, keepdims=True) for a in (patches, rows))
+    whole = np.zeros((4, BATCH, HEADS, 4, 4))
+    whole[:2, ..., 0, 0] = 1  # the class token is not there yet: it stays what it was
+    whole[:2, ..., 1:, 1:] = patches
+    whole[2:, ..., :1, :] = rows
+    whole[2:, ..., 1:, 1:] = np.eye(3)
+    np.testing.assert_allclose(attention_rollout([*patches, *rows]), attention_rollout(list(whole)), atol=1e-12)
+
+
 def test_rollout_of_no_block_is_told():
     with pytest.raises(ValueError, match="return_attention=True"):
         attention_rollout([])
+
+
+def test_of_class_attention_there_is_no_distance():
+    with pytest.raises(ValueError, match="no patch does: leave the last class_blocks out"):
+        attention_distance(np.full((BATCH, HEADS, 1, 7), 1 / 7), (2, 3), 4)
 
 
 def test_distance_equals_the_slow_loop_on_a_grid_that_is_no_square():

@@ -1,13 +1,16 @@
 """Every part that a word of ViTConfig chooses, and every pair of them: gradients, training, files, counts, refusals."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from minivit import ViT, ViTConfig, gradients, no_grad, ops, optim
+from minivit.backend import to_device, to_host
+from minivit.engine import Op
 from minivit.models import tokens
-from minivit.training.checkpoint import load_model, save_model
+from minivit.training.checkpoint import load_model, save_arrays, save_model
 from minivit.training.loop import Training
 from minivit.training.recipe import Recipe
 
@@ -52,6 +55,21 @@ def test_float32_stays_float32(part):
     assert logits.dtype == np.float32
     found = gradients(ops.cross_entropy(logits, np.array([0, 3, 1])), model.parameters())
     assert {g.dtype for g in found} == {np.dtype(np.float32)}
+
+
+@each_part
+def test_every_device_computes_the_same(part, device):
+    model, images, labels = model_with(part), some_images(), np.array([0, 3, 1])
+
+    def computed():
+        logits = model(to_device(images, model.device))
+        found = gradients(ops.cross_entropy(logits, to_device(labels, model.device)), model.parameters())
+        return [to_host(a) for a in (logits.data, *found)]
+
+    here = computed()
+    model.to(device)
+    for found, expected in zip(computed(), here, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * max(1, abs(expected).max()))
 
 
 # Learning
@@ -141,6 +159,16 @@ def test_a_model_without_patches_that_are_squares_takes_what_does_not_need_them(
 # The plain model
 
 
+def test_a_file_that_was_saved_before_the_parts_existed_is_a_plain_model(tmp_path):
+    model = model_with()
+    later = ("relative_pos", "layer_scale", "qk_norm", "lsa", "registers", "class_blocks")
+    sizes = {name: value for name, value in asdict(model.config).items() if name not in later}
+    save_arrays(tmp_path / "old.npz", model.state_dict(), {"config": sizes})
+    loaded, _ = load_model(tmp_path / "old.npz")
+    assert loaded.config == model.config == ViTConfig(**sizes)
+    np.testing.assert_array_equal(loaded(some_images()).data, model(some_images()).data)
+
+
 def test_the_plain_model_draws_the_weights_that_it_always_drew():
     model, rng = ViT(config_with(), 4), np.random.default_rng(4)
 
@@ -158,12 +186,9 @@ def test_the_plain_model_draws_the_weights_that_it_always_drew():
 
 
 def test_the_plain_model_calls_the_ops_that_it_always_called(monkeypatch):
-    called, model = [], ViT(config_with(depth=1), 0)
-    call = type(ops.add).__call__
-    monkeypatch.setattr(
-        type(ops.add), "__call__", lambda op, *args, **options: called.append(op.name) or call(op, *args, **options)
-    )
-    model(some_images())
+    called, call = [], Op.__call__
+    monkeypatch.setattr(Op, "__call__", lambda op, *args, **options: called.append(op.name) or call(op, *args, **options))
+    ViT(config_with(depth=1), 0)(some_images())
     block = "layernorm linear self_attention linear add layernorm linear gelu linear add"
     assert called == f"patchify linear embed_tokens {block} layernorm getitem linear".split()
 

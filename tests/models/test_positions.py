@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from minivit import ops
+from minivit import ViT, ops
 from minivit.models.positions import bucket
 
 from ..support.parts import config_with, model_with, some_images
@@ -105,8 +105,6 @@ def test_mixed_angles_are_column_and_row_times_what_is_learned():
 
 
 def test_at_the_start_mixed_directions_are_at_right_angles_and_differ_between_heads():
-    from minivit import ViT
-
     fx, fy = ViT(config_with("rope_mixed", dim=16), 0, np.float64).blocks[0].attn.rel_pos.freqs.data  # (h, d/2): 2 and 2 pairs
     np.testing.assert_allclose(np.hypot(fx, fy), [[1, 10**-0.5, 1, 10**-0.5]] * 2)
     np.testing.assert_allclose(fx[:, :2] * fx[:, 2:] + fy[:, :2] * fy[:, 2:], 0, atol=1e-12)

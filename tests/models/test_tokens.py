@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minivit import Tensor, ViTConfig, gradients, ops
+from minivit import Tensor, ViT, ViTConfig, gradients, ops
 from minivit.models.tokens import SPLITS, T2T
 
 from ..support.parts import SIZES, config_with, model_with, some_images
@@ -131,7 +131,21 @@ def test_each_round_moves_the_places_by_its_offset_from_where_they_were(monkeypa
     np.testing.assert_allclose(fourth - third, np.broadcast_to((2.25, -0.5), first.shape))
 
 
-def test_at_the_start_nothing_has_moved():
-    from minivit import ViT
+def test_four_rounds_by_their_formula_with_a_gradient_that_ends_at_a_places_last_offset():
+    stem, images = model_with("progressive").stem, some_images()
+    features = stem.convs(images)  # (B, 4, 6, D)
+    grid = [(row, column) for row in (0.5, 2.5) for column in (0.5, 2.5, 4.5)]
+    places, x = Tensor(np.array([grid] * 3)), 0.0
+    for i, block in enumerate(stem.blocks):
+        x = block(ops.sample_bilinear(features, places) + stem.pos(places * np.array([2 / 4, 2 / 6]) - 1) + x)
+        if i < 3:
+            places = Tensor(places.data) + stem.offsets[i](x)
+    found = ops.reshape(stem(images), shape=x.shape)
+    np.testing.assert_allclose(found.data, x.data, rtol=1e-10)
+    upstream = np.random.default_rng(4).standard_normal(x.shape)
+    for a, b in zip(*(gradients((y * upstream).sum(), stem.parameters()) for y in (found, x)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-10 * abs(b).max())
 
+
+def test_at_the_start_nothing_has_moved():
     assert not any(offset.weight.data.any() or offset.bias.data.any() for offset in ViT(config_with("progressive")).stem.offsets)

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 from minivit import ops
+from minivit.kernels import cpu
+from minivit.ops.positions import pick_plain
+
+from ..support.plain import noncontiguous, relative_error
 
 
 def rotated(x, angles):
@@ -34,7 +38,7 @@ def test_an_angle_that_turns_many_pairs_gets_the_sum_of_their_gradients(rng):
     np.testing.assert_allclose(shared, each.sum(axis=0), rtol=1e-12)
 
 
-ODD = [((2, 3, 4, 5), (4, 2)), ((2, 3, 4, 6), (3, 4)), ((2, 3, 4, 6), (1, 3, 4, 3)), ((3, 4, 6), (4, 3))]
+ODD = [((2, 3, 4, 5), (4, 2)), ((2, 3, 4, 6), (3, 4)), ((2, 3, 4, 6), (1, 3, 4, 3)), ((3, 4, 6), (4, 3)), ((), (4, 3))]
 
 
 @pytest.mark.parametrize("x, angles", ODD)
@@ -56,6 +60,21 @@ def test_pick_and_its_gradient_against_a_loop(rows, dtype, rng):
         assert y[b, h, i, j] == x[b, h, i % rows, INDEX[i, j]]
         expected[b, h, i % rows, INDEX[i, j]] += dy[b, h, i, j]
     np.testing.assert_allclose(dx, expected, rtol=1e-12, atol=1e-14)
+
+
+PICKED = [(((2, 3), 7, 5), 4), (((2, 3), 1, 5), 4), (((), 7, 1), 4), (((), 1, 5), 0), (((0,), 7, 5), 4), (((3,), 50, 49), 50)]
+
+
+@pytest.mark.parametrize("dtype, limit", [(np.float32, 1e-6), (np.float64, 1e-14)])
+@pytest.mark.parametrize("shape, keys", PICKED)
+def test_the_kernel_of_pick_is_its_plain_form(shape, keys, dtype, limit, rng):
+    front, rows, length = shape
+    index = rng.integers(0, length, (max(rows, 7), keys))
+    x, dy = (noncontiguous(rng.standard_normal((*front, *s)).astype(dtype)) for s in ((rows, length), index.shape))
+    (y, backward), (expected, backward_plain) = cpu.pick(x, index), pick_plain(x, index)
+    np.testing.assert_array_equal(y, expected)
+    (dx, dindex), dx_plain = backward(dy), backward_plain(dy)[0]
+    assert dx.dtype == dtype and dindex is None and relative_error(dx, dx_plain) < limit
 
 
 def test_the_index_may_be_a_list(rng):

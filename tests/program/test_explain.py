@@ -34,8 +34,13 @@ def model_file(folder, **changes):
         ({"pos_embed": "none"}, {"positions.png"}),
         ({"pos_embed": "sincos2d"}, set()),
         ({"stem": "conv"}, {"filters.png"}),
+        ({"stem": "t2t"}, {"filters.png"}),
+        ({"stem": "progressive", "relative_pos": "irpe"}, {"filters.png"}),
+        ({"pool": "sequence", "registers": 3}, {"rollout.png", "heads.png"}),
+        ({"registers": 3, "lsa": True, "relative_pos": "rope"}, set()),
+        ({"class_blocks": 1, "registers": 2, "relative_pos": "peg"}, set()),
     ],
-    ids=["plain", "mean", "no positions", "sin-cos", "hybrid"],
+    ids=["plain", "mean", "no positions", "sin-cos", "hybrid", "t2t", "progressive", "sequence", "registers", "class blocks"],
 )
 def test_every_figure_that_fits_the_model_is_drawn(tmp_path, picture, capsys, changes, missing):
     out = tmp_path / "inside"
@@ -44,6 +49,31 @@ def test_every_figure_that_fits_the_model_is_drawn(tmp_path, picture, capsys, ch
     told = capsys.readouterr().out
     assert "the model says" in told and all(name in told for name in ALL - missing)
     assert told.count("  no ") == len({"rollout.png", "positions.png", "filters.png"} & missing)
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"class_blocks": 1}, "without the last blocks, in which no patch looks"),
+        ({"pool": "sequence"}, "this model reads a weighted mean of all patches"),
+        ({"stem": "shifted"}, "this model has the stem 'shifted' in front of them"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_drawn_of_a_model_of_other_parts_is_said(tmp_path, picture, capsys, changes, words):
+    main(["explain", str(picture), "--model", str(model_file(tmp_path, **changes)), "--out", str(tmp_path / "inside")])
+    assert words in capsys.readouterr().out
+
+
+def test_info_and_predict_tell_of_a_model_of_other_parts(tmp_path, picture, capsys):
+    path = str(model_file(tmp_path, stem="t2t", registers=3, class_blocks=1))
+    assert main(["info", path]) == 0
+    assert (
+        "10 tokens of width 8, 2 blocks, 2 heads; stem t2t, registers 3, class_blocks 1, images of 8 x 12"
+        in capsys.readouterr().out
+    )
+    assert main(["predict", str(picture), "--model", path]) == 0
+    assert "33.3 %" in capsys.readouterr().out
 
 
 def test_figures_of_another_model_do_not_stay_and_other_files_do(tmp_path, picture):

@@ -196,6 +196,22 @@ def test_a_preset_is_named_with_the_options_that_differ(name):
     assert again(config_of(name, epochs=3, batch_size=64, seed=7)) == (["--config", name, *options], None)
 
 
+LATER = ("relative_pos", "layer_scale", "qk_norm", "lsa", "registers", "class_blocks")
+
+
+def without_later(config):
+    """A run's config.json as it was before these settings existed."""
+    return config | {"model": {key: value for key, value in config["model"].items() if key not in LATER}}
+
+
+@pytest.mark.parametrize("name", ["digits", "digits-conv"])
+def test_a_run_that_is_older_than_some_settings_is_still_that_of_its_preset(name):
+    assert again(without_later(config_of(name))) == (["--config", name], None)
+    changed_one = without_later(config_of(name))
+    changed_one["model"]["depth"] += 1
+    assert again(changed_one)[0] == ["--config", "again.toml"]
+
+
 def test_what_no_preset_has_becomes_a_toml_file_of_the_same_configuration(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = config_of("digits", shift=0, lr=1e-5)
@@ -269,6 +285,13 @@ def test_two_runs_of_the_same_name_are_told_apart_by_their_paths(tmp_path, print
     lines = printed("x/a", "b", "y/a")
     assert [part.replace("\\", "/") for part in lines[0]] == ["", "x/a", "b", "y/a"]
     assert ["the configurations are the same"] in lines
+
+
+def test_settings_that_came_later_do_not_make_an_older_run_differ(printed, tmp_path):
+    old = json.loads((make_run(tmp_path / "a") / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "a" / "config.json").write_text(json.dumps(without_later(old)), encoding="utf-8")
+    make_run(tmp_path / "b")
+    assert ["the configurations are the same"] in printed("a", "b")
 
 
 def test_columns_stand_under_their_names(tmp_path):

@@ -86,6 +86,13 @@ def test_a_model_without_class_token_has_no_figure_of_its_attention(digits, tmp_
     assert "attention.png" not in printed and "rollout.png" not in printed
 
 
+def test_a_model_of_other_parts_leaves_the_same_files(digits, tmp_path):
+    """Class attention has rows of one token, and registers stand between the class token and the patches."""
+    parts = dict(depth=3, stem="t2t", relative_pos="rope", layer_scale=0.1, lsa=True, registers=2, class_blocks=1)
+    train_run(digits, tiny_config(**parts), tiny_recipe(epochs=1), tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+
+
 def test_the_saved_model_has_the_accuracy_that_the_run_returned(finished, digits):
     model, _ = load_model(finished[0] / "model.npz")
     assert accuracy(predict(model, digits.normalise(digits.test_images)), digits.test_labels) == finished[1]

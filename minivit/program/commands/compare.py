@@ -1,5 +1,7 @@
 """The command compare."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from ...models.kinds import config_of
@@ -33,7 +35,7 @@ def table(paths):
     titles = [str(path) if known.count(name) > 1 else name for path, name in zip(paths, known, strict=True)]
     runs = [read_run(path) for path in paths]
     columns = [_column(path, *run) for path, run in zip(paths, runs, strict=True)]
-    settings = [{f"{part}.{key}": in_words(v) for part in ("model", "recipe") for key, v in c[part].items()} for c, _ in runs]
+    settings = [_settings(config) for config, _ in runs]
     lines = [("", *titles), *((name, *(column[name] for column in columns)) for name in columns[0])]
     if len(runs) > 1:
         every = {key: [of.get(key, "-") for of in settings] for key in dict.fromkeys(key for of in settings for key in of)}
@@ -42,6 +44,13 @@ def table(paths):
     widths = [max(len(line[i]) for line in lines if len(line) > max(i, 1)) for i in range(len(runs) + 1)]
     rows = {title: rows for title, (_, rows) in zip(titles, runs, strict=True)}
     return [_aligned(line, widths) for line in lines], rows
+
+
+def _settings(config):
+    """{"model.dim": "64", ...} of all that is set in a run; a setting that came after it has its default."""
+    model = json.loads(json.dumps(asdict(config_of(config.get("kind", "vit"), config["model"]))))
+    parts = {"model": model, "recipe": config["recipe"]}
+    return {f"{part}.{key}": in_words(value) for part, of in parts.items() for key, value in of.items()}
 
 
 def _column(path, config, rows):

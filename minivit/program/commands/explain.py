@@ -1,6 +1,7 @@
 """The command explain: looks inside a model while it reads one picture, and leaves the figures in a folder."""
 
 import functools
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -134,7 +135,7 @@ def _figures(model, seen):
     config, pixels, attention = model.config, seen.pixels, seen.attention
 
     def rollout():
-        reached = inside.attention_rollout(attention)[0, 0, 1:].reshape(config.grid)
+        reached = inside.attention_rollout(attention)[0, 0, -math.prod(config.grid) :].reshape(config.grid)
         return looks.heat_maps(pixels, [reached], ["rollout"])
 
     def heads():
@@ -146,7 +147,8 @@ def _figures(model, seen):
         return looks.heat_maps(pixels, [seen.grey, seen.black], titles, limits=(0, 1))
 
     def distance():
-        distances = [inside.attention_distance(weights, config.grid, config.patch_size) for weights in attention]
+        among_patches = attention[: config.depth - config.class_blocks]
+        distances = [inside.attention_distance(weights, config.grid, config.patch_size) for weights in among_patches]
         alike = np.ones((1, 1, config.tokens, config.tokens))
         (everywhere,) = inside.attention_distance(alike, config.grid, config.patch_size)
         return looks.attention_distances(distances, everywhere)
@@ -164,10 +166,12 @@ def _figures(model, seen):
         yield "rollout.png", rollout, "what reaches the class token, through all blocks"
         yield "heads.png", heads, "where each head of the last block looks"
     else:
-        yield None, None, "no rollout and no heads of a class token: this model reads the mean of all tokens"
+        read = "the mean of all tokens" if config.pool == "mean" else "a weighted mean of all patches"
+        yield None, None, f"no rollout and no heads of a class token: this model reads {read}"
     yield "occlusion.png", occlusion, "what becomes of the answer when a patch is painted over"
     yield "damage.png", lambda: looks.damage_curves(SHARES, seen.damage), "patches made grey, patches shuffled"
-    yield "distance.png", distance, "how far each head looks, in pixels"
+    but = ", without the last blocks, in which no patch looks" if config.class_blocks else ""
+    yield "distance.png", distance, f"how far each head looks, in pixels{but}"
     if config.pos_embed == "none":
         yield None, None, "no similarity of positions: this model has none"
     else:
@@ -175,4 +179,5 @@ def _figures(model, seen):
     if config.stem == "patch":
         yield "filters.png", filters, "the patch embedding's principal filters"
     else:
-        yield None, None, "no filters of patches: this model reads the image with convolutions"
+        how = "reads the image with convolutions" if config.stem == "conv" else f"has the stem {config.stem!r} in front of them"
+        yield None, None, f"no filters of patches: this model {how}"
