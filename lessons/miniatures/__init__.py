@@ -1,1 +1,1 @@
-"""The paper's questions, answered again in miniature: python -m lessons.miniatures"""
+"""The paper's questions, and those of better ViTs, answered again in miniature: python -m lessons.miniatures"""

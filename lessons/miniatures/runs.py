@@ -53,12 +53,14 @@ def part_of(dataset, count):
     return replace(dataset, train_images=dataset.train_images[chosen], train_labels=dataset.train_labels[chosen])
 
 
-def train_once(config, seed, steps, model=None, changes=None, images=None, kind="vit"):
-    """{"accuracy": percent of the test images, "seconds": of training} after so many steps of a preset with changes.
+def train_network(config, seed, steps, model=None, changes=None, images=None, kind="vit", threads=None):
+    """(network, data set, {"seconds", "cpu_seconds": of training, "epochs", "parameters"}) after so many steps of a preset with
+    changes. Nobody has read the test images yet.
 
     config   the preset from which model and recipe come; model and changes replace some of their fields
     images   how many training images; None: all
     kind     "vit" or "cnn"
+    threads  one a core by default. Seconds of CPU time are comparable with one alone: threads that wait for each other use some
     """
     settings = load_config(config)
     dataset = load(settings["data"])
@@ -71,12 +73,24 @@ def train_once(config, seed, steps, model=None, changes=None, images=None, kind=
         network = SmallCNN(size, channels, len(dataset.classes), rng)
     else:
         network = ViT(model_config(settings["model"] | (model or {}), dataset), rng)
-    training, started = Training(network, dataset, recipe(rules)), time.perf_counter()
-    for _ in training.run():
+    training = Training(network, dataset, recipe(rules))
+    started, started_cpu = time.perf_counter(), time.process_time()
+    for _ in training.run(threads):
         pass
-    seconds = time.perf_counter() - started
-    found = accuracy(predict(network, dataset.normalise(dataset.test_images)), dataset.test_labels)
-    return {"accuracy": round(100 * found, 2), "seconds": round(seconds, 2), "parameters": network.num_parameters()}
+    figures = {"seconds": round(time.perf_counter() - started, 2), "cpu_seconds": round(time.process_time() - started_cpu, 2)}
+    return network, dataset, figures | {"epochs": rules["epochs"], "parameters": network.num_parameters()}
+
+
+def percent_right(network, dataset, threads=None):
+    """Of the test images, which are read here and nowhere else."""
+    logits = predict(network, dataset.normalise(dataset.test_images), threads=threads)
+    return round(100 * accuracy(logits, dataset.test_labels), 2)
+
+
+def train_once(*args, threads=None, **options):
+    """{"accuracy": percent of the test images, and the figures of train_network} after one training."""
+    network, dataset, figures = train_network(*args, threads=threads, **options)
+    return {"accuracy": percent_right(network, dataset, threads)} | figures
 
 
 def step_seconds(config, model, rounds=5):
@@ -91,6 +105,22 @@ def step_seconds(config, model, rounds=5):
         taken.append(time.perf_counter() - started)
         started = time.perf_counter()
     return statistics.median(taken[1:])
+
+
+def step_cpu_seconds(config, models, rounds=20):
+    """The CPU time of a training step of a preset with each of these changes, on one thread: steps of all models in turn, so that
+    what else the machine does hits all alike, and of each the fastest, which was hit least."""
+    settings = load_config(config)
+    dataset = part_of(load(settings["data"]), settings["recipe"]["batch_size"])  # one batch, so that an epoch is a step
+    rules = recipe(settings["recipe"] | {"epochs": rounds})
+    networks = [ViT(model_config(settings["model"] | model, dataset), np.random.default_rng(0)) for model in models]
+    runs, fastest = [Training(network, dataset, rules).run(threads=1) for network in networks], [math.inf] * len(models)
+    for _ in range(rounds):
+        for i, run in enumerate(runs):
+            started = time.process_time()
+            next(run)
+            fastest[i] = min(fastest[i], time.process_time() - started)
+    return fastest
 
 
 class Results:

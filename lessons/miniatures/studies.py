@@ -1,9 +1,15 @@
-"""The five miniatures: what is asked, and which trainings answer it. Settings were fixed before the test images were read."""
+"""The miniatures: what is asked, and which trainings answer it. Settings were fixed before the test images were read.
+
+STUDIES are the paper's questions; BETTER are those of improved ViTs, two of which have files of their own.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from . import charts
+from .resolution import SIZES, at_every_size
 from .runs import step_seconds, train_once
+from .variants import Variants
 
 STEPS = 360  # of a training on digits: 30 epochs of all 1,437
 
@@ -24,7 +30,31 @@ class Study:
     title: str = ""
 
     def jobs(self):
+        """(group, x, seed) of every training."""
         return [(group, x, seed) for seed in range(self.seeds) for x in self.xs for group in self.groups]
+
+    def answer(self, results, *job):
+        """Runs one training, and keeps what came out of it."""
+        results.add(*job, self.run(*job))
+
+    def figure(self, results):
+        return charts.figure(self, results)
+
+    def table(self, results):
+        return charts.table(self, results)
+
+
+class Sizes(Study):
+    """A Study in which one training answers for every place on the axis."""
+
+    def jobs(self):
+        return [(group, self.xs[0], seed) for seed in range(self.seeds) for group in self.groups]
+
+    def answer(self, results, group, _, seed):
+        found = self.run(group, seed)
+        for x in reversed(self.xs):  # the first, which says that the training was run, comes last
+            if results.find(group, x, seed) is None:
+                results.add(group, x, seed, found[x])
 
 
 def patch_size(group, x, seed):
@@ -63,6 +93,12 @@ WIDTHS = {1: 112, 2: 80, 3: 64, 6: 44, 12: 32}
 def depth_width(group, x, seed):
     dim = WIDTHS[x]
     return train_once("digits", seed, STEPS, {"depth": x, "dim": dim, "mlp_dim": 2 * dim})
+
+
+def layer_scale(group, x, seed):
+    start = {"without": None, "0.1 at first": 0.1, "0.00001 at first": 1e-5}[group]
+    model = {"depth": x, "dim": 32, "mlp_dim": 64, "layer_scale": start}
+    return train_once("digits", seed, STEPS, model, threads=1)
 
 
 STUDIES = {
@@ -127,6 +163,37 @@ STUDIES = {
             "blocks",
             True,
             f"digits, {STEPS} steps, depth × width² about the same",
+        ),
+    )
+}
+
+BETTER = {
+    study.name: study
+    for study in (
+        Variants(),
+        Sizes(
+            "resolution",
+            "Trained at 28 x 28 pixels: which positions still hold in larger images?",
+            "RoPE-ViT, arXiv 2403.13298, section 4.1",
+            ("learned, resized", "sin-cos", "RoPE", "mixed RoPE"),
+            SIZES,
+            3,
+            at_every_size,
+            "height and width of the test images in pixels",
+            False,
+            "4,000 pictures of clothes, 28 × 28; patches of 7 × 7",
+        ),
+        Study(
+            "layer_scale",
+            "Does LayerScale let deep models train?",
+            "CaiT, arXiv 2103.17239, section 2",
+            ("without", "0.1 at first", "0.00001 at first"),
+            (3, 12, 24),
+            3,
+            layer_scale,
+            "blocks",
+            True,
+            f"digits, {STEPS} steps, blocks of width 32",
         ),
     )
 }

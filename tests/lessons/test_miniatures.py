@@ -35,7 +35,7 @@ def test_everything_was_run_with_several_seeds_and_drawn(name, tmp_path, monkeyp
 def test_what_was_run_is_not_run_again(tmp_path, monkeypatch):
     calls = []
     small = studies.Study("small", "?", "", ("a", "b"), (1, 2), 2, lambda *job: calls.append(job) or {"accuracy": 50.0}, "x")
-    monkeypatch.setitem(studies.STUDIES, "small", small)
+    monkeypatch.setitem(miniatures.ALL, "small", small)
     assert miniatures.study("small", tmp_path, limit=3) is None and len(calls) == 3
     assert "| 2 | 50.0 ± 0.0 | 50.0 ± 0.0 |" in miniatures.study("small", tmp_path)
     assert sorted(calls) == sorted(small.jobs()) and len(set(calls)) == 8
