@@ -13,7 +13,7 @@ if os.environ.get("MINIVIT_EXACT_MEMORY") and "gpu" in DEVICES:
     cupy.cuda.set_allocator(None)  # memory of its own for each array: an address sanitizer then sees reads past its end
 
 
-# Some seconds each on two cores: README's test command leaves them to .ci/run
+# Some seconds each on two cores, or many of one kind: README's test command leaves them to .ci/run
 SLOW = (
     "test_unlisted.py::test_a_wrong_answer_is_rejected[22-",
     "test_unlisted.py::test_a_wrong_answer_is_rejected[13-block",

@@ -57,9 +57,9 @@ def _tokens_and_width(model):
 
 
 def pieces_of(model, batch_size, count, accumulate=1):
-    """Slices of a batch of `count` images for this model; `batch_size` is that of a full batch."""
+    """Slices of `count` images for this model, of at most `batch_size` images, that of a full batch."""
     if model.device == "gpu":  # which takes a batch at once
-        return pieces(count, math.ceil(count / accumulate))
+        return pieces(count, math.ceil(batch_size / accumulate))
     tokens, dim = _tokens_and_width(model)
     return pieces(count, piece_size(batch_size, tokens, accumulate, dim))
 
@@ -137,6 +137,6 @@ def gradients_of(model, images, labels, loss=ops.cross_entropy, rng=None, thread
         number, piece = numbered
         return (loss(model(images[piece], rng=rngs[number]), labels[piece]) * ((piece.stop - piece.start) / len(images)),)
 
-    with workers(threads if model.device == "cpu" and len(cut) > 1 else 1) as run:
+    with workers(threads if model.device == "cpu" else 1) as run:
         found, losses = sum_of_gradients(run, loss_of, list(enumerate(cut)), model.trained_parameters())
     return sum(value for (value,) in losses), found
