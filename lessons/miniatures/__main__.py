@@ -15,7 +15,7 @@ ALL = STUDIES | BETTER
 
 def study(name, folder=FOLDER, limit=None):
     """Runs the trainings of one miniature that its file does not hold yet, at most `limit`; draws the figure when all are there.
-    Returns the table, or None when something is missing; `variants` shows what there is and says what is missing.
+    Returns the table, or None when something is missing; one that need not be `whole` shows what there is and what is missing.
     Raises ValueError for an unknown name."""
     if name not in ALL:
         raise ValueError(f"there is no miniature {name!r}; there are {', '.join(ALL)}")
@@ -23,7 +23,7 @@ def study(name, folder=FOLDER, limit=None):
     missing = [job for job in chosen.jobs() if results.find(*job) is None]
     for job in tqdm(missing[:limit], desc=name, leave=False, disable=None):
         chosen.answer(results, *job)
-    if limit is not None and len(missing) > limit and name != "variants":
+    if limit is not None and len(missing) > limit and chosen.whole:
         return None
     figure = chosen.figure(results)
     if figure:

@@ -29,6 +29,8 @@ class Study:
     log: bool = False
     title: str = ""
 
+    whole = True  # its figure needs every training
+
     def jobs(self):
         """(group, x, seed) of every training."""
         return [(group, x, seed) for seed in range(self.seeds) for x in self.xs for group in self.groups]

@@ -58,6 +58,7 @@ class Variants:
     question = "What do the improvements of ViT bring, at equal epochs and at equal time?"
     paper = "the sources that minivit/models names"
     parts, base, extra = PARTS, BASE, FINER
+    whole = False
     epochs, budgets = EPOCHS, ("epochs", "time")
 
     def seeds(self, data, name):
