@@ -92,8 +92,8 @@ def _curve(right, objects):
 
 
 def summary(found, labels, classes):
-    """{"AP", "AP50", "AP75"}, each from 0 to 1, the mean over the classes that have objects; and of the objects the smallest third,
-    the middle and the largest, "AP_small", "AP_medium", "AP_large"."""
+    """{"AP", "AP50", "AP75"}, each from 0 to 1, the mean over the classes that have objects; and AP for the smallest third of the
+    objects, the middle and the largest, "AP_small", "AP_medium", "AP_large"."""
     table = precisions(found, labels, classes)
     result = {"AP": table, "AP50": table[0], "AP75": table[5]}
     there = labels[labels[..., 0] >= 0]

@@ -12,8 +12,8 @@ MOST_ASSIGNMENTS = 5040  # that are all tried, on the arrays' device: 3 objects 
 
 
 def match(cost):
-    """The query of each object, (B, M) whole numbers, no two alike in a row: cost (B, Q, M) of each query for each object, M <= Q,
-    to the assignment whose sum of costs is least. There is no gradient: it says which query, and that has no slope.
+    """The query of each object, whole numbers (B, M), no two alike in a row: from the cost of each query for each object, (B, Q,
+    M), the assignment whose sum of costs is least. There is no gradient: it says which query, and that has no slope.
 
     Few objects: all Q (Q-1) ... (Q-M+1) assignments, at once. More: the Hungarian algorithm, image by image, on the host.
     Raises ValueError if there are more objects than queries.

@@ -4,7 +4,8 @@ The loop knows neither images nor classes. A task of another kind has the same f
 
     to(device)                             moves what it needs in every step, and returns itself
     batch(images, labels, rng)             (inputs, truth): what the model reads, and a tuple of arrays with an entry an image
-    loss(model, inputs, truth, rng)        (a Tensor, the mean over these images; how many of them count as right)
+    loss(model, inputs, truth, rng)        (a Tensor, the mean over these images; how many of them count as right); and, if the
+                                           loss is a sum that people should see, its terms by name, {name: Tensor}
     score(model, images, labels, threads)  how good the model is on images as they are; higher is better
 
 and test, for the end of a run.
