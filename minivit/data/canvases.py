@@ -31,7 +31,7 @@ def canvases(dataset, name, size):
 
 def canvas(things, labels, rng, size):
     """As many canvases as things (B, h, w, C): (images (B, size, size, C), labels (B, 3, 5)). Canvas i shows thing i, and none,
-    one or two others of the same batch, each in a random height. No two frames overlap; a box touches the thing, not its frame."""
+    one or two others of the same batch, each in a random height. No two frames overlap; a box touches the thing itself."""
     batch, channels = len(things), things.shape[3]
     images, found = np.zeros((batch, size, size, channels), np.float32), np.zeros((batch, MOST, 5), np.float32)
     found[..., 0] = NOTHING

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import array_module, to_device, to_host
-from ..data.scenes import NOTHING, Scenes
+from ..data.scenes import NOTHING
 from .average_precision import Found, summary
 from .matching import match
 from .prediction import predict
@@ -86,9 +86,9 @@ class Detection:
     match, set_loss  others than those above may be given
     """
 
+    measure, right = "AP50", "all found"
+
     def __init__(self, dataset, recipe, match=match, set_loss=set_loss):
-        if not isinstance(dataset, Scenes):
-            raise ValueError(f"a DETR looks for things with a box around them, as 'canvases' has; {dataset.name} has none")
         if wrong := [name for name in IN_THE_WAY if getattr(recipe, name)]:
             raise ValueError(f"{wrong[0]} is {getattr(recipe, wrong[0])}, which is for images without boxes: leave it at 0")
         self.dataset, self.recipe, self.match, self.set_loss = dataset, recipe, match, set_loss
@@ -99,7 +99,7 @@ class Detection:
         return self
 
     def batch(self, images, labels, rng):
-        """Scenes, mirrored or not, normalised. The truth is (labels (B, M, 5), how many objects an image has on average, (B,))."""
+        """Scenes, mirrored or not, normalised. The truth is (labels (B, M, 5), how many objects an image has on average)."""
         images, labels = self.dataset.scenes(to_host(images), to_host(labels), rng)
         if self.recipe.flip:
             images, labels = _mirrored(images, labels, rng.random(len(images)) < 0.5)

@@ -13,7 +13,7 @@ from .guard import Guard
 from .parallel import pieces_of, sum_of_gradients, workers
 from .prediction import accuracy, predict
 from .recipe import Recipe
-from .task import Classification
+from .tasks import task_of
 from .weights import KeptWeights
 
 __all__ = ["LOG_EVERY", "Progress", "Recipe", "Training", "accuracy", "predict", "train"]
@@ -50,7 +50,7 @@ class Training:
         for progress in training.run(threads): ...
         training.state_dict(), training.load_state_dict(state)
 
-    task: what is learned (see task.py); without one, which of the data set's classes an image shows.
+    task: what is learned (see task.py); without one, what the kind of the model is for.
 
     Random numbers come from Generators seeded by (seed, 0, epoch) for the order of the images, (seed, 1, step) for the
     augmentation, (seed, 2, step, piece) for dropout and (seed, 3) for the images set aside. So the same recipe gives the same
@@ -65,7 +65,7 @@ class Training:
                 f"a training takes a Recipe, like Recipe(epochs=1, batch_size=64, lr=1e-3); got {type(recipe).__name__}"
             )
         self.model, self.recipe = model, recipe
-        self.task = (task or Classification(dataset, recipe)).to(model.device)
+        self.task = (task or task_of(model, dataset, recipe)).to(model.device)
         self.parameters = model.trained_parameters()
         self.optimizer = AdamW(model, recipe.lr, weight_decay=recipe.weight_decay, clip_norm=recipe.clip_norm)
         self.weights = KeptWeights(self.optimizer, recipe.ema, recipe.patience)

@@ -58,7 +58,8 @@ def _new(arguments, given):
     """(data set, configuration of the model, Recipe, name) of a run that begins."""
     preset = arguments.config
     if preset is None:
-        preset = arguments.data if arguments.data in names() else "digits"
+        own = [name for name in names() if load_config(name)["data"] == arguments.data]
+        preset = arguments.data if arguments.data in own else own[0] if own else "digits"
     config = load_config(preset)
     dataset = load(arguments.data or config["data"], arguments.data_dir, arguments.image_size)
     name = Path(preset).stem
