@@ -197,9 +197,9 @@ class DETR(Module):
         """The queries' contents and references at the start."""
         config, batch, xp = self.config, memory.shape[0], array_module(memory.data)
         shape = (batch, config.num_queries, config.dim)
-        if config.queries == "learned":
-            return Tensor(xp.zeros(shape, memory.dtype)), None
         content = ops.broadcast_to(self.query_embed, shape=shape)
+        if config.queries == "learned":  # the paper's begin at zero; but these are normalised before each part, not behind it
+            return content, None
         if config.queries == "anchors":
             return content, ops.broadcast_to(self.anchors, shape=(*shape[:2], 4))
         sureness = ops.softmax.forward(proposals.logits.data)[0][..., :-1].max(axis=-1)  # (B, N)

@@ -44,7 +44,9 @@ def precisions(found, labels, classes, thresholds=THRESHOLDS, areas=(0, np.inf))
     """
     table = np.full((len(thresholds), len(RECALLS), classes), np.nan)
     for label in range(classes):
-        rows = [_of_image(*image, label, thresholds, areas) for image in zip(*found, labels, strict=True)]
+        touched = (found.classes == label).any(axis=1) | (labels[..., 0] == label).any(axis=1)  # nothing comes from the others
+        images = zip(*(part[touched] for part in (*found, labels)), strict=True)
+        rows = [_of_image(*image, label, np.asarray(thresholds), areas) for image in images]
         objects = sum(count for *_, count in rows)
         if objects:
             scores = np.concatenate([scores for scores, *_ in rows])
@@ -67,14 +69,15 @@ def _of_image(scores, guessed, boxes, labels, label, thresholds, areas):
     overlap = iou(boxes[:, None], objects[None])  # (A, G)
     right = np.zeros((len(thresholds), len(answers)), bool)
     ignored = np.repeat(~_within(boxes, areas)[None], len(thresholds), axis=0)
-    for t, threshold in enumerate(thresholds):
-        taken = np.zeros(len(objects), bool)
-        for a in range(len(answers)):
-            fits = np.flatnonzero(~taken & (overlap[a] >= min(threshold, 1 - 1e-10)))
-            fits = fits[~outside[fits]] if not outside[fits].all() else fits
-            if len(fits):
-                best = fits[len(fits) - 1 - overlap[a][fits][::-1].argmax()]  # of equal ones, the last
-                taken[best], right[t, a], ignored[t, a] = True, not outside[best], outside[best]
+    taken, every = np.zeros((len(thresholds), len(objects)), bool), np.arange(len(thresholds))
+    for a in range(len(answers) if len(objects) else 0):
+        fits = ~taken & (overlap[a] >= np.minimum(thresholds, 1 - 1e-10)[:, None])  # (T, G)
+        counted = fits & ~outside
+        fits = np.where(counted.any(axis=1, keepdims=True), counted, fits)
+        best = len(objects) - 1 - np.where(fits, overlap[a], -1)[:, ::-1].argmax(axis=1)  # of equal ones, the last
+        one = fits.any(axis=1)
+        taken[every[one], best[one]] = True
+        right[:, a], ignored[one, a] = one & ~outside[best], outside[best[one]]
     return scores[answers], right, ignored, int((~outside).sum())
 
 

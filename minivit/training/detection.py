@@ -11,7 +11,7 @@ import numpy as np
 from .. import ops
 from ..backend import array_module, to_device, to_host
 from ..data.scenes import NOTHING
-from .average_precision import Found, summary
+from .average_precision import Found, precisions, summary
 from .matching import match
 from .prediction import predict
 
@@ -142,7 +142,7 @@ class Detection:
         """AP50, from 0 to 1."""
         images, labels = self.dataset.scenes(to_host(images), to_host(labels), np.random.default_rng(0))
         found, _ = found_in(predict(model, self.dataset.normalise(images), threads=threads))
-        return summary(found, labels, len(self.dataset.classes))["AP50"]
+        return float(np.nanmean(precisions(found, labels, len(self.dataset.classes), thresholds=[0.5])))
 
     @staticmethod
     def test(model, dataset, threads=None, temperature=1.0):

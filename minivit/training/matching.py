@@ -20,12 +20,12 @@ def match(cost):
     """
     xp, (batch, queries, objects) = array_module(cost), cost.shape
     if objects > queries:
-        raise ValueError(
-            f"an image may have {objects} objects, and there are {queries} queries: take num_queries of {objects} or more"
-        )
+        raise ValueError(f"an image may have {objects} objects, but there are {queries} queries: raise num_queries")
+    if not objects:
+        return xp.zeros((batch, 0), int)
     if math.perm(queries, objects) > MOST_ASSIGNMENTS:
         rows = [hungarian(one.T) for one in to_host(cost)]
-        return xp.asarray(np.array(rows, dtype=int).reshape(batch, objects))
+        return xp.asarray(np.array(rows))
     assignments = xp.asarray(_assignments(queries, objects))  # (A, M)
     total = cost[:, assignments, xp.arange(objects)].sum(axis=-1)  # (B, A)
     return assignments[total.argmin(axis=1)]
@@ -34,7 +34,7 @@ def match(cost):
 @functools.cache
 def _assignments(queries, objects):
     """All ways to give each object a query of its own, (A, M)."""
-    return np.array(list(itertools.permutations(range(queries), objects)), dtype=int).reshape(-1, objects)
+    return np.array(list(itertools.permutations(range(queries), objects)))
 
 
 def hungarian(cost):

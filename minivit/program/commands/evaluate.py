@@ -27,7 +27,7 @@ def run(arguments):
             f"{arguments.model} knows the classes {', '.join(about['classes'][:12])}, which are not those of {dataset.name}: "
             "evaluate another model"
         )
-    tested = kind_of_task(model.config, dataset).test(model, dataset, threads, temperature_of(about))
+    tested = kind_of_task(type(model.config), dataset).test(model, dataset, threads, temperature_of(about))
     print(f"{arguments.model}: {model.num_parameters():,} parameters, {len(dataset.test_labels)} test images of {dataset.name}\n")
     if "found" in tested:
         return _of_boxes(tested, dataset)
