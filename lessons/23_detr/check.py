@@ -18,9 +18,12 @@ GOALS = [
     "You can look at an image from outside, with positions in q and k and not in v, and follow each array's gradient back.",
 ]
 PICTURE = (
-    "On the left, twice, two digits and the boxes of two queries: matched greedily, the box that lies on neither digit well goes to "
-    "the left one, and the box on the left digit to the right one; matched by the least sum, each goes to its own. In the middle, two "
-    "lengths along a line, what both cover and what lies around both. On the right, IoU falls to 0 and stays there as a box is moved "
+    "On the left, twice, two digits and the boxes of two queries: matched greedily, the box that lies on neither "
+    "digit well goes to "
+    "the left one, and the box on the left digit to the right one; matched by the least sum, each goes to its own. "
+    "In the middle, two "
+    "lengths along a line, what both cover and what lies around both. On the right, IoU falls to 0 and stays there "
+    "as a box is moved "
     "away, while GIoU goes on falling below 0."
 )
 
@@ -81,7 +84,8 @@ CORNER = "start = np.maximum(a[..., :2], b[..., :2])"
 CORNER_END = "end = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])"
 IOU_MISTAKES = [
     Mistake(
-        "The boxes were read as (x, y, w, h), corner first. The first two numbers are the centre: a box begins half its size before it.",
+        "The boxes were read as (x, y, w, h), corner first. The first two numbers are the centre: a box begins half "
+        "its size before it.",
         f"{START}\n    {END}",
         f"{CORNER}\n    {CORNER_END}",
     ),
@@ -159,8 +163,8 @@ def _areas(a, b):
             (a0, a1), (b0, b1) = sides
             inner, outer = max(min(a1, b1) - max(a0, b0), 0.0), max(a1, b1) - min(a0, b0)
             touch = min(a1, b1) > max(a0, b0)
-            d_inner = np.array([float(-(a0 > b0)), float(a1 < b1)]) * touch  # by start, by end
-            d_outer = np.array([float(-(a0 <= b0)), float(a1 >= b1)])
+            d_inner = np.array([-float(a0 > b0), float(a1 < b1)]) * touch  # by start, by end
+            d_outer = np.array([-float(a0 <= b0), float(a1 >= b1)])
             lengths.append((inner, outer, d_inner, d_outer))
         for axis in (0, 1):
             for which, slope in ((0, 2), (2, 3)):
@@ -277,7 +281,8 @@ GIOU_MISTAKES = [
     Mistake(
         "dy is not used.",
         f"{G_BOTH}\n        {G_AREA}\n        {G_AROUND}",
-        f"{G_BOTH}\n        {G_AREA}\n        {G_AROUND}\n        d_both, d_area, d_around = d_both / dy, d_area / dy, d_around / dy",
+        f"{G_BOTH}\n        {G_AREA}\n        {G_AROUND}\n        "
+        "d_both, d_area, d_around = d_both / dy, d_area / dy, d_around / dy",
     ),
     Mistake("Only a gets a gradient, b has none. Both are in it.", G_B, "db = np.zeros_like(b)"),
     Mistake("", "        return da, db\n", "        return da\n", step="count"),
@@ -352,7 +357,8 @@ COST_MISTAKES = [
 # ---------------------------------------------------------------- match
 
 GREEDY = (
-    "This is greedy: each object in turn takes the cheapest query that is still free. That can be dear for the last ones; what is "
+    "This is greedy: each object in turn takes the cheapest query that is still free. That can be dear for the "
+    "last ones; what is "
     "wanted is the least sum."
 )
 TAKEN = "Two objects have the same query. Each query answers for one object at most."
@@ -363,7 +369,8 @@ MATCH = {
     "surest": "This goes greedily by the cheapest pairs of all. What is wanted is the least sum.",
     "dear": "This is the dearest assignment, not the cheapest.",
     "inverse": "This says for each query its object. What is wanted is for each object its query.",
-    "order": "The queries are the right ones, in the wrong order: entry m is the query of object m.",
+    "backwards": GREEDY,
+    "order": "Only assignments in which the queries' numbers rise were tried: object 0 may have query 4, and object 1 query 2.",
     "other": "There is an assignment whose sum of costs is smaller.",
     "changed": "The costs were changed. They belong to the caller.",
 }
@@ -386,20 +393,51 @@ def _by_pairs(cost):
     return [which[m] for m in range(cost.shape[1])]
 
 
+def _ways(cost):
+    """{how one may choose: the queries of the objects}."""
+    queries, objects = cost.shape
+    assignments = list(itertools.permutations(range(queries), objects))
+    rising = list(itertools.combinations(range(queries), objects))
+
+    def total(way):
+        return sum(float(cost[q, m]) for m, q in enumerate(way))
+
+    return {
+        "right": min(assignments, key=total),
+        "greedy": _greedy(cost),
+        "backwards": _greedy(cost, reversed(range(objects))),
+        "surest": _by_pairs(cost),
+        "taken": cost.argmin(axis=0).tolist(),
+        "dear": max(assignments, key=total),
+        "order": min(rising, key=total),
+    }
+
+
 def check_match(function, namespace, rng):
     cases = [np.array([[0.0, 0.1], [0.2, 9.0]]), np.array([[0.1, 0.0], [9.0, 0.2]]), np.array([[0.3], [0.1], [0.2]])]
     cases += [rng.uniform(0, 5, shape) for shape in ((5, 3), (6, 3), (4, 4), (5, 2), (6, 4), (3, 3), (4, 1)) for _ in range(6)]
-    for cost in cases:
-        _one_match(function, cost)
+    found = [_queries(function, cost) for cost in cases]
+    ways = [_ways(cost) for cost in cases]
+    for cost, own, way in zip(cases, found, ways, strict=True):
+        if own != list(way["right"]):
+            alike = [name for name in way if all(own == list(way[name]) for own, way in zip(found, ways, strict=True))]
+            name = (alike or ["taken" if len(set(own)) < len(own) else "other"])[0]
+            table = "\n".join("   ".join(f"{x:5.2f}" for x in row) for row in cost)
+            sums = [sum(cost[q, m] for m, q in enumerate(which)) for which in (own, way["right"])]
+            told = f"yours {own}, sum {sums[0]:.2f}; cheapest {list(way['right'])}, sum {sums[1]:.2f}"
+            raise Wrong(f"{MATCH[name]}\n{table}\n{told}")
     yield "least sum of costs, no query twice"
     empty = function(np.zeros((4, 0)))
     if np.shape(empty) != (0,):
         raise Wrong(f"without objects there is nothing to match: an empty array (0,)\nyours gives {kind(empty)}")
-    _one_match(function, rng.uniform(0, 5, (5, 3)).astype(np.float32))
+    single = rng.uniform(0, 5, (5, 3)).astype(np.float32)
+    if _queries(function, single) != list(_ways(single)["right"]):
+        raise Wrong(MATCH["other"])
     yield "no objects, float32 costs"
 
 
-def _one_match(function, cost):
+def _queries(function, cost):
+    """What the learner's function gives, as a list of numbers of queries; Wrong if it is none."""
     kept = cost.copy()
     given = function(cost)
     if not np.array_equal(cost, kept):
@@ -407,28 +445,9 @@ def _one_match(function, cost):
     queries, objects = cost.shape
     found = np.asarray(given)
     if found.shape != (objects,) or found.dtype.kind not in "iu" or (objects and not 0 <= found.min() <= found.max() < queries):
-        wrong = found.dtype.kind in "iu" and found.shape == (queries,) and queries != objects
-        raise Wrong(f"{MATCH['inverse' if wrong else 'kind']}\nfor costs {cost.shape} yours gives {given!r:.80}")
-    ways = list(itertools.permutations(range(queries), objects))
-    sums = [sum(float(cost[q, m]) for m, q in enumerate(way)) for way in ways]
-    right, which = ways[int(np.argmin(sums))], tuple(found.tolist())
-    own = sum(float(cost[q, m]) for m, q in enumerate(which))
-    if len(set(which)) < objects:
-        name = "taken"
-    elif own <= min(sums) + 1e-9:
-        return
-    elif which == tuple(_greedy(cost)):
-        name = "greedy"
-    elif which == tuple(_greedy(cost, reversed(range(objects)))):
-        name = "greedy"
-    elif which == tuple(_by_pairs(cost)):
-        name = "surest"
-    elif own >= max(sums) - 1e-9:
-        name = "dear"
-    else:
-        name = "order" if sorted(which) == sorted(right) else "other"
-    table = "\n".join("   ".join(f"{x:5.2f}" for x in row) for row in cost)
-    raise Wrong(f"{MATCH[name]}\n{table}\nyours {list(which)}, sum {own:.2f}; cheapest {list(right)}, sum {min(sums):.2f}")
+        inverse = found.dtype.kind in "iu" and found.shape == (queries,) and queries != objects
+        raise Wrong(f"{MATCH['inverse' if inverse else 'kind']}\nfor costs {cost.shape} yours gives {given!r:.80}")
+    return found.tolist()
 
 
 WAYS = "assignments = np.array(list(itertools.permutations(range(queries), objects)), dtype=int)  # (A, M)"
@@ -721,12 +740,14 @@ LOOKING_MISTAKES = [
     Mistake(
         "The weights of k and v have changed places.",
         f"{K_LINE}\n    {V_LINE}",
-        "k, k_backward = mine.linear(memory + memory_pos, v_weight, none)\n    v, v_backward = mine.linear(memory, k_weight, none)",
+        "k, k_backward = mine.linear(memory + memory_pos, v_weight, none)\n    v, v_backward = mine.linear(memory, "
+        "k_weight, none)",
     ),
     Mistake(
         "The weights of q and k have changed places.",
         f"{Q_LINE}\n    {K_LINE}",
-        "q, q_backward = mine.linear(x + x_pos, k_weight, none)\n    k, k_backward = mine.linear(memory + memory_pos, q_weight, none)",
+        "q, q_backward = mine.linear(x + x_pos, k_weight, none)\n    k, k_backward = mine.linear(memory + memory_pos, "
+        "q_weight, none)",
     ),
     Mistake(
         "The positions are added after the product with the weights. They belong to what is multiplied: (m + p) W.",
@@ -742,7 +763,8 @@ LOOKING_MISTAKES = [
     Mistake(
         "The heads were cut by a reshape alone: that mixes heads and tokens. split moves the axis too.",
         LOOK,
-        "cut = [z.reshape(len(z), heads, z.shape[1], -1) for z in (q, k, v)]\n    looked, attention_backward = mine.attention(*cut)",
+        "cut = [z.reshape(len(z), heads, z.shape[1], -1) for z in (q, k, v)]\n    looked, attention_backward = "
+        "mine.attention(*cut)",
     ),
     # backward
     Mistake("The road through v is missing in dmemory: the cells are looked at, and handed over.", DMEMORY, "dmemory = dplaced"),
@@ -770,7 +792,8 @@ LOOKING_MISTAKES = [
     Mistake(
         "The gradients of k and v have changed places on their way back.",
         f"{DK}\n        {DV}",
-        "dplaced, dk_weight, _ = k_backward(mine.merge_heads(dv)[0])\n        dgiven, dv_weight, _ = v_backward(mine.merge_heads(dk)[0])",
+        "dplaced, dk_weight, _ = k_backward(mine.merge_heads(dv)[0])\n        dgiven, dv_weight, _ = "
+        "v_backward(mine.merge_heads(dk)[0])",
     ),
     Mistake(
         "",
@@ -789,9 +812,11 @@ EXERCISES = [
         hints={
             "": (
                 "Where does each box begin, and where does it end? From that, what both cover, axis by axis.",
-                "The larger start, the smaller end; the difference, cut at 0. x and y can be computed at once: the first two numbers and "
+                "The larger start, the smaller end; the difference, cut at 0. x and y can be computed at once: the first two "
+                "numbers and "
                 "the last two are slices.",
-                "An area is the product of two lengths. For the union add both areas and take away what was counted twice. The example has "
+                "An area is the product of two lengths. For the union add both areas and take away what was counted twice. The "
+                "example has "
                 "0.06 and 0.1.",
             )
         },
@@ -814,7 +839,8 @@ EXERCISES = [
             "backward": (
                 "First the three slopes of the areas I, A (the same as B's) and C; they are in the lesson.",
                 "Then from areas to lengths: each length has the other one as its slope. i has none where it was cut at 0.",
-                "Then from lengths to ends and starts: np.where with the condition a_end < b_end says whose end it is. from_sides, "
+                "Then from lengths to ends and starts: np.where with the condition a_end < b_end says whose end it is. "
+                "from_sides, "
                 "which stands below, does the rest. In the example a's centre gets 3.2 along x.",
             ),
         },
@@ -830,8 +856,10 @@ EXERCISES = [
         hints={
             "": (
                 "Three tables of Q × M: a probability, a distance, a fit.",
-                "An axis of size 1 in the right place, [:, None] and [None], lets NumPy make a table of each query with each object.",
-                "p with the objects' classes as an index of its columns gives the first table. giou takes pairs: np.broadcast_to brings "
+                "An axis of size 1 in the right place, [:, None] and [None], lets NumPy make a table of each query with each "
+                "object.",
+                "p with the objects' classes as an index of its columns gives the first table. giou takes pairs: "
+                "np.broadcast_to brings "
                 "both to (Q, M, 4). The lower, the better: mind the signs.",
             )
         },
@@ -844,9 +872,11 @@ EXERCISES = [
         hints={
             "": (
                 "How many assignments are there, and what does each cost?",
-                "itertools.permutations(range(Q), M) gives, for each assignment, the query of object 0, of object 1, ... Each costs a sum "
+                "itertools.permutations(range(Q), M) gives, for each assignment, the query of object 0, of object 1, ... Each "
+                "costs a sum "
                 "of M entries of the table.",
-                "As an array (A, M) they can index the rows of the table, with np.arange(M) for the columns: (A, M) costs. A sum, and the "
+                "As an array (A, M) they can index the rows of the table, with np.arange(M) for the columns: (A, M) costs. A "
+                "sum, and the "
                 "smallest. With M = 0 there is one assignment, an empty one.",
             )
         },
@@ -868,16 +898,21 @@ EXERCISES = [
         hints={
             "forward": (
                 "What is the target of each query, and what does it weigh? Then lesson 06, and the boxes that answered.",
-                'Everything begins as "no object"; which says where to write the classes and the weights 1. Subtract each row\'s largest '
+                'Everything begins as "no object"; which says where to write the classes and the weights 1. Subtract each row\'s '
+                "largest "
                 "logit before exp.",
-                "boxes[which] are the answers in the order of the objects. Three terms: one over the sum of the weights, two over M. The "
+                "boxes[which] are the answers in the order of the objects. Three terms: one over the sum of the weights, two "
+                "over M. The "
                 "example's first term is ln 2.",
             ),
             "backward": (
-                "dlogits is lesson 06's, row by row times weight over sum of weights. dboxes is zero but for the queries that answered.",
-                "|x| has the slope sign(x). For the other term give giou's backward what the loss makes of its result: minus 2 over M, "
+                "dlogits is lesson 06's, row by row times weight over sum of weights. dboxes is zero but for the queries that "
+                "answered.",
+                "|x| has the slope sign(x). For the other term give giou's backward what the loss makes of its result: minus 2 "
+                "over M, "
                 "times dy.",
-                "np.sign gives the signs. Write the sum of both terms into the rows `which` of an array of zeros: no two are alike, so "
+                "np.sign gives the signs. Write the sum of both terms into the rows `which` of an array of zeros: no two are "
+                "alike, so "
                 "nothing is lost.",
             ),
         },
@@ -894,15 +929,19 @@ EXERCISES = [
         hints={
             "forward": (
                 "Three linears, one attention, one merge. What goes into each of the three?",
-                "x and x_pos belong together, memory and memory_pos too; but v is made of memory alone. split, below, cuts into heads.",
-                "mine.attention takes q (B, h, Q, d) with k and v (B, h, N, d) as it is. Each of the five gives a result and a backward: "
+                "x and x_pos belong together, memory and memory_pos too; but v is made of memory alone. split, below, cuts "
+                "into heads.",
+                "mine.attention takes q (B, h, Q, d) with k and v (B, h, N, d) as it is. Each of the five gives a result and a "
+                "backward: "
                 "keep both.",
             ),
             "backward": (
                 "The chain backwards: merge, attention, then the three linears.",
-                "attention's backward gives dq, dk, dv in heads; mine.merge_heads brings each back to (B, T, D). Each linear gives the "
+                "attention's backward gives dq, dk, dv in heads; mine.merge_heads brings each back to (B, T, D). Each linear "
+                "gives the "
                 "gradient of what went into it, and of its weight.",
-                "memory went into two of them: add. memory_pos went into one, and all images share it: sum over the batch. x and x_pos "
+                "memory went into two of them: add. memory_pos went into one, and all images share it: sum over the batch. x "
+                "and x_pos "
                 "went into one sum: the same gradient for both.",
             ),
         },

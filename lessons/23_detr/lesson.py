@@ -437,15 +437,16 @@ def own_block(block):
     return block
 
 
-def train_detr(epochs=30, queries="two_stage", seed=0, threads=None, watch=None):
-    """Trains a DETR with your functions on canvases; (the model, the canvases, AP50 on the test canvases). watch(model, progress) is
-    called after every epoch."""
+def train_detr(epochs=24, queries="two_stage", seed=0, threads=None, watch=None):
+    """Trains a DETR with your functions on canvases; (the model, the canvases, AP50 on the test canvases). watch(model, progress)
+    is called after every epoch."""
+    from tqdm import tqdm
+
     from minivit.data import load
     from minivit.models.detr import DETR
     from minivit.models.detr_config import DETRConfig
     from minivit.training import Recipe, Training
     from minivit.training.detection import Detection
-    from tqdm import tqdm
 
     data = load("canvases")
     model = DETR(DETRConfig(image_size=32, channels=1, classes=10, queries=queries, **CANVAS), seed)
