@@ -481,7 +481,7 @@ def train_detr(epochs=24, queries="two_stage", seed=0, threads=None, watch=None)
 #
 # ![AP50 over the time of the training for four kinds of queries](../miniatures/detr.png)
 #
-# *Learned* queries, DETR's own, learn slowest. *Anchors* begin from a box of their own, which each block corrects (DAB-DETR, arXiv
+# *Learned* queries are DETR's own. *Anchors* begin from a box of their own, which each block corrects (DAB-DETR, arXiv
 # 2201.12329). *Denoising* adds, in training only, true boxes that were shaken, to be set right: so the decoder learns to correct
 # boxes before the queries know where to go (DN-DETR, arXiv 2203.01305). *Two stages* lets the encoder say where to begin.
 #
@@ -527,7 +527,7 @@ def picture():
         for q, (color, style) in enumerate(((BLUE, "-"), (ORANGE, "--"))):
             cx, cy, w, h = 32 * said[q]
             axes.add_patch(Rectangle((cx - w / 2 - 0.5, cy - h / 2 - 0.5), w, h, fill=False, color=color, ls=style, lw=2))
-            axes.text(cx - w / 2, cy - h / 2 - 1.5, f"query {q + 1}", color=color)
+            axes.text(cx - w / 2, cy - h / 2 - 1.5 - 3 * q, f"query {q + 1}", color=color)
         for m, q in enumerate(which):
             color = (BLUE, ORANGE)[q]
             axes.annotate(
