@@ -370,9 +370,9 @@ def split(x, heads):
 # encoder, two of decoder, six queries. Your functions take their places in it: `cross_attention` in the decoder's blocks, and
 # `matching_cost`, `match` and `set_loss` in the task. Everything below is given. Read it: where does each of yours stand?
 #
-# One more thing is in it, without which you would need an hour. Queries that are *learned* as DETR's have to find out what they
-# are there for; DETR needed 500 epochs. Here a query begins from the encoder's own guess instead: each cell says which
-# digit might lie on it and in which box, and the six surest cells become the queries (**two stages**, arXiv 2010.04159).
+# One more thing is in it, without which it would take several times as long. Queries that are *learned*, as DETR's, have to find
+# out what they are there for; DETR needed 500 epochs. Here a query begins from the encoder's own guess instead: each cell says
+# which digit might lie on it and in which box, and the six surest cells become the queries (**two stages**, arXiv 2010.04159).
 
 # %%
 CANVAS = {"patch_size": 4, "dim": 64, "depth": 2, "decoder_depth": 2, "heads": 4, "mlp_dim": 128}
@@ -477,7 +477,7 @@ def train_detr(epochs=24, queries="two_stage", seed=0, threads=None, watch=None)
 # ## How long does it learn?
 #
 # The boxes are learned first, the classes late: do not stop when the boxes sit. And it hangs on where a query begins. The same
-# model, the same canvases, four beginnings, three seeds each (`python -m lessons.miniatures detr --kept`):
+# model, the same canvases, the same number of steps, four beginnings (`python -m lessons.miniatures --kept detr`):
 #
 # ![AP50 over the time of the training for four kinds of queries](../miniatures/detr.png)
 #
