@@ -25,6 +25,7 @@ class Gradients(Steps):
             self.gradients(other, label)
         self.gradients(self.exercise.cases(self.rng)[ordinary], "other numbers")  # nothing may be kept from call to call
         self.ok("other shapes", ", ".join(label for label, _ in others))
+        self.memory("backward")
         self.speed(forward_and_backward)
 
     def gradients(self, given, label, first=False):

@@ -10,6 +10,7 @@ from minivit.gradcheck import relative_error
 from ...exercise import Wrong
 from . import diagnose, sentences
 from .calling import Learner, Stop, as_tuple, cast
+from .memory import grows_with_tokens
 
 NOTICEABLE, SLOW = 0.02, 10  # seconds, and times the course's own: from here on the note on speed
 
@@ -73,6 +74,12 @@ class Steps:
                 self.learner.stop_for(error)
             what = f"the check could not use what {self.exercise.name} gave: {type(error).__name__}: {error}"
             raise Stop("run", what) from None
+
+    def memory(self, part):
+        """Where the exercise asks for it: a table of all pairs of tokens is never made."""
+        if self.exercise.memory:
+            note = grows_with_tokens(self.learner, self.exercise.memory, self.rng, part)
+            self.ok("memory in proportion to the tokens", note)
 
     def speed(self, run):
         """A note, never a failure."""
