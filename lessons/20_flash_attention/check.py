@@ -42,9 +42,9 @@ ABSORB = {
     "other": "One of the three is wrong; compare the by-hand example, tile by tile.",
 }
 NEW = "new = np.maximum(largest, scores.max(axis=-1, keepdims=True))"
-LEVEL = "level = np.where(new == -math.inf, 0, new)"
-SHRINK = "shrink = np.exp(largest - level)"
-E = "e = np.exp(scores - level)"
+BASE = "base = np.where(new == -math.inf, 0, new)"
+SHRINK = "shrink = np.exp(largest - base)"
+E = "e = np.exp(scores - base)"
 TOTAL = "total = shrink * total + e.sum(axis=-1, keepdims=True)"
 MIXED = "mixed = shrink * mixed + e @ values"
 KEPT = "largest = new\n    return largest, total, mixed"
@@ -71,7 +71,7 @@ ABSORB_MISTAKES = [
     Mistake(
         "The rescaling goes the wrong way: the exponent is the old maximum minus the new one. The old sums become smaller.",
         SHRINK,
-        "shrink = np.where(largest == -math.inf, 0, np.exp(level - largest))",
+        "shrink = np.where(largest == -math.inf, 0, np.exp(base - largest))",
     ),
     Mistake(
         "The new tile is rescaled, and what was there before is not. The tile is measured from the new maximum already.",
@@ -123,15 +123,15 @@ ABSORB_MISTAKES = [
         "a later score "
         "below 0 would not become the maximum.",
         KEPT,
-        "largest = level\n    return largest, total, mixed",
+        "largest = base\n    return largest, total, mixed",
     ),
-    Mistake(ABSORB["nan"], LEVEL, "level = new"),
+    Mistake(ABSORB["nan"], BASE, "base = new"),
     Mistake(ABSORB["nan"], E, "e = np.exp(scores - new)"),
     Mistake(ABSORB["nan"], SHRINK, "shrink = np.exp(largest - new)"),
     Mistake(
         "A score of −∞ counts as if it were 0. It says: do not look here, and its power is 0.",
         E,
-        "e = np.exp(np.where(scores == -math.inf, 0, scores) - level)",
+        "e = np.exp(np.where(scores == -math.inf, 0, scores) - base)",
     ),
     Mistake(
         "The mixed values are divided by the total in every tile. The division comes once, after the last tile: before, "
@@ -163,10 +163,13 @@ ABSORB_MISTAKES = [
     Mistake(ABSORB["order"], KEPT, "largest = new\n    return total, largest, mixed"),
     Mistake(ABSORB["count"], KEPT, "largest = new\n    return total, mixed"),
     Mistake(ABSORB["shape"], TOTAL, "total = (shrink * total)[..., 0] + e.sum(axis=-1)"),
-    Mistake(ABSORB["dtype"], LEVEL, "level = np.where(new == -math.inf, np.float64(0), new)"),
+    Mistake(ABSORB["dtype"], BASE, "base = np.where(new == -math.inf, np.float64(0), new)"),
     Mistake("", NEW, "new = np.maximum(largest, scores.max(axis=-1))", step="run"),
     Mistake("", TOTAL, "total *= shrink\n    total += e.sum(axis=-1, keepdims=True)", step="inputs"),
 ]
+
+
+LIMIT = 1e-9  # of the largest entry
 
 
 def absorb_cases(rng):
@@ -214,11 +217,12 @@ def absorb_spec(largest, total, mixed, scores, values):
 
 
 def _the_same(found, wanted):
-    """As `same`, where both are finite; and infinite at the same places."""
+    """Infinite at the same places, and elsewhere the same up to rounding."""
     infinite = ~np.isfinite(wanted)
     if found.shape != wanted.shape or not np.array_equal(found[infinite], wanted[infinite]):
         return False
-    return same(np.where(infinite, 0.0, found), np.where(infinite, 0.0, wanted))
+    found, wanted = (np.where(infinite, 0.0, array) for array in (found, wanted))
+    return bool(np.all(np.abs(found - wanted) <= LIMIT * np.abs(wanted).max(initial=0.0)))
 
 
 def _handed_over(given, dtype):
@@ -476,6 +480,11 @@ MISTAKES = [
         "            )",
     ),
     Mistake(
+        "The blocks of keys are counted as those of the queries. There may be more keys than queries, or fewer: cut what k has.",
+        f"{COLUMNS} = scaled",
+        "for columns in tiles(q.shape[-2], tile):\n            scores = scaled",
+    ),
+    Mistake(
         "Only tiles on the diagonal are computed: each block of queries meets its own block of keys. It has to meet all of them.",
         f"{COLUMNS} = scaled",
         "for columns in [rows]:\n            scores = scaled",
@@ -577,6 +586,17 @@ MISTAKES = [
         P,
         "p, _ = mine.softmax(scaled @ keys.swapaxes(-1, -2))",
     ),
+    Mistake(
+        "P is made again below the tile's own maximum, and is not divided by anything. L has the maximum and the total of the "
+        "whole row.",
+        P,
+        "s = scaled @ keys.swapaxes(-1, -2)\n                p = np.exp(s - s.max(axis=-1, keepdims=True))",
+    ),
+    Mistake(
+        "The sums do not begin at 0: what each tile adds to must hold nothing at first.",
+        MADE,
+        "dq, dk, dv = np.ones_like(q), np.ones_like(k), np.ones_like(v)",
+    ),
     # backward: D
     Mistake(
         "D is missing from dS: the weights of a row add up to 1, so if one gets more, all others get less.",
@@ -614,6 +634,11 @@ MISTAKES = [
         with_d("(y * y)"),
     ),
     Mistake("D is made from the wrong product: dY times Q. It is dY times Y, what came out of the row.", D, with_d("(dy * q)")),
+    Mistake(
+        "D is made from the wrong product: dY times V. V is what goes into the row; D is dY times Y, what came out of it.",
+        D,
+        with_d("(dy * v[..., : q.shape[-2], :])"),
+    ),
     Mistake("D is the row sum of dY alone. It is that of dY times Y, number by number.", D, with_d("dy")),
     Mistake("D is the row sum of Y alone. It is that of dY times Y, number by number.", D, with_d("y")),
     Mistake("D is a mean. The sum over c in dY · Y is a sum.", D, "row_sums = (dy * y).mean(axis=-1, keepdims=True)"),
@@ -676,6 +701,11 @@ MISTAKES = [
         "P is left out of dV: a value hears from each token in proportion to its weight.",
         DV,
         "dv[..., columns, :] += dy_rows.sum(axis=-2, keepdims=True)",
+    ),
+    Mistake(
+        "dV is made with Y. What comes from above is dY.",
+        DV,
+        "dv[..., columns, :] += p.swapaxes(-1, -2) @ y[..., rows, :]",
     ),
     Mistake(
         "dV is made with dS. What multiplies the values in the forward is P.",

@@ -77,7 +77,7 @@ def draw(figure, panels, scores, values, step, rescaled):
         sums.barh(place, now - old, left=old, color=ORANGE, hatch="//", edgecolor="white", label="this tile" if place else None)
         sums.text(now + 0.1, place, f"{now:.2f}", va="center")
     wide = max(s[2] for r in range(1, SIDE, TILE) for s in walk(scores[r], values, True)) * 1.25
-    sums.set(yticks=(0, 1), yticklabels=("total l", "mixed a"), xlim=(0, wide), ylim=(1.6, -0.6))
+    sums.set(yticks=(0, 1), yticklabels=("total ℓ", "mixed a"), xlim=(0, wide), ylim=(1.6, -0.6))
     sums.legend(frameon=False, loc="lower right")
     told = f"what was there shrinks by e^(m − m′) = {shrink:.2f}" if tile else "nothing was there before"
     sums.set_title(told if rescaled or not tile else f"{told}, but a is left as it was")
@@ -87,7 +87,7 @@ def draw(figure, panels, scores, values, step, rescaled):
     average.text(15.4, right[3] / right[2], "softmax of the whole row", ha="right", va="bottom", color=GREY, fontsize="small")
     average.set(xlim=(-0.5, 15.5), ylim=(0, max(1.0, *(s[3] / s[2] for s in states)) * 1.05), xticks=ticks, xticklabels=())
     average.grid(axis="x", color="#dddddd", linewidth=0.8)
-    average.set_title(f"average so far a / l = {mixed / total:.3f}")
+    average.set_title(f"average so far a / ℓ = {mixed / total:.3f}")
     figure.suptitle("every tile once, no tile kept" if rescaled else "the mistake: the accumulator is not rescaled")
 
 

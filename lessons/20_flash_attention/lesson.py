@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 20 · Flash attention
 #
-# A photograph of 1,024 × 1,024 pixels, cut into patches of 16, is 4,097 tokens. ViT-B/16 compares each with each, in 12
-# heads. That is a table of 4,097 · 4,097 · 12 numbers in every block, 0.8 GB, kept for backward; in its 12 blocks
-# nearly 10 GB, for one image. What comes out of the table, one vector for each token, needs 0.01 GB. **Can you have the
-# averages without ever having the table?**
+# A photograph of 1,024 × 1,024 pixels is 64 · 64 patches of 16 pixels; with the class token, 4,097 tokens. ViT-B/16
+# compares each with each, in 12 heads. That is a table of 4,097 · 4,097 · 12 numbers in every encoder block, 0.8 GB,
+# kept for backward; in its 12 blocks nearly 10 GB, for one image. What comes out of the table, one vector for each token,
+# needs 0.01 GB. **Can you have the averages without ever having the table?**
 #
 # ![Tiles on a table of scores; the running maximum and average of one row; memory as the tokens grow](expected.png)
 #
@@ -51,10 +51,10 @@ from minivit.backend import array_module, gpu_status, to_device, to_host
 # row:
 #
 # $$
-# m = \max_{j\ \text{seen}} s_j \qquad l = \sum_{j\ \text{seen}} e^{s_j - m} \qquad a = \sum_{j\ \text{seen}} e^{s_j - m} v_j
+# m = \max_{j\ \text{seen}} s_j \qquad \ell = \sum_{j\ \text{seen}} e^{s_j - m} \qquad a = \sum_{j\ \text{seen}} e^{s_j - m} v_j
 # $$
 #
-# In the code they are `largest`, `total` and `mixed`. $m$ and $l$ are numbers, $a$ is a vector like $v$.
+# In the code they are `largest`, `total` and `mixed`. $m$ and $\ell$ are numbers, $a$ is a vector like $v$.
 #
 # Now a new tile comes. The largest score is then
 #
@@ -71,27 +71,27 @@ from minivit.backend import array_module, gpu_status, to_device, to_host
 # The factor $c = e^{m - m'}$ is the same for all of them, so it can be taken out of **both** old sums:
 #
 # $$
-# l' = c\, l + \sum_{j\ \text{new}} e^{s_j - m'} \qquad a' = c\, a + \sum_{j\ \text{new}} e^{s_j - m'} v_j
+# \ell' = c \ell + \sum_{j\ \text{new}} e^{s_j - m'} \qquad a' = c a + \sum_{j\ \text{new}} e^{s_j - m'} v_j
 # $$
 #
-# That is the whole trick. Nothing was left out, so after the last tile $l$ and $a$ are the sums over the whole row,
+# That is the whole trick. Nothing was left out, so after the last tile $\ell$ and $a$ are the sums over the whole row,
 # measured from its largest score, and
 #
 # $$
-# y = \frac{a}{l}
+# y = \frac{a}{\ell}
 # $$
 #
 # No exponent is above 0, since $m'$ is at least as large as all of them: nothing overflows. And one exponent is exactly
-# 0, so $l$ is at least 1.
+# 0, so $\ell$ is at least 1.
 #
-# How does it begin? With nothing seen: $m = -\infty$, $l = 0$, $a = 0$. The first tile then has $c = e^{-\infty} = 0$,
+# How does it begin? With nothing seen: $m = -\infty$, $\ell = 0$, $a = 0$. The first tile then has $c = e^{-\infty} = 0$,
 # and 0 times nothing is added.
 #
 # **By hand.** Scores ln 2, 0, ln 4, ln 2 with values 8, 4, 2, 6, in tiles of two:
 #
-#     first tile    m = ln 2     e: 1, 1/2     l = 3/2                     a = 8 + 4/2 = 10
+#     first tile    m = ln 2     e: 1, 1/2     ℓ = 3/2                     a = 8 + 4/2 = 10
 #     second tile   m' = ln 4    e: 1, 1/2     c = e^(ln 2 − ln 4) = 1/2
-#                                              l = 1/2 · 3/2 + 3/2 = 9/4   a = 1/2 · 10 + 2 + 6/2 = 10
+#                                              ℓ = 1/2 · 3/2 + 3/2 = 9/4   a = 1/2 · 10 + 2 + 6/2 = 10
 #     y = 10 / (9/4) = 40/9
 #
 # All at once: the powers of e are 2, 1, 4, 2, together 9, and (2 · 8 + 1 · 4 + 4 · 2 + 2 · 6) / 9 = 40/9.
@@ -107,18 +107,18 @@ from minivit.backend import array_module, gpu_status, to_device, to_host
 # $$
 #
 # *not a number*. It never goes away again, since nan times anything, even times 0, is nan. The way out: where $m'$ is
-# −∞, subtract 0 instead. Every exponent is then −∞ − 0 = −∞, every power is 0, and $l$ and $a$ stay 0, as they should
+# −∞, subtract 0 instead. Every exponent is then −∞ − 0 = −∞, every power is 0, and $\ell$ and $a$ stay 0, as they should
 # when nothing has been seen. What is kept as $m'$ is still −∞.
 #
 # ## The mistake that most people make
 #
-# They bring $l$ down to the new maximum and forget $a$, or forget both. It is tempting because it is right so often:
+# They bring $\ell$ down to the new maximum and forget $a$, or forget both. It is tempting because it is right so often:
 # whenever the largest score of the row lies in the first tile, $c$ is 1 everywhere after. In the example $a$ would be
-# 10 + 5 = 15, and y = 6.7. A test with one tile cannot see it, nor can one with scores that fall.
+# 10 + 5 = 15, and y = 6.7 where 4.4 is right. A test with one tile cannot see it, nor can one with scores that fall.
 #
 # ## Your turn: absorb a tile
 #
-# Here for many rows at once, n of them, each with an $m$, an $l$ and an $a$ of its own. A tile has t scores a row, and
+# Here for many rows at once, n of them, each with an $m$, an $\ell$ and an $a$ of its own. A tile has t scores a row, and
 # t values that all rows share.
 
 
@@ -131,9 +131,9 @@ def absorb(largest, total, mixed, scores, values):
     """
     # BEGIN SOLUTION: the new largest, total and mixed
     new = np.maximum(largest, scores.max(axis=-1, keepdims=True))  # (..., n, 1)
-    level = np.where(new == -math.inf, 0, new)  # (..., n, 1)
-    shrink = np.exp(largest - level)  # (..., n, 1)
-    e = np.exp(scores - level)  # (..., n, t)
+    base = np.where(new == -math.inf, 0, new)  # (..., n, 1), what is subtracted
+    shrink = np.exp(largest - base)  # (..., n, 1)
+    e = np.exp(scores - base)  # (..., n, t)
     total = shrink * total + e.sum(axis=-1, keepdims=True)  # (..., n, 1)
     mixed = shrink * mixed + e @ values  # (..., n, d)
     largest = new
@@ -153,17 +153,17 @@ def absorb(largest, total, mixed, scores, values):
 #                                       absorb it, with the values of these keys
 #         y of these queries = mixed / total
 #
-# (See it walk: `python -m lessons demo 20`.) At any time one tile exists, 128 × 128 numbers, however many tokens there
-# are. The last block of each direction may be smaller. There may be more keys than queries, or fewer, as where one
-# thing looks at another.
+# (See it walk: `python -m lessons demo 20`.) At any time one tile exists, 128 × 128 numbers for each image and head,
+# however many tokens there are. The last block of each direction may be smaller. There may be more keys than queries,
+# or fewer, as where one thing looks at another.
 #
 # For backward we keep, beside $y$, one number for each query:
 #
 # $$
-# L_i = m_i + \ln l_i = \ln \sum_{j} e^{s_{i j}}
+# L_i = m_i + \ln \ell_i = \ln \sum_{j} e^{s_{i j}}
 # $$
 #
-# (The second equality: $l_i$ is $\sum_j e^{s_{i j}}$ divided by $e^{m_i}$, and the logarithm turns the division into a
+# (The second equality: $\ell_i$ is $\sum_j e^{s_{i j}}$ divided by $e^{m_i}$, and the logarithm turns the division into a
 # difference.) Why just this number? Because it makes a weight out of a score, in one step:
 #
 # $$
@@ -171,7 +171,7 @@ def absorb(largest, total, mixed, scores, values):
 # $$
 #
 # **By hand**, lesson 11's two tokens: q = 1, 2, k = 0, ln 3, v = 8, 4, in tiles of 1 × 1. First query, first key: s =
-# 0, so m = 0, l = 1, a = 8. Second key: s = ln 3, m' = ln 3, c = e^(0 − ln 3) = 1/3, l = 1/3 + 1 = 4/3, a = 8/3 + 4 =
+# 0, so m = 0, ℓ = 1, a = 8. Second key: s = ln 3, m' = ln 3, c = e^(0 − ln 3) = 1/3, ℓ = 1/3 + 1 = 4/3, a = 8/3 + 4 =
 # 20/3. y = 20/3 / (4/3) = 5, and L = ln 3 + ln 4/3 = ln 4. The second query gives 4.4 and ln 10.
 #
 # ## Why is it faster?
@@ -234,8 +234,7 @@ def absorb(largest, total, mixed, scores, values):
 #
 # **Two more traps.** *The scale.* If you divided the queries by √d once, at the beginning, the product of these with dS
 # has the root in it already: dK must not be divided again. dQ must, since keys were never divided. *D of the tile.* The
-# row sum of P · dP is at hand in every tile, and it is the right sum of the wrong piece. With one tile it is even
-# right.
+# row sum of P · dP is at hand in every tile, and it is the right sum over too few keys. With one tile it is even right.
 #
 # ## Your turn: flash attention
 #
@@ -322,8 +321,8 @@ def in_the_vit():
 
 # %% [markdown]
 # Yours takes q, k and v. Where a model adds a bias to the scores, as those with relative positions do, the library says
-# that your attention lacks it and takes its own for that call. (With a bias, backward would also have to give a
-# gradient for every score, and that is a table again.)
+# that your attention lacks it and takes its own for that call. (For a bias that is learned, backward would also have to
+# give a gradient for every score, and that is a table again.)
 #
 # ## The same on a GPU
 #
@@ -337,7 +336,7 @@ def in_the_vit():
 #   before it is complete. The second: no one overwrites it while another still reads.
 # - `own`, `mixed`, `largest` and `total` are variables of a thread. They stay in its registers, from the first tile to
 #   the last.
-# - Two lines are the heart, those with `shrink`. You know them.
+# - The heart are the three lines with `shrink`. You know them.
 #
 # Where a GPU is at hand, `python work/20_flash_attention.py` runs it and compares it with yours. Without one, it is
 # there to read.
