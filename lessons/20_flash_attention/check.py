@@ -17,13 +17,11 @@ GOALS = [
     "You can measure memory, and explain how a function that computes more can be faster.",
 ]
 PICTURE = (
-    "Three panels. Left, a table of 64 by 64 scores, cut into tiles of 8 by 8, with the first row of tiles outlined. "
-    "Middle, the scores of "
-    "its fourth row as dots, and a line that steps up with the largest score so far; squares show the average so far after "
-    "each of eight "
-    "tiles, which settles. Right, a chart of memory against tokens: with the table it grows from about 1 to more than 60 "
-    "megabytes, four "
-    "times as much for twice the tokens; in tiles it stays near 1 megabyte."
+    "Three panels. Left, a table of 64 by 64 scores, cut into tiles of 8 by 8; one row of tiles is outlined, and a dotted line "
+    "runs through it. Middle, above, the scores of the dotted row as dots, and a line that steps up with the largest score so "
+    "far, five times, and then stays level; below, the average so far after each of the eight tiles, which rises from 0 and "
+    "settles near 5. Right, a chart of memory against tokens, 256 to 2,048: with the table it grows from 1.5 to 52 megabytes, in "
+    "tiles from 0.5 to 1.4."
 )
 
 # absorb

@@ -80,7 +80,7 @@ def draw(figure, panels, scores, values, step, rescaled):
     sums.set(yticks=(0, 1), yticklabels=("total ℓ", "mixed a"), xlim=(0, wide), ylim=(1.6, -0.6))
     sums.legend(frameon=False, loc="lower right")
     told = f"what was there shrinks by e^(m − m′) = {shrink:.2f}" if tile else "nothing was there before"
-    sums.set_title(told if rescaled or not tile else f"{told}, but a is left as it was")
+    sums.set_title(told if rescaled or not tile else f"ℓ shrinks by e^(m − m′) = {shrink:.2f}, but a does not")
 
     average.plot(ends[: tile + 1], [s[3] / s[2] for s in states[: tile + 1]], "s--", color=ORANGE)
     average.axhline(right[3] / right[2], color=GREY, linewidth=1)
