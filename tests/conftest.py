@@ -28,6 +28,7 @@ SLOW = (
     "test_damage.py::test_images",
     "test_train.py::test_with_all_lessons_done",
     "test_train.py::test_lists_that_the_check_takes",
+    "test_detection_run.py",
     "test_outside.py::test_pictures_and_folders_of_any_name",
     "test_outside.py::test_classes_of_any_name_are_trained_and_tested_in_any_locale[io]",
     "test_outside.py::test_classes_of_any_name_are_trained_and_tested_in_any_locale[ascii]",

@@ -1,12 +1,13 @@
 """The miniatures: what is asked, and which trainings answer it. Settings were fixed before the test images were read.
 
-STUDIES are the paper's questions; BETTER are those of improved ViTs, two of which have files of their own.
+STUDIES are the paper's questions; BETTER are those of improved ViTs and of DETR, three of which have files of their own.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import charts
+from .detections import Detections
 from .resolution import SIZES, at_every_size
 from .runs import step_seconds, train_once
 from .variants import Variants
@@ -173,6 +174,7 @@ BETTER = {
     study.name: study
     for study in (
         Variants(),
+        Detections(),
         Sizes(
             "resolution",
             "Trained at 28 x 28 pixels: which positions still hold in larger images?",

@@ -12,13 +12,15 @@ from .fetch.sources import SOURCES
 from .paths import at_home
 
 HERE = Path(__file__).parent
+CANVASES = {"canvases": "digits", "canvases-clothes": "fashion-mini"}  # of which single things they are made
 
 
 def load(name, data_dir=None, image_size=None):
-    """The Dataset of that name: one of SOURCES, or the path of a folder of class folders or of an .npz file (see folder.py and
-    npz.py), which may start in `data_dir`.
+    """The Dataset of that name, or of canvases the Scenes: one of SOURCES, or the path of a folder of class folders or of an .npz
+    file (see folder.py and npz.py), which may start in `data_dir`.
 
-    image_size: what the pictures of a folder are brought to, see folder.read; the images of other data sets must be of it.
+    image_size: what the pictures of a folder are brought to, see folder.read, and how large canvases are; the images of other
+    data sets must be of it.
 
     What does not come with minivit is looked for in data_dir, in the cache and among the system's data sets, and otherwise
     downloaded into the cache; nothing else is written. Raises ValueError if there is no such data set, a file is damaged, or
@@ -29,6 +31,13 @@ def load(name, data_dir=None, image_size=None):
         from .formats import folder
 
         return folder.read(path, image_size)
+    if known and name in CANVASES:
+        from .canvases import canvases
+
+        height, width = pair("image_size", 32 if image_size is None else image_size)
+        if height != width:
+            raise ValueError(f"canvases are square; got image_size {height} x {width}")
+        return canvases(_named(CANVASES[name], data_dir), name, height)
     if known:
         dataset = _named(name, data_dir)
     elif path is not None and path.suffix == ".npz":

@@ -4,6 +4,7 @@ import numpy as np
 
 from .fetch import copies
 from .fetch.sources import SOURCES
+from .scenes import NOTHING, Scenes
 
 
 def where(name, data_dir=None):
@@ -29,9 +30,9 @@ def table(data_dir=None):
 
 def summary(dataset):
     """How many images of each class, the moments of the training pixels, and what a person should know of them."""
-    height, width, channels = dataset.train_images.shape[1:]
+    height, width, channels = dataset.test_images.shape[1:]
     yield f"{dataset.name}: images of {height} x {width}, {channels} {'channel' if channels == 1 else 'channels'}\n"
-    counts = [np.bincount(labels, minlength=len(dataset.classes)) for labels in (dataset.train_labels, dataset.test_labels)]
+    counts = [_of_each(labels, len(dataset.classes)) for labels in (dataset.train_labels, dataset.test_labels)]
     width = max(5, *map(len, dataset.classes))
     yield f"{'class':{width}}  training    test"
     for name, train, test in zip(dataset.classes, *counts, strict=True):
@@ -40,3 +41,13 @@ def summary(dataset):
     yield f"\nmean {', '.join(f'{x:.4f}' for x in dataset.mean)}; standard deviation {', '.join(f'{x:.4f}' for x in dataset.std)}"
     if dataset.notes:
         yield "\n" + "\n".join(dataset.notes)
+    if isinstance(dataset, Scenes):
+        found = (dataset.test_labels[..., 0] != NOTHING).sum(axis=1)
+        made = "canvases are made of these while training goes on" if dataset.compose else "counted are things in their boxes"
+        yield f"\n{made}; a test image shows {found.min()} to {found.max()} things, {found.mean():.1f} on average"
+
+
+def _of_each(labels, classes):
+    """How many there are of each class: images, or objects in them."""
+    labels = labels[..., 0] if labels.ndim == 3 else labels
+    return np.bincount(labels[labels != NOTHING].astype(int), minlength=classes)

@@ -5,8 +5,8 @@ What a kind brings:
 
     config    a frozen dataclass of sizes with image_size (height, width), channels, classes and num_parameters(), and with
               tokens if the model cuts an image into some: how many a thread computes at once depends on it
-    model     a Module, model(config, rng, dtype), whose call model(images, rng=None) gives logits (B, classes), and which
-              keeps its config as .config
+    model     a Module, model(config, rng, dtype), whose call model(images, rng=None) gives logits (B, classes), or what else the
+              kind's task reads (see training/tasks.py), and which keeps its config as .config
     words     what it is, in a heading: "a Vision Transformer"
     describe  its sizes in a few words, from the config
 """
@@ -17,6 +17,8 @@ from dataclasses import MISSING, dataclass, fields
 import numpy as np
 
 from .config import ViTConfig
+from .detr import DETR
+from .detr_config import DETRConfig
 from .vit import ViT
 
 
@@ -44,6 +46,15 @@ KINDS = {
         ViT,
         "a Vision Transformer",
         lambda c: f"{c.tokens} tokens of width {c.dim}, {c.depth} blocks, {c.heads} heads{_parts(c)}",
+    ),
+    "detr": Kind(
+        DETRConfig,
+        DETR,
+        "a DETR",
+        lambda c: (
+            f"{c.tokens} cells of width {c.dim}, {c.depth} + {c.decoder_depth} blocks, {c.heads} heads, {c.num_queries} queries, "
+            f"{c.queries}{f', {c.denoising} groups to denoise' if c.denoising else ''}"
+        ),
     ),
 }
 FROM_DATA = ("image_size", "channels", "classes")  # the data decides them

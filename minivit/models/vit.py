@@ -8,12 +8,12 @@ import math
 import numpy as np
 
 from .. import ops
-from ..backend import array_module
 from ..checks import YES_OR_NO, choice, random_numbers, whole
 from ..engine import Tensor
 from ..nn import Dropout, LayerNorm, Linear, Module, zeros
 from .config import ViTConfig
 from .encoder import SequencePool, block_kinds, registers, with_registers, without_registers
+from .images import check_images
 from .tokens import STEMS
 
 
@@ -80,23 +80,10 @@ class ViT(Module):
         fixed[0, first:] = sincos2d(config.grid, config.dim)
         return Tensor(fixed)
 
-    def _check(self, images):
-        expected = (*self.config.image_size, self.config.channels)
-        shape = images.shape if isinstance(images, Tensor | np.ndarray) or array_module(images) is not np else None
-        if shape is None:
-            raise ValueError(
-                f"this model reads arrays of NumPy, CuPy, or Tensors; got {type(images).__name__}: give np.asarray of it"
-            )
-        if len(shape) != 4 or tuple(shape[1:]) != expected:
-            sizes = ", ".join(map(str, expected))
-            raise ValueError(f"this model reads images of shape (batch, {sizes}); got {shape}: {_remedy(shape, expected)}")
-        if images.dtype.kind != "f":
-            raise ValueError(f"images must be floating-point numbers, normalised as in training; got {images.dtype}")
-
     def stages(self, images, rng=None, attention=None):
         """(name, Tensor) after every stage of the forward pass, the image first and the logits last. A list given as
         `attention` receives each block's weights."""
-        self._check(images)
+        check_images(images, self.config)
         x = images if isinstance(images, Tensor) else Tensor(images)
         rng = None if rng is None else random_numbers(rng)  # one Generator for all layers
         dtype = self.head.weight.dtype
@@ -147,22 +134,6 @@ class ViT(Module):
         for _, x in self.stages(images, rng, attention):
             pass
         return (x, attention) if return_attention else x
-
-
-def _remedy(shape, expected):
-    """What is wrong with the shape of images, and nothing else."""
-    height, width, channels = expected
-    if len(shape) == 3 and tuple(shape) == expected:
-        return "put a batch axis in front, images[None]"
-    if len(shape) == 3 and channels == 1 and tuple(shape[1:]) == expected[:2]:
-        return "put an axis for the one channel behind, images[..., None]"
-    if len(shape) != 4:
-        return "there must be four axes"
-    if tuple(shape[1:]) == (channels, height, width):
-        return "the channels come last, images.transpose(0, 2, 3, 1)"
-    wrong = [f"resize them to {height} x {width} pixels"] if tuple(shape[1:3]) != (height, width) else []
-    wrong += [f"give {channels} channel(s), not {shape[3]}"] if shape[3] != channels else []
-    return ", and ".join(wrong)
 
 
 class _Shapes:

@@ -11,6 +11,7 @@ from ..engine import Op
 from . import tensor
 from .arithmetic import abs, add, clip, divide, exp, log, maximum, minimum, multiply, negative, power, sqrt, subtract, where
 from .attention import attention, attention_weights, merge_heads, self_attention, split_heads
+from .boxes import giou
 from .convolution import conv2d, depthwise_conv2d, max_pool2d, unfold
 from .dropout import drop_path, dropout
 from .gelu import gelu, relu, sigmoid, silu, tanh

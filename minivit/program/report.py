@@ -87,7 +87,10 @@ def write_page(folder, results):
     folder = Path(folder)
     config, rows = read_run(folder)
     table = per_class(results["labels"], results["predicted"], results["classes"])
-    page = _page(folder, config, rows, _figures_of(results), table)
+    write_html(folder, _page(folder, config, rows, _figures_of(results), table))
+
+
+def write_html(folder, page):
     with replacing(folder / "report.html") as temporary:
         temporary.write_bytes(page.encode("utf-8", "replace"))  # a name that is not UTF-8 must not cost the whole page
 
@@ -144,7 +147,7 @@ def _page(folder, config, rows, results, table):
     words = the_kind(config.get("kind", "vit")).words
     right, of = sum(row["right"] for row in table), sum(row["of"] for row in table)
     share, planned = f"{100 * results['test_accuracy']:.1f} %", config["recipe"].get("epochs", done)
-    epochs = f"{done} epoch{'s' * (done != 1)}" + (f" of {planned}, where it stopped" if done != planned else "")
+    epochs = after(done, planned)
     sentence = f"After {epochs}, the model gets {right:,} of {of:,} test images of {data} right: {share}."
     if "calibration_error" in results:
         off = f"{100 * results['calibration_error']:.1f} points"
@@ -155,43 +158,59 @@ def _page(folder, config, rows, results, table):
     worst = max(table, key=lambda row: row.get("times", 0))
     confused = f"most often, {worst['class']} was taken for {worst['taken_for']}" if "times" in worst else "no mistake"
     mistakes = f"{of - right:,} mistakes" if of - right != 1 else "1 mistake"
-    wide = _figure(folder, "learning_curves.png", "Learning curves", curves + f" Test accuracy {share}.", curves)
-    matrix = _figure(folder, "confusion_matrix.png", "Confusion matrix", f"{right} of {of} right; {confused}.")
-    shown = _figure(
+    wide = figure_of(folder, "learning_curves.png", "Learning curves", curves + f" Test accuracy {share}.", curves)
+    matrix = figure_of(folder, "confusion_matrix.png", "Confusion matrix", f"{right} of {of} right; {confused}.")
+    shown = figure_of(
         folder,
         "predictions.png",
         "Test images with the model's answers",
         f"{mistakes}, the surest first; then the least sure of each class.",
     )
-    looks = _figure(folder, "rollout.png", "What reaches the class token", "Through all blocks, over a test image of each class.")
-    looks += _figure(folder, "attention.png", "Where the class token looks", "Head by head in the last block, over test images.")
+    looks = figure_of(
+        folder, "rollout.png", "What reaches the class token", "Through all blocks, over a test image of each class."
+    )
+    looks += figure_of(
+        folder, "attention.png", "Where the class token looks", "Head by head in the last block, over test images."
+    )
+    sections = {
+        "Learning": wide,
+        "Class by class": f'<div class="columns">{matrix}{_classes(table)}</div>',
+        "The worst mistakes": shown + looks,
+    }
+    return page_of(folder, config, results, done, f"{name}: {words} on {data}", share, sentence, sections)
+
+
+def after(done, planned):
+    return f"{done} epoch{'s' * (done != 1)}" + (f" of {planned}, where it stopped" if done != planned else "")
+
+
+def page_of(folder, config, results, done, title, share, sentence, sections):
+    """The page of a run of so many epochs: its title, the result, and sections {heading: HTML}; then how it was trained, and
+    what trains it again."""
     versions = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}
     environment = versions | {"platform": platform.platform(), "cores": cores()} | config.get("environment", {})
     speed = f"{results['images_per_second']:,.0f} images/s"
     spent = {"epochs": done, "time": f"{results['seconds']:,.1f} s", "throughput": speed}
-    tables = [_table("Model", config["model"]), _table("Recipe", config["recipe"])]
-    tables.append(_table("Time", spent) + _table("Environment", environment))
+    tables = [table_of("Model", config["model"]), table_of("Recipe", config["recipe"])]
+    tables.append(table_of("Time", spent) + table_of("Environment", environment))
     options, toml = again(config)
     if (config.get("reading") or {}).get("resized") and len(set(config["model"]["image_size"])) == 1:
         options += ["--image-size", str(config["model"]["image_size"][0])]
     command = shlex.join(["python", "-m", "minivit", "train", *options, "--out", str(folder)])
     file = f"<p>Save this as again.toml:</p>\n<pre>{html.escape(toml)}</pre>\n<p>and run:</p>\n" if toml else ""
-    sections = {
-        "Learning": wide,
-        "Class by class": f'<div class="columns">{matrix}{_classes(table)}</div>',
-        "The worst mistakes": shown + looks,
+    sections = sections | {
         "Configuration": f'<div class="columns">{"".join(f"<div>{each}</div>" for each in tables)}</div>',
         "Train it again": f"{file}<pre>{html.escape(command)}</pre>",
     }
     return PAGE.substitute(
-        title=html.escape(f"{name}: {words} on {data}"),
+        title=html.escape(title),
         share=share,
         sentence=html.escape(sentence),
         sections="\n".join(f"<section>\n<h2>{what}</h2>\n{body}\n</section>" for what, body in sections.items() if body),
     )
 
 
-def _figure(folder, file, what, about, caption=None):
+def figure_of(folder, file, what, about, caption=None):
     """The picture of that name within the page, or nothing if the run left none."""
     if not (folder / file).is_file():
         return ""
@@ -215,7 +234,7 @@ def _classes(table):
     return "<table>\n<caption>Right, class by class</caption>\n" + "\n".join(lines) + "\n</table>\n"
 
 
-def _table(caption, values):
+def table_of(caption, values):
     lines = [f'<tr><th scope="row">{html.escape(k)}<td>{html.escape(in_words(v))}' for k, v in values.items()]
     return f"<table>\n<caption>{html.escape(caption)}</caption>\n" + "\n".join(lines) + "\n</table>\n"
 

@@ -9,13 +9,17 @@ from ..backend import to_device, to_host
 from ..engine import no_grad
 from ..models import inside
 from ..models.vit import ViT
+from ..training.detection import Detection
+from . import detections
 from .output import attempt, line, printable
 from .report import write_page, write_results
 
 
 def leave_results(folder, task, model, dataset, rows, figures, threads):
     """Tests the model, and leaves results.json, the figures and report.html in the run's folder. figures: {"seconds",
-    "images_per_second", "temperature"} of the training. Returns the test accuracy; what cannot be written is told in a line."""
+    "images_per_second", "temperature"} of the training. Returns the score; what cannot be written is told in a line."""
+    if isinstance(task, Detection):
+        return detections.leave_results(folder, task, model, dataset, rows, figures, threads)
     tested = task.test(model, dataset, threads, figures["temperature"])
     results = {"labels": dataset.test_labels, "predicted": tested["predicted"], "classes": dataset.classes}
     results |= {"test_accuracy": tested["accuracy"], "calibration_error": tested["calibration_error"], **figures}

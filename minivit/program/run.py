@@ -78,7 +78,7 @@ class _Run:
         try:
             with bar:
                 for progress in self.training.run(self.threads):
-                    _show(bar, progress, epochs, self.count)
+                    _show(bar, progress, epochs, self.count, self.training.task.right)
                     if progress.complete:
                         self.seconds = time.perf_counter() - started
                         self.good, self.rows = self.training.result(), [*self.rows, metrics_row(progress, self.seconds)]
@@ -127,23 +127,25 @@ class _Run:
         task, model = self.training.task, self.model.eval()
         result = results.leave_results(self.folder, task, model, self.dataset, self.rows, figures, self.threads)
         print(f"trained {done} epochs in {self.seconds:.0f} s, {speed:,.0f} images/s")
-        print(f"test accuracy {100 * result:.1f} %")
+        print(f"test {task.measure} {100 * result:.1f} %")
         _say_what_is_there(self.folder, self.dataset.name)
         if not self.folder.file("results.json").exists():
             raise ValueError(f"the model is there; for its results, {called('minivit')} evaluate --model {path}")
         return result
 
 
-def _show(bar, progress, epochs, count):
-    """The live line; without a terminal, a line of its own every tenth of the epochs."""
+def _show(bar, progress, epochs, count, right):
+    """The live line; without a terminal, a line of its own every tenth of the epochs. right: what counts as right."""
+    parts = ", ".join(f"{name} {value:.2f}" for name, value in (progress.parts or {}).items())
+    loss, share = f"loss {progress.loss:.3f}" + (f" ({parts})" if parts else ""), f"{right} {100 * progress.accuracy:.1f} %"
+    aside = "" if progress.validation is None or not parts else f", set aside {100 * progress.validation:.1f} %"
     bar.set_description(f"epoch {progress.epoch}/{epochs}", refresh=False)
-    bar.set_postfix_str(f"loss {progress.loss:.3f}, accuracy {100 * progress.accuracy:.1f} %", refresh=False)
+    bar.set_postfix_str(f"{loss}, {share}{aside}", refresh=False)
     done = (progress.epoch - 1) * count + progress.fraction * count
     bar.update(round(done) - bar.n)
     if bar.disable and progress.complete and (progress.epoch % max(1, epochs // 10) == 0 or progress.epoch == 1):
         print(
-            f"epoch {progress.epoch}/{epochs}  loss {progress.loss:.3f}  accuracy {100 * progress.accuracy:.1f} %  "
-            f"{progress.images_per_second:,.0f} images/s",
+            f"epoch {progress.epoch}/{epochs}  {loss}  {share}{aside}  {progress.images_per_second:,.0f} images/s",
             flush=True,
         )
 
@@ -158,6 +160,7 @@ def metrics_row(progress, seconds):
         "loss": round(progress.loss, 6),
         "accuracy": round(progress.accuracy, 6),
         **aside,
+        **{f"loss_{name}": round(value, 6) for name, value in (progress.parts or {}).items()},
         "images_per_second": round(progress.images_per_second, 1),
         "seconds": round(seconds, 3),
     }
@@ -171,6 +174,8 @@ def _say_what_is_there(folder, data):
         ("learning_curves.png", "loss and accuracy by epoch"),
         ("confusion_matrix.png", "what was taken for what"),
         ("predictions.png", "test images, the mistakes first"),
+        ("boxes.png", "test images with boxes, the worst mistakes first"),
+        ("precision_recall.png", "how sure it may be asked for more"),
         ("rollout.png", "where it looks, class by class"),
         ("attention.png", "the same, head by head"),
         ("model.npz", "the weights, for evaluate and predict"),

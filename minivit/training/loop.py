@@ -13,7 +13,7 @@ from .guard import Guard
 from .parallel import pieces_of, sum_of_gradients, workers
 from .prediction import accuracy, predict
 from .recipe import Recipe
-from .task import Classification
+from .tasks import task_of
 from .weights import KeptWeights
 
 __all__ = ["LOG_EVERY", "Progress", "Recipe", "Training", "accuracy", "predict", "train"]
@@ -34,6 +34,7 @@ class Progress:
     fraction: float  # of the epoch
     complete: bool
     validation: float | None = None  # accuracy on the images set aside, at the end of an epoch; None without any
+    parts: dict | None = None  # the terms of the loss by name, where the task tells them
 
 
 def train(model, dataset, recipe, threads=None):
@@ -49,7 +50,7 @@ class Training:
         for progress in training.run(threads): ...
         training.state_dict(), training.load_state_dict(state)
 
-    task: what is learned (see task.py); without one, which of the data set's classes an image shows.
+    task: what is learned (see task.py); without one, what the kind of the model is for.
 
     Random numbers come from Generators seeded by (seed, 0, epoch) for the order of the images, (seed, 1, step) for the
     augmentation, (seed, 2, step, piece) for dropout and (seed, 3) for the images set aside. So the same recipe gives the same
@@ -64,7 +65,7 @@ class Training:
                 f"a training takes a Recipe, like Recipe(epochs=1, batch_size=64, lr=1e-3); got {type(recipe).__name__}"
             )
         self.model, self.recipe = model, recipe
-        self.task = (task or Classification(dataset, recipe)).to(model.device)
+        self.task = (task or task_of(model, dataset, recipe)).to(model.device)
         self.parameters = model.trained_parameters()
         self.optimizer = AdamW(model, recipe.lr, weight_decay=recipe.weight_decay, clip_norm=recipe.clip_norm)
         self.weights = KeptWeights(self.optimizer, recipe.ema, recipe.patience)
@@ -88,20 +89,21 @@ class Training:
         recipe, count = self.recipe, len(self.labels)
         total = recipe.epochs * self.steps_per_epoch
         warmup = math.ceil(recipe.warmup * total)
-        seen, right, loss_sum, started = 0, 0, 0.0, time.perf_counter()
+        seen, right, loss_sum, parts, started = 0, 0, 0.0, {}, time.perf_counter()
         guard = Guard(array_module(self.labels))
         order = np.random.default_rng((recipe.seed, 0, self.epoch + 1))
         for images, labels in batches(self.images, self.labels, recipe.batch_size, order):
             self.optimizer.lr = warmup_cosine(self.step, total, recipe.lr, warmup, recipe.final_lr)
             images, truth = self.task.batch(images, labels, np.random.default_rng((recipe.seed, 1, self.step)))
             with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not a number is told below, once
-                loss, hits, grads = self._loss_and_gradients(images, truth, run)
+                loss, hits, terms, grads = self._loss_and_gradients(images, truth, run)
                 self.step += 1
                 guard.look(loss, self.step)
                 norm = self.optimizer.step(grads, unless=guard.step)
                 guard.look(norm, self.step)
             self.weights.move_average(self.step)
             seen, right, loss_sum = seen + len(images), right + hits, loss_sum + loss * len(images)
+            parts = {name: parts.get(name, 0.0) + term * len(images) for name, term in terms.items()}
             complete = seen == count
             if not (complete or self.step % LOG_EVERY == 0):
                 continue
@@ -109,22 +111,25 @@ class Training:
             speed = seen / (time.perf_counter() - started)
             loss, share, validation = float(loss_sum) / seen, int(right) / seen, self._validate() if complete else None
             self.epoch += complete
-            epoch = self.epoch + (not complete)
-            yield Progress(epoch, self.step, loss, share, self.optimizer.lr, speed, seen / count, complete, validation)
+            epoch, terms = self.epoch + (not complete), {name: float(term) / seen for name, term in parts.items()} or None
+            yield Progress(epoch, self.step, loss, share, self.optimizer.lr, speed, seen / count, complete, validation, terms)
 
     def _loss_and_gradients(self, images, truth, run):
-        """(mean loss, number of right answers, gradients in the order of the parameters) of one batch, piece by piece."""
+        """(mean loss, number of right answers, terms of the loss by name, gradients in the order of the parameters) of one batch,
+        piece by piece."""
         recipe, model = self.recipe, self.model
 
         def loss_of(numbered):
             number, piece = numbered
             rng = np.random.default_rng((recipe.seed, 2, self.step, number))
-            loss, hits = self.task.loss(model, images[piece], tuple(part[piece] for part in truth), rng)
-            return loss * ((piece.stop - piece.start) / len(images)), hits
+            loss, hits, *parts = self.task.loss(model, images[piece], tuple(part[piece] for part in truth), rng)
+            share = (piece.stop - piece.start) / len(images)
+            return loss * share, hits, {name: part.data * share for name, part in (parts[0] if parts else {}).items()}
 
         cut = pieces_of(model, recipe.batch_size, len(images), recipe.accumulate)
         grads, results = sum_of_gradients(run, loss_of, list(enumerate(cut)), self.parameters)
-        return sum(loss for loss, _ in results), sum(hits for _, hits in results), grads
+        terms = {name: sum(parts[name] for *_, parts in results) for name in results[0][2]}
+        return sum(loss for loss, *_ in results), sum(hits for _, hits, _ in results), terms, grads
 
     def _validate(self):
         """The score on the images set aside, or None; the weights are kept if it is the best so far."""

@@ -4,10 +4,11 @@ The loop knows neither images nor classes. A task of another kind has the same f
 
     to(device)                             moves what it needs in every step, and returns itself
     batch(images, labels, rng)             (inputs, truth): what the model reads, and a tuple of arrays with an entry an image
-    loss(model, inputs, truth, rng)        (a Tensor, the mean over these images; how many of them count as right)
+    loss(model, inputs, truth, rng)        (a Tensor, the mean over these images; how many of them count as right); and, if the
+                                           loss is a sum that people should see, its terms by name, {name: Tensor}
     score(model, images, labels, threads)  how good the model is on images as they are; higher is better
 
-and test, for the end of a run.
+and test, for the end of a run; measure, what the score is called, and right, what counts as right in training.
 """
 
 import numpy as np
@@ -22,6 +23,8 @@ from .prediction import accuracy, predict
 
 class Classification:
     """Which of the data set's classes an image shows: cross-entropy, and the share of right answers."""
+
+    measure, right = "accuracy", "accuracy"
 
     def __init__(self, dataset, recipe):
         size = dataset.train_images.shape[1:3]

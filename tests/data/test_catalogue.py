@@ -11,6 +11,8 @@ from minivit.data import load, make_fashion_mini
 from minivit.data.fetch import copies
 from minivit.data.fetch.sources import CIFAR100, SOURCES
 
+EMBEDDED = ("digits", "fashion-mini", "canvases", "canvases-clothes")
+
 
 @pytest.fixture(scope="module")
 def clothes():
@@ -81,20 +83,20 @@ def test_drawing_takes_so_many_of_each_class_and_the_same_for_the_same_seed():
 def test_every_source_is_complete():
     for name, source in SOURCES.items():
         assert len(source.classes) == (100 if name == "cifar100" else 10) == len(set(source.classes))
-        assert bool(source.files) == bool(source.addresses) == (name not in ("digits", "fashion-mini"))
+        assert bool(source.files) == bool(source.addresses) == (name not in EMBEDDED)
         assert all(address.startswith("https://") and address.endswith("/") for address in source.addresses)
         assert all(len(bytes.fromhex(file.sha256)) == 32 for file in source.files)
     assert list(CIFAR100) == sorted(CIFAR100)
 
 
-@pytest.mark.parametrize("name", ["digits", "fashion-mini"])
+@pytest.mark.parametrize("name", EMBEDDED)
 def test_the_catalogue_tells_the_real_sizes_of_what_comes_with_minivit(name):
     data, source = load(name), SOURCES[name]
     assert (len(data.train_images), len(data.test_images)) == (source.train, source.test)
-    assert data.train_images.shape[1:] == source.shape and data.classes == source.classes
+    assert data.test_images.shape[1:] == source.shape and data.classes == source.classes
 
 
 @pytest.mark.parametrize("name", ["cats", "", "Digits", "mnist.csv", None, 3])
 def test_another_name_is_refused_with_those_there_are(name):
-    with pytest.raises(ValueError, match=r"no data set .*digits, fashion-mini, mnist.*folder.*npz"):
+    with pytest.raises(ValueError, match=r"no data set .*digits, fashion-mini, canvases.*folder.*npz"):
         load(name)

@@ -385,6 +385,26 @@ case("sample_bilinear", "images", sampled(2, 3, 4, 5, number=17), torch_sample_b
 case("sample_bilinear", "one row", sampled(2, 1, 4, 5, number=3), torch_sample_bilinear)
 
 
+# Boxes: some far apart, some of which one lies inside the other, most of which overlap
+def boxes(rng, *shape):
+    return np.concatenate([rng.uniform(0.2, 0.8, (*shape, 2)), rng.uniform(0.1, 0.9, (*shape, 2))], axis=-1)
+
+
+def torch_giou(torch, a, b):
+    def sides(box):
+        return box[..., :2] - box[..., 2:] / 2, box[..., :2] + box[..., 2:] / 2
+
+    (a_start, a_end), (b_start, b_end) = sides(a), sides(b)
+    both = (torch.minimum(a_end, b_end) - torch.maximum(a_start, b_start)).clamp(min=0).prod(-1)
+    around = (torch.maximum(a_end, b_end) - torch.minimum(a_start, b_start)).prod(-1)
+    either = a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - both
+    return both / either - (around - either) / around
+
+
+case("giou", "pairs", lambda rng: ((boxes(rng, 2, 30), boxes(rng, 2, 30)), {}), torch_giou)
+case("giou", "each with each", lambda rng: ((boxes(rng, 2, 5, 1), boxes(rng, 2, 1, 3)), {}), torch_giou)
+
+
 # Noise: the reference draws the same mask from the same seed
 def torch_noise(torch, x, rate, seed, shape=None):
     kept = np.random.default_rng(seed).random(tuple(shape or x.shape), dtype=np.float32) >= rate

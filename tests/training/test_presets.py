@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from minivit import ViT
 from minivit.data import Dataset, load
 from minivit.data.fetch.sources import SOURCES
+from minivit.models.kinds import build
 from minivit.training.presets import fitting_patch, load_config, model_config, names, recipe
 from minivit.training.recipe import Recipe
 
@@ -48,7 +48,7 @@ def test_the_plain_digits_and_the_hybrid_are_shipped():
 @pytest.mark.parametrize("name", names())
 def test_every_shipped_preset_loads_and_builds_a_model(name, rng):
     config, how = built(name)
-    assert ViT(config, rng).num_parameters() == config.num_parameters()
+    assert build(config, rng).num_parameters() == config.num_parameters()
     assert isinstance(how, Recipe)
 
 

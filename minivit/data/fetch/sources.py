@@ -62,6 +62,8 @@ CIFAR100 = tuple(
 SOURCES = {
     "digits": Source(1437, 360, (8, 8, 1), DIGITS, "CC BY 4.0"),
     "fashion-mini": Source(4000, 1000, (28, 28, 1), CLOTHES, "MIT"),
+    "canvases": Source(1437, 1000, (32, 32, 1), DIGITS, "CC BY 4.0"),  # one to three to find on each
+    "canvases-clothes": Source(4000, 1000, (32, 32, 1), CLOTHES, "MIT"),
     "mnist": Source(
         60_000,
         10_000,

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from ...called import called
 from ...data import load
+from ...data.scenes import Scenes
 from ...training.presets import load_config, names, recipe
 from . import options
 
@@ -34,7 +37,12 @@ def run(arguments):
         path = options.png(arguments.figure or f"{Path(arguments.name).stem}.png", "figure")
     dataset = load(arguments.name, arguments.data_dir, arguments.image_size)
     print("\n".join(listing.summary(dataset)))
-    if path is not None:
+    if path is not None and isinstance(dataset, Scenes):
+        from .. import boxes, figures
+
+        figures.save(boxes.samples(dataset, np.random.default_rng(0)), path)
+        print(f"\nscenes as training sees them: {path}")
+    elif path is not None:
         from .. import figures
 
         preset = next((name for name in names() if load_config(name)["data"] == dataset.name), "digits")

@@ -2,7 +2,8 @@
 
 from ...data import load
 from ...training.calibration import temperature_of
-from ...training.task import Classification
+from ...training.tasks import kind_of_task
+from ..detections import SHARES, mistakes
 from ..output import printable
 from ..report import per_class
 from . import options
@@ -26,8 +27,10 @@ def run(arguments):
             f"{arguments.model} knows the classes {', '.join(about['classes'][:12])}, which are not those of {dataset.name}: "
             "evaluate another model"
         )
-    tested = Classification.test(model, dataset, threads, temperature_of(about))
+    tested = kind_of_task(type(model.config), dataset).test(model, dataset, threads, temperature_of(about))
     print(f"{arguments.model}: {model.num_parameters():,} parameters, {len(dataset.test_labels)} test images of {dataset.name}\n")
+    if "found" in tested:
+        return _of_boxes(tested, dataset)
     print("class     right             most often taken for")
     for row in per_class(dataset.test_labels, tested["predicted"], dataset.classes):
         taken = f"{printable(row['taken_for'])} ({row['times']} times)" if "times" in row else ""
@@ -35,3 +38,17 @@ def run(arguments):
         print(f"{printable(row['class']):8}  {row['right']:3} of {row['of']:3}  {share:>8}  {taken}".rstrip())
     print(f"\nhow sure it is differs by {100 * tested['calibration_error']:.1f} points from how often it is right")
     print(f"test accuracy {100 * tested['accuracy']:.1f} %")
+
+
+def _of_boxes(tested, dataset):
+    """What a model finds, class by class."""
+    _, missed = mistakes(tested["found"], tested["sure"], dataset.test_labels)
+    label = dataset.test_labels[..., 0]
+    print("class     found")
+    for k, name in enumerate(dataset.classes):
+        objects = int((label == k).sum())
+        share = f"{100 * (1 - missed[label == k].mean()):.1f} %" if objects else "none to test"
+        print(f"{printable(name):8}  {objects - int(missed[label == k].sum()):3} of {objects:3}  {share:>8}")
+    print()
+    for name, what in SHARES.items():
+        print(f"{what:40}{100 * tested[name]:5.1f} %")

@@ -14,6 +14,7 @@ from ...data.opening import NAMES
 from ...data.paths import at_home
 from ...engine import no_grad
 from ...models import inside
+from ...models.detr import DETR
 from ...models.vit import ViT
 from ...ops import softmax
 from ...training.calibration import temperature_of
@@ -48,6 +49,8 @@ def explain(model, about, path, out, name):
     Raises ValueError for a model without attention, a picture that cannot be read, or a folder that cannot be written."""
     from ...data.pictures import prepare
 
+    if isinstance(model, DETR):
+        return explain_queries(model, about, path, out)
     if not isinstance(model, ViT):
         raise ValueError(f"{name} is a {type(model).__name__}, which has no attention to look into: explain reads a ViT")
     picture = prepare(at_home(path), model.config, about["data"], about.get("reading"))
@@ -181,3 +184,25 @@ def _figures(model, seen):
     else:
         how = "reads the image with convolutions" if config.stem == "conv" else f"has the stem {config.stem!r} in front of them"
         yield None, None, f"no filters of patches: this model {how}"
+
+
+def explain_queries(model, about, path, out):
+    """Draws where each query of a DETR looks, block by block, and how its box moves, into the folder `out`."""
+    from ...data.pictures import prepare
+    from .. import boxes, figures
+
+    picture, out, attention = prepare(at_home(path), model.config, about["data"], about.get("reading")), _folder(out), []
+    image = normalise(picture.image[None], np.float32(about["mean"]), np.float32(about["std"]))
+    with no_grad():
+        stages = dict(model.eval().stages(to_device(image, model.device), attention))
+    layers = [stages[name] for name in stages if name.startswith("decoder.")]
+    steps = [to_host(stages["start"].data)[0]] if "start" in stages else []
+    steps += [to_host(layer.boxes.data)[0] for layer in layers]
+    attention = [to_host(weights)[0].reshape(*weights.shape[1:3], *model.config.grid) for weights in attention]
+    p = softmax.forward(to_host(layers[-1].logits.data)[0])[0]  # (Q, K + 1)
+    names = [*(printable(name) for name in about["classes"]), "nothing"]
+    said = [f"query {q + 1}: {names[row.argmax()]}, {100 * row.max():.0f} %" for q, row in enumerate(p)]
+    print(f"{path}: {', '.join(picture.notes)}\n" + "\n".join(f"  {line}" for line in said) + "\n")
+    drawn = functools.partial(boxes.where_queries_look, picture.image, attention, steps, said)
+    if attempt(out / "queries.png", lambda place: figures.save(drawn(), place)):
+        print(f"  {out / 'queries.png'!s:40}where each query looks, and how its box moves from block to block")

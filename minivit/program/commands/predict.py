@@ -7,8 +7,10 @@ import numpy as np
 from ...data.datasets import normalise
 from ...data.opening import NAMES
 from ...data.paths import at_home
+from ...models.detr import DETR
 from ...ops import softmax
 from ...training.calibration import temperature_of
+from ...training.detection import found_in
 from ...training.prediction import predict
 from ..output import printable
 from . import options
@@ -26,7 +28,8 @@ def add(commands):
 
 def run(arguments):
     """What a trained model says to image files of any size. Each is prepared as the model's data were made: of a digit the ink is
-    found, cut out and brought to the data's strokes; of a photograph the middle is resized."""
+    found, cut out and brought to the data's strokes; of a photograph the middle is resized. A DETR draws a box around each thing
+    that it finds, in boxes-IMAGE.png, beside you."""
     from ...data.pictures import prepare, sketch
 
     model, about = options.trained_model(arguments)
@@ -37,7 +40,9 @@ def run(arguments):
             read.append((path, prepare(at_home(path), model.config, about["data"], about.get("reading"))))
         except ValueError as error:  # the others are answered all the same
             refused.append(str(error))
-    if read:
+    if read and isinstance(model, DETR):
+        _boxes(model, about, read, classes)
+    elif read:
         images = np.stack([picture.image for _, picture in read])
         logits = predict(model, normalise(images, about["mean"], about["std"]))
         probabilities = softmax.forward(logits / temperature_of(about))[0]
@@ -51,6 +56,27 @@ def run(arguments):
             _show(read, probabilities, classes)
     if refused:
         raise ValueError("; ".join(refused))
+
+
+def _boxes(model, about, read, classes):
+    """Prints what a DETR finds in each picture, and draws it."""
+    from .. import boxes
+    from ..figures import save
+
+    images = np.stack([picture.image for _, picture in read])
+    found, sure = found_in(predict(model, normalise(images, about["mean"], about["std"])))
+    height, width = model.config.image_size
+    for i, (path, picture) in enumerate(read):
+        own = type(found)(*(part[i] for part in found))
+        things = sorted(np.flatnonzero(sure[i]), key=lambda q, own=own: -own.scores[q])
+        print(f"{path}: {len(things) or 'no'} thing{'s' * (len(things) != 1)} found   ({', '.join(picture.notes)})")
+        for q in things:
+            cx, cy, w, h = own.boxes[q] * (width, height, width, height)
+            share = f"{100 * own.scores[q]:5.1f} %"
+            print(f"  {classes[own.classes[q]]:>10}  {share}  {w:.1f} x {h:.1f} pixels around ({cx:.1f}, {cy:.1f})")
+        out = Path(f"boxes-{Path(path).stem}.png")
+        save(boxes.one_picture(picture.image, own, sure[i], classes, Path(path).name), out)
+        print(f"  drawn in {out}")
 
 
 def _show(read, probabilities, classes):

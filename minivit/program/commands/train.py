@@ -4,7 +4,9 @@ from pathlib import Path
 
 from ...called import called
 from ...data import load
+from ...models.kinds import the_kind
 from ...training.presets import changed, fitting_patch, load_config, model_config, names, recipe
+from ...training.tasks import kind_of_task
 from . import options
 
 CHANGES = ("epochs", "lr", "batch_size", "seed")  # what the command line changes of a recipe
@@ -58,9 +60,11 @@ def _new(arguments, given):
     """(data set, configuration of the model, Recipe, name) of a run that begins."""
     preset = arguments.config
     if preset is None:
-        preset = arguments.data if arguments.data in names() else "digits"
+        own = [name for name in names() if load_config(name)["data"] == arguments.data]
+        preset = arguments.data if arguments.data in own else own[0] if own else "digits"
     config = load_config(preset)
     dataset = load(arguments.data or config["data"], arguments.data_dir, arguments.image_size)
+    kind_of_task(the_kind(config["model"].get("kind", "vit")).config, dataset)
     name = Path(preset).stem
     if arguments.data not in (None, config["data"]):
         config["recipe"].pop("temperature", None)  # it was found on the preset's own data

@@ -48,7 +48,7 @@ def load_config(name):
 
 def model_config(settings, dataset):
     """The configuration of a preset's [model] for the images of `dataset`. A ValueError names a size that neither gives."""
-    _, height, width, channels = dataset.train_images.shape
+    _, height, width, channels = dataset.test_images.shape
     kind = settings.get("kind", "vit")
     found = dict(image_size=(height, width), channels=channels, classes=len(dataset.classes))
     found |= {name: value for name, value in settings.items() if name != "kind"}
