@@ -42,12 +42,11 @@ def logit(p):
 
 
 def surest(scores, count):
-    """The places of the largest scores of each row, the largest first: (B, N) to (B, count). One after another, which for a few of
-    them is less work than to sort all."""
-    xp, scores, rows, found = array_module(scores), scores.copy(), array_module(scores).arange(len(scores)), []
+    """The places of the largest scores of each row, the largest first, without sorting them all: (B, N) to (B, count)."""
+    xp, scores, found = array_module(scores), scores.copy(), []
     for _ in range(count):
         found.append(scores.argmax(axis=1))
-        scores[rows, found[-1]] = -1  # below every probability
+        scores[xp.arange(len(scores)), found[-1]] = -1  # below every probability
     return xp.stack(found, axis=1)
 
 
