@@ -17,8 +17,10 @@ import numpy as np
 from tqdm import tqdm
 
 from minivit.data import load
-from minivit.models.vit import ViT
+from minivit.data.scenes import Scenes
+from minivit.models.kinds import build
 from minivit.ops import softmax
+from minivit.program.detections import SHARES
 from minivit.program.run import metrics_row
 from minivit.training.calibration import best_temperature, calibration_error
 from minivit.training.files import replacing
@@ -49,15 +51,19 @@ def folds(dataset, count):
 
 def one_run(dataset, settings, seed):
     """({"seed", "accuracy", "seconds"}, the rows of metrics.csv, the logits (N, K) of the test images) of one training from
-    scratch."""
+    scratch; of a detection {"seed", "AP50", "AP75", ...} and no logits."""
     rules = recipe(settings["recipe"] | {"seed": seed})
-    model = ViT(model_config(settings["model"], dataset), np.random.default_rng(seed))
+    model = build(model_config(settings["model"], dataset), np.random.default_rng(seed))
     training, rows, started = Training(model, dataset, rules), [], time.perf_counter()
     for progress in tqdm(training.run(), leave=False, disable=None):
         if progress.complete:
             rows.append(metrics_row(progress, time.perf_counter() - started))
     seconds = time.perf_counter() - started
     model.load_state_dict(training.result())
+    if isinstance(dataset, Scenes):
+        tested = training.task.test(model, dataset)
+        shares = {name: round(100 * tested[name], 2) for name in SHARES}
+        return {"seed": seed, **shares, "seconds": round(seconds, 1)}, rows, None
     logits = predict(model, dataset.normalise(dataset.test_images))
     result = accuracy(logits, dataset.test_labels)
     return {"seed": seed, "accuracy": round(100 * result, 2), "seconds": round(seconds, 1)}, rows, logits
@@ -78,15 +84,19 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__.partition("\n")[0])
     parser.add_argument("--config", default="digits", metavar="NAME", help="a preset or a TOML file; default: digits")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many seeds, from 0; default: 5")
+    parser.add_argument("--image-size", type=int, metavar="N", help="of canvases; default: 32")
     parser.add_argument("--folds", type=int, metavar="N", help="cross-validate on the training images in N folds instead")
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     settings = load_config(arguments.config)
-    dataset = load(settings["data"])
+    dataset = load(settings["data"], image_size=arguments.image_size)
+    if arguments.folds and isinstance(dataset, Scenes):
+        parser.error("canvases are made of all training things: set some aside with validation in the preset's [recipe]")
     jobs = enumerate(folds(dataset, arguments.folds)) if arguments.folds else ((seed, dataset) for seed in range(arguments.seeds))
-    name = Path(arguments.config).stem
+    name = Path(arguments.config).stem + (f"-{arguments.image_size}" if arguments.image_size else "")
+    measures = ("AP50", "AP75", "AP") if isinstance(dataset, Scenes) else ("accuracy",)
     what = "fold" if arguments.folds else "seed"
-    print(f"{name}: {what}, accuracy, time")
+    print(f"{name}: {what}, {', '.join(measures)}, time")
     runs, logits, labels = [], [], []
     for seed, data in jobs:
         run, rows, said = one_run(data, settings, seed)
@@ -101,15 +111,17 @@ def main():
                 writer = csv.DictWriter(file, fieldnames=list(rows[0]))
                 writer.writeheader()
                 writer.writerows(rows)
-        print(f"  {what} {seed}   {runs[-1]['accuracy']:.2f} %   {runs[-1]['seconds']:.1f} s", flush=True)
-    found = [run["accuracy"] for run in runs]
-    print(f"  mean {statistics.mean(found):.2f} %, standard deviation {statistics.pstdev(found):.2f}")
-    for line in calibration(logits, labels, recipe(settings["recipe"]).temperature, arguments.folds):
-        print(f"  {line}")
+        print(f"  {what} {seed}   {'   '.join(f'{run[m]:.2f} %' for m in measures)}   {run['seconds']:.1f} s", flush=True)
+    means = {m: statistics.mean(run[m] for run in runs) for m in measures}
+    for m, mean in means.items():
+        print(f"  {m}: mean {mean:.2f} %, standard deviation {statistics.pstdev(run[m] for run in runs):.2f}")
+    if not isinstance(dataset, Scenes):
+        for line in calibration(logits, labels, recipe(settings["recipe"]).temperature, arguments.folds):
+            print(f"  {line}")
     path = RESULTS / f"accuracy-{name}{'-folds' if arguments.folds else ''}.json"
     with replacing(path) as temporary:
         temporary.write_text(
-            json.dumps({"config": settings, "runs": runs, "mean": statistics.mean(found)}, indent=1) + "\n", encoding="utf-8"
+            json.dumps({"config": settings, "runs": runs, "mean": means[measures[0]]}, indent=1) + "\n", encoding="utf-8"
         )
     print(f"  written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
 

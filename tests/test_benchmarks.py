@@ -60,7 +60,7 @@ def test_every_peer_has_a_model_of_as_many_parameters(changes):
 
 
 def test_the_hybrid_is_the_one_of_the_preset():
-    data = SimpleNamespace(train_images=np.zeros((1, 28, 28, 1)), classes=range(10))
+    data = SimpleNamespace(test_images=np.zeros((1, 28, 28, 1)), classes=range(10))
     preset = model_config(load_config("fashion-mini-conv")["model"], data)
     ours = in_minivit.model_of(config_of(**steps.HYBRID, gelu="exact")).config
     assert replace(ours, pos_embed_std=preset.pos_embed_std) == preset
