@@ -30,7 +30,7 @@ def load(name, data_dir=None, image_size=None):
     if not known and path is not None and path.is_dir():
         from .formats import coco, folder
 
-        return (coco if coco.parts(path) else folder).read(path, image_size)
+        return (coco if coco.is_one(path) else folder).read(path, image_size)
     if known and name in CANVASES:
         from .canvases import canvases
 
@@ -47,7 +47,7 @@ def load(name, data_dir=None, image_size=None):
     else:
         raise ValueError(
             f"there is no data set {str(name)!r}; there is {', '.join(SOURCES)}, "
-            "or give a folder of class folders, one with annotations.json, or an .npz file"
+            "or give a folder of class folders, one with boxes in COCO's form, or an .npz file"
         )
     height, width = dataset.train_images.shape[1:3]
     if image_size is not None and pair("image_size", image_size) != (height, width):

@@ -1,10 +1,5 @@
-"""A data set of one's own with boxes: pictures, and in a JSON file of COCO's form what is where in them. (Lin et al. 2014, arXiv
-1405.0312.)
-
-    FOLDER/annotations.json, FOLDER/images/         a fifth of the pictures, drawn with seed 0, is for testing
-    FOLDER/train/ and FOLDER/test/ (or val/, ...)   each with annotations.json and images/ of its own
-
-What is read of the file, all lengths in pixels:
+"""A data set of one's own with boxes: pictures, and in JSON files of COCO's form what is where in them. (Lin et al. 2014, arXiv
+1405.0312.) coco_files.py has how they may lie in the folder. What is read of a file, all lengths in pixels:
 
     images       [{"id", "file_name", "width", "height"}, ...]
     categories   [{"id", "name"}, ...]
@@ -15,7 +10,7 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -24,11 +19,13 @@ from ..datasets import moments
 from ..opening import decode, header, quiet, shades, span
 from ..photographs import fitted
 from ..scenes import NOTHING, Scenes
-from . import tree
-from .folder import MOST_BYTES, MOST_SIZE, common_size, in_threads
+from . import coco_files, tree
+from .folder import MOST_BYTES, MOST_SIZE, common_size, in_threads, printable
 
-FILE, IMAGES = "annotations.json", "images"
+MOST_TEXT = 1 << 30  # bytes of a JSON file
+MOST_OBJECTS = 1000  # of a picture
 SEEN = 0.5  # of an object's box: what the middle of a picture shows less of counts as not there
+LOOKED_FOR = 20  # pictures, to find the folder in which they lie
 
 
 @dataclass
@@ -40,33 +37,26 @@ class Picture:
     objects: list = field(default_factory=list)
 
 
-def parts(path):
-    """The folders with an annotations.json: [the one to be split], [for training, for testing], or [] if this is no such data
-    set."""
-    path = Path(path)
-    if (path / FILE).is_file():
-        return [path]
-    folders = {entry.name.casefold(): entry for entry in path.iterdir() if (entry / FILE).is_file()}
-    train, test = (next((folders[name] for name in names if name in folders), None) for names in (tree.TRAIN, tree.TEST))
-    return [part for part in (train, test) if part] if train else []
+def is_one(path):
+    """Whether a folder is such a data set. Raises ValueError as coco_files.find."""
+    return bool(coco_files.find(path)[0])
 
 
 def read(path, image_size=None):
-    """The Scenes in a folder. Every picture is brought to image_size as those of a folder of class folders are: the shorter side
-    is resized and the middle cut out, and its boxes with it; an object of which less than half is left is left out. `notes` tell
-    what was passed over. Raises ValueError, with the file, for one that is not as the heading says, or that names a picture
-    outside its folder."""
+    """The Scenes in a folder. Of one file, a fifth of the pictures, drawn with seed 0, is for testing. Every picture is brought
+    to image_size as those of a folder of class folders are: the shorter side is resized and the middle cut out. Its boxes are cut
+    with it; an object of which less than half is left is left out. The classes are the categories that have a box, in the order
+    of their ids. `notes` tell what was passed over. Raises ValueError, with the file, for one that is not as the heading says, or
+    that names a picture outside the folder."""
     asked = None if image_size is None else pair("image_size", image_size)
     if asked and max(asked) > MOST_SIZE:
         raise ValueError(f"image_size is {asked[0]} x {asked[1]}; it must be at most {MOST_SIZE}")
     root, skipped = Path(path).resolve(), Counter()
-    read_parts = [_listed(part, skipped) for part in parts(root)]
-    classes = read_parts[0][0]
-    for part, (names, _) in zip(parts(root), read_parts, strict=True):
-        if unknown := [name for name in names if name not in classes]:
-            raise ValueError(f"{part / FILE}: category {unknown[0]!r} is not among those of the part for training")
-    counts = [len(pictures) for _, pictures in read_parts]
-    pictures, faults = [picture for _, listed in read_parts for picture in listed], {}
+    parts, aside = coco_files.find(root)
+    listed = [_listed(part, root, skipped) for part in parts]
+    classes, unused = _classes(parts, listed)
+    counts = [len(pictures) for _, pictures in listed]
+    pictures, faults = [picture for _, some in listed for picture in some], {}
     (height, width), resized, images = _images(root, pictures, asked, faults)
     there = np.array([number not in faults for number in range(len(pictures))], bool)
     rows = [_rows(one, classes, (height, width), skipped) if fine else [] for one, fine in zip(pictures, there, strict=True)]
@@ -75,45 +65,93 @@ def read(path, image_size=None):
     if len(counts) == 1:
         testing[np.random.default_rng(0).permutation(sum(counts))[: max(1, round(sum(counts) / 5))]] = True
     train, test = ((images[chosen], labels[chosen]) for chosen in (there & ~testing, there & testing))
-    for name, part in (("learn from", train), ("test with", test)):
+    for what, part in (("learn from", train), ("test with", test)):
         if not len(part[0]):
-            raise ValueError(f"{root}: there is no picture to {name}: {tree.shown(faults.values(), 1) or 'add some'}")
+            raise ValueError(f"{root}: there is no picture to {what}: {tree.shown(faults.values(), 1) or 'add some'}")
+        if not (part[1][..., 0] != NOTHING).any():
+            raise ValueError(f"{root}: in none of its {len(part[0])} pictures to {what} is there a box: draw some")
+    notes = tuple(printable(note) for note in _notes(faults, skipped, unused, aside))
     reading = {"resized": resized, "inverted": False, "span": None}
-    return Scenes(
-        str(root), tuple(classes), *train, *test, *moments(train[0]), reading=reading, notes=tuple(_notes(faults, skipped))
-    )
+    return Scenes(str(root), tuple(classes), *train, *test, *moments(train[0]), reading=reading, notes=notes)
 
 
-def _notes(faults, skipped):
+def _classes(parts, listed):
+    """(names of the categories of the part for training that have a box in a part, names of those that have none)."""
+    used = [{name for picture in pictures for name, _ in picture.objects} for _, pictures in listed]
+    known = list(dict.fromkeys(listed[0][0]))
+    for part, names in zip(parts, used, strict=True):
+        if unknown := sorted(names - set(known)):
+            raise ValueError(f"{part.file}: category {unknown[0]!r} is not among those of {parts[0].file}")
+    there = set().union(*used)
+    return [name for name in known if name in there], [name for name in known if name not in there]
+
+
+def _notes(faults, skipped, unused, aside):
     """What a person should know before training starts, a sentence each."""
     if faults:
         yield f"{len(faults):,} picture{'s' * (len(faults) != 1)} cannot be read: {tree.shown(faults.values(), 3)}"
     if skipped:
         yield f"objects passed over: {', '.join(f'{count:,} {why}' for why, count in skipped.most_common())}"
+    if unused:
+        yield f"categories without a box, which are no classes: {tree.shown(unused)}"
+    if aside:
+        yield f"files passed over: {tree.shown(aside)}"
 
 
-def _listed(folder, skipped):
-    """(names of the classes, Pictures) of one annotations.json."""
-    file, images = folder / FILE, (folder / IMAGES).resolve()
+def _listed(part, root, skipped):
+    """(names of the categories by their ids, Pictures) of one file."""
     try:
-        content = json.loads(file.read_bytes())
-        names = {one["id"]: str(one["name"]) for one in content["categories"]}
-        pictures = {one["id"]: Picture(images / one["file_name"], (one["width"], one["height"])) for one in content["images"]}
-        for picture in pictures.values():
-            if not picture.path.resolve().is_relative_to(images):
-                raise ValueError(f"{str(picture.path)!r} lies outside of {images}: put all pictures there")
-        for one in content["annotations"]:
-            box, picture, name = one["bbox"], pictures[one["image_id"]], names[one["category_id"]]
-            if len(box) != 4 or not all(math.isfinite(number) for number in box):
-                raise ValueError(f"bbox {box!r:.60} is not [left, top, width, height]")
+        if part.file.stat().st_size > MOST_TEXT:
+            raise ValueError(f"it is larger than {MOST_TEXT >> 20:,} MiB: take fewer pictures")
+        content = json.loads(part.file.read_bytes())
+        names = {one["id"]: str(one["name"]) for one in _entries(content, "categories", "id", "name")}
+        images = list(_entries(content, "images", "id", "file_name", "width", "height"))
+        folder = _folder_of([one["file_name"] for one in images[:LOOKED_FOR]], part.folders)
+        pictures = {one["id"]: Picture(_within(root, folder, one["file_name"]), (one["width"], one["height"])) for one in images}
+        if len(pictures) < len(images):
+            raise ValueError(f"{len(images) - len(pictures)} of its images have an id that another one has")
+        for i, one in enumerate(_entries(content, "annotations", "image_id", "category_id", "bbox")):
+            box = one["bbox"]
+            for what, known in (("image", pictures), ("category", names)):
+                if one[f"{what}_id"] not in known:
+                    raise ValueError(f"annotations[{i}] is of {what} {one[f'{what}_id']!r:.60}, which it does not list")
+            if not (isinstance(box, list) and len(box) == 4 and all(map(_is_length, box))):
+                raise ValueError(f"annotations[{i}] has the bbox {box!r:.60}, which is not [left, top, width, height]")
             if one.get("iscrowd"):
                 skipped["of many in one box"] += 1
             else:
-                picture.objects.append((name, box))
+                pictures[one["image_id"]].objects.append((names[one["category_id"]], box))
         return [names[number] for number in sorted(names)], list(pictures.values())
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, OSError, RecursionError) as error:
-        why = f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error) or type(error).__name__
-        raise ValueError(f"{file} is no list of boxes in COCO's form: {why}") from None
+    except (ValueError, TypeError, OSError, RecursionError) as error:
+        raise ValueError(f"{part.file} is no list of boxes in COCO's form: {error or type(error).__name__}") from None
+
+
+def _entries(content, part, *names):
+    """The entries of a part of a file. Raises ValueError for one that lacks something of those names."""
+    entries = content.get(part) if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise ValueError(f"it has no list {part!r}")
+    for i, one in enumerate(entries):
+        if missing := [name for name in names if not isinstance(one, dict) or name not in one]:
+            raise ValueError(f"{part}[{i}] lacks {missing[0]!r}")
+        yield one
+
+
+def _is_length(number):
+    return isinstance(number, int | float) and abs(number) < 1e9  # which NaN is not
+
+
+def _folder_of(names, folders):
+    """The first of the folders that has one of these pictures."""
+    return next((folder for folder in folders if any((folder / str(name)).is_file() for name in names)), folders[0])
+
+
+def _within(root, folder, name):
+    """The path of a picture. Raises ValueError where a name, or a link, leads out of the folder."""
+    path = folder / str(name)
+    if ".." in PurePath(str(name)).parts or not path.resolve().is_relative_to(root):
+        raise ValueError(f"the picture {str(name)!r:.80} lies outside of {root}: put all of them there")
+    return path
 
 
 def _images(root, pictures, asked, faults):
@@ -125,8 +163,10 @@ def _images(root, pictures, asked, faults):
             raise ValueError(f"{root}: none of its {len(pictures)} pictures can be read: {tree.shown(faults.values(), 1)}")
         for picture, seen in zip(pictures, headers, strict=True):
             if seen and tuple(picture.size) != seen[0]:
+                (wide, high), (width, height) = seen[0], picture.size
                 raise ValueError(
-                    f"{picture.path} is {seen[0][0]} x {seen[0][1]}, its annotations say {picture.size}: correct them"
+                    f"{picture.path}, seen upright, is {wide} x {high}, and its boxes were drawn on {width} x {height}: correct "
+                    "the one or the other"
                 )
         size, resized = common_size({headers[number][0] for number in known}, asked)
         channels = 1 if 2 * sum(headers[number][1] for number in known) > len(known) else 3
@@ -166,7 +206,10 @@ def _rows(picture, classes, shown, skipped):
 
 def _labels(rows):
     """(N, M, 5) of so many rows an image; where there is no object, NOTHING and zeros."""
-    labels = np.zeros((len(rows), max(1, *map(len, rows)), 5), np.float32)
+    most = max(map(len, rows))
+    if most > MOST_OBJECTS:
+        raise ValueError(f"a picture has {most:,} boxes; there may be {MOST_OBJECTS:,}: cut it into several")
+    labels = np.zeros((len(rows), max(1, most), 5), np.float32)
     labels[..., 0] = NOTHING
     for label, objects in zip(labels, rows, strict=True):
         label[: len(objects)] = np.array(objects).reshape(-1, 5)

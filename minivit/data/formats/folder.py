@@ -45,7 +45,7 @@ def read(path, image_size=None):
     if inverted:
         images = 255 - images
     labels = np.array([label for _, label, _, _ in files], np.int64)
-    notes = [_printable(note) for note in (*_notes(found, decoded.faults, labels, testing), *notes)]
+    notes = [printable(note) for note in (*_notes(found, decoded.faults, labels, testing), *notes)]
     # a class is called the same whatever encoding the system says its names have
     classes = [os.fsencode(name).decode("utf-8", "surrogateescape") for name in found.classes]
     parts = images[~testing], labels[~testing], images[testing], labels[testing]
@@ -53,7 +53,7 @@ def read(path, image_size=None):
     return from_pixels(str(found.root), classes, *parts, reading=reading, notes=tuple(notes))
 
 
-def _printable(note):
+def printable(note):
     """One line in UTF-8, whatever is in the names of files."""
     text = note.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -8,6 +8,9 @@ import pytest
 from PIL import Image
 
 from minivit.data import load
+from minivit.data.formats import coco
+
+from ...support import made
 
 NAMES = {3: "dog", 7: "cat"}
 SIZE = (40, 30)  # of the pictures, width and height
@@ -23,15 +26,21 @@ def content(count=5, boxes=BOXES, **changes):
 
 
 def write(folder, said=None, size=SIZE):
-    """A folder with that file, and with pictures; picture i has the grey level 10 i."""
-    said = content() if said is None else said
-    (folder / "images").mkdir(parents=True)
-    for i, one in enumerate(said["images"]):
-        path = (folder / "images" / one["file_name"]).resolve()
-        if path.is_relative_to(folder.resolve()):
-            Image.new("RGB", size, (10 * i, 0, 200)).save(path)
-    (folder / "annotations.json").write_text(json.dumps(said))
+    """A folder with annotations.json, and with its pictures in images/."""
+    write_files(folder / "annotations.json", folder / "images", said, size)
     return folder
+
+
+def write_files(file, folder, said=None, size=SIZE):
+    """That file, and its pictures in a folder; picture i has the colour (10 i, 0, 200)."""
+    said = content() if said is None else said
+    for i, one in enumerate(said["images"]):
+        path = (folder / one["file_name"]).resolve()
+        if path.is_relative_to(folder.resolve()):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", size, (10 * i, 0, 200)).save(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(said))
 
 
 def refused(folder, **options):
@@ -80,10 +89,10 @@ def test_crowds_and_boxes_without_a_size_are_passed_over_and_counted(tmp_path):
 
 def test_a_picture_may_show_nothing(tmp_path):
     said = content()
-    said["annotations"] = said["annotations"][:2]
-    data = load(write(tmp_path, said))
-    labels = np.concatenate([data.train_labels, data.test_labels])
-    assert sorted((labels[..., 0] >= 0).sum(axis=1)) == [0, 0, 0, 0, 2]
+    said["annotations"] = said["annotations"][:-4]
+    write(tmp_path / "train", said)
+    data = load(write(tmp_path / "test").parent)
+    assert (data.train_labels[..., 0] >= 0).sum(axis=1).tolist() == [2, 2, 2, 0, 0]
 
 
 # parts
@@ -110,6 +119,54 @@ def test_a_folder_of_class_folders_is_still_one(tmp_path):
     assert load(tmp_path).train_labels.ndim == 1
 
 
+LAYOUTS = {  # as COCO has it, and as CVAT, Roboflow, FiftyOne and Label Studio write it: {file: where its pictures lie}
+    "coco": {"annotations/instances_train2017.json": "train2017", "annotations/instances_val2017.json": "val2017"},
+    "below images": {"annotations/instances_train.json": "images/train", "annotations/instances_val.json": "images/val"},
+    "cvat": {"annotations/instances_default.json": "images/default"},
+    "roboflow": {"train/_annotations.coco.json": "train", "test/_annotations.coco.json": "test"},
+    "fiftyone": {"train/labels.json": "train/data", "validation/labels.json": "validation/data"},
+    "label studio": {"result.json": "."},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_pictures_are_found_where_tools_put_them(tmp_path, layout):
+    counts = []
+    for number, (file, pictures) in enumerate(LAYOUTS[layout].items()):
+        said = content(5 - number)
+        if layout == "label studio":  # which names them from the folder above
+            said["images"] = [one | {"file_name": f"images/{one['file_name']}"} for one in said["images"]]
+        write_files(tmp_path / file, tmp_path / pictures, said)
+        counts.append(5 - number)
+    data = load(tmp_path)
+    assert [len(data.train_images), len(data.test_images)] == (counts if len(counts) == 2 else [4, 1])
+
+
+def test_what_is_no_file_of_boxes_and_a_third_part_are_passed_over(tmp_path):
+    for part in ("train", "valid", "test"):
+        write_files(tmp_path / f"annotations/instances_{part}.json", tmp_path / "images", content(3))
+    (tmp_path / "annotations/captions_train.json").write_text("[]")
+    data = load(tmp_path)
+    assert data.notes == (f"files passed over: {os.path.join('annotations', 'instances_valid.json')}",)
+
+
+def test_which_file_is_for_training_must_be_told(tmp_path):
+    for name in ("first", "second"):
+        write_files(tmp_path / f"annotations/{name}.json", tmp_path / "images")
+    assert "must have train in its name" in refused(tmp_path)
+
+
+def test_class_folders_with_a_list_of_labels_are_class_folders(tmp_path):
+    made.class_folders(tmp_path)
+    (tmp_path / "labels.json").write_text("{}")
+    assert load(tmp_path).train_labels.ndim == 1
+
+
+def test_a_category_without_a_box_is_no_class(tmp_path):
+    data = load(write(tmp_path, content(categories=[{"id": 0, "name": "pets"}, *content()["categories"]])))
+    assert data.classes == ("dog", "cat") and data.notes == ("categories without a box, which are no classes: pets",)
+
+
 # what is refused
 
 
@@ -133,14 +190,25 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
     "text, said",
     [
         ("{", "Expecting"),
-        ("[]", "list indices"),
+        ("[]", "it has no list 'categories'"),
         ("[" * 100_000, "recursion"),
-        ('{"images": []}', "'categories' is missing"),
-        (json.dumps(content(annotations=[{"image_id": 7, "category_id": 3, "bbox": [0, 0, 1, 1]}])), "7 is missing or unknown"),
-        (json.dumps(content(annotations=[{"image_id": 0, "category_id": 3, "bbox": [0, 0, 1]}])), "[0, 0, 1] is not [left"),
+        ('{"images": []}', "it has no list 'categories'"),
+        (
+            json.dumps(content(annotations=[{"image_id": 7, "category_id": 3, "bbox": [0, 0, 1, 1]}])),
+            "[0] is of image 7, which",
+        ),
+        (
+            json.dumps(content(annotations=[{"image_id": 0, "category_id": 3, "bbox": [0, 0, 1]}])),
+            "[0, 0, 1], which is not",
+        ),
         (json.dumps(content(boxes=[(3, [0, 0, float("nan"), 1])])), "nan"),
-        (json.dumps(content(boxes=[(3, [0, 0, 10**400, 1])])), "too large"),
-        (json.dumps(content(categories=[{"id": 3, "name": "dog"}, {"id": "7", "name": "cat"}])), "7 is missing or unknown"),
+        (json.dumps(content(boxes=[(3, [0, 0, 10**400, 1])])), "which is not [left"),
+        (
+            json.dumps(content(categories=[{"id": 3, "name": "dog"}, {"id": "7", "name": "cat"}])),
+            "[0] is of category 7",
+        ),
+        (json.dumps(content()).replace('"height"', '"high"', 3).replace('"high"', '"height"', 2), "images[2] lacks 'height'"),
+        (json.dumps(content()).replace('"id": 10,', '"id": 0,'), "1 of its images have an id that another one has"),
         (json.dumps(content()).replace("0.png", "\\u0000.png"), "null"),
     ],
 )
@@ -152,13 +220,13 @@ def test_a_file_of_another_form_is_refused_by_name(tmp_path, text, said):
 
 
 def test_a_picture_of_another_size_than_its_annotations_say_is_refused(tmp_path):
-    assert "is 50 x 30, its annotations say (40, 30)" in refused(write(tmp_path, size=(50, 30)))
+    assert "seen upright, is 50 x 30, and its boxes were drawn on 40 x 30" in refused(write(tmp_path, size=(50, 30)))
 
 
 def test_a_class_that_is_only_tested_is_refused(tmp_path):
     write(tmp_path / "train", content(categories=[{"id": 3, "name": "dog"}, {"id": 7, "name": "cow"}]))
     write(tmp_path / "test")
-    assert "category 'cat' is not among" in refused(tmp_path)
+    assert "category 'cat' is not among those of" in refused(tmp_path)
 
 
 def test_pictures_that_cannot_be_read_are_told_and_without_any_it_is_refused(tmp_path):
@@ -169,3 +237,17 @@ def test_pictures_that_cannot_be_read_are_told_and_without_any_it_is_refused(tmp
     for i in range(1, 5):
         (tmp_path / f"images/{i}.png").unlink()
     assert "none of its 5 pictures can be read" in refused(tmp_path)
+
+
+def test_a_part_without_a_box_is_refused(tmp_path):
+    write(tmp_path / "train")
+    write(tmp_path / "test", content(annotations=[]))
+    assert "in none of its 5 pictures to test with is there a box" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "bound, sentence", [("MOST_TEXT", "it is larger than 0 MiB"), ("MOST_OBJECTS", "has 2 boxes; there may be 1")]
+)
+def test_what_is_too_much_is_refused(tmp_path, monkeypatch, bound, sentence):
+    monkeypatch.setattr(coco, bound, 1)
+    assert sentence in refused(write(tmp_path))
