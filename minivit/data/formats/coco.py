@@ -24,7 +24,7 @@ from .folder import MOST_BYTES, MOST_SIZE, common_size, in_threads, printable
 
 MOST_TEXT = 1 << 30  # bytes of a JSON file
 MOST_OBJECTS = 1000  # of a picture
-SEEN = 0.5  # of an object's box: what the middle of a picture shows less of counts as not there
+MIN_SHARE = 1e-5  # of a picture's width or height: a box that is not wider or higher has no size
 LOOKED_FOR = 20  # pictures, to find the folder in which they lie
 
 
@@ -44,10 +44,10 @@ def is_one(path):
 
 def read(path, image_size=None):
     """The Scenes in a folder. Of one file, a fifth of the pictures, drawn with seed 0, is for testing. Every picture is brought
-    to image_size as those of a folder of class folders are: the shorter side is resized and the middle cut out. Its boxes are cut
-    with it; an object of which less than half is left is left out. The classes are the categories that have a box, in the order
-    of their ids. `notes` tell what was passed over. Raises ValueError, with the file, for one that is not as the heading says, or
-    that names a picture outside the folder."""
+    to image_size whole, so that no object is lost: a wide one becomes narrower. Without image_size, they are as a folder of class
+    folders would make them. Boxes are cut at the edge of their picture. The classes are the categories that have a box, in the
+    order of their ids. `notes` tell what was passed over. Raises ValueError, with the file, for one that is not as the heading
+    says, or that names a picture outside the folder."""
     asked = None if image_size is None else pair("image_size", image_size)
     if asked and max(asked) > MOST_SIZE:
         raise ValueError(f"image_size is {asked[0]} x {asked[1]}; it must be at most {MOST_SIZE}")
@@ -57,9 +57,9 @@ def read(path, image_size=None):
     classes, unused = _classes(parts, listed)
     counts = [len(pictures) for _, pictures in listed]
     pictures, faults = [picture for _, some in listed for picture in some], {}
-    (height, width), resized, images = _images(root, pictures, asked, faults)
+    resized, images = _images(root, pictures, asked, faults)
     there = np.array([number not in faults for number in range(len(pictures))], bool)
-    rows = [_rows(one, classes, (height, width), skipped) if fine else [] for one, fine in zip(pictures, there, strict=True)]
+    rows = [_rows(one, classes, skipped) if fine else [] for one, fine in zip(pictures, there, strict=True)]
     labels = _labels(rows)
     testing = np.arange(sum(counts)) >= counts[0]
     if len(counts) == 1:
@@ -71,7 +71,7 @@ def read(path, image_size=None):
         if not (part[1][..., 0] != NOTHING).any():
             raise ValueError(f"{root}: in none of its {len(part[0])} pictures to {what} is there a box: draw some")
     notes = tuple(printable(note) for note in _notes(faults, skipped, unused, aside))
-    reading = {"resized": resized, "inverted": False, "span": None}
+    reading = {"resized": resized, "whole": True, "inverted": False, "span": None}
     return Scenes(str(root), tuple(classes), *train, *test, *moments(train[0]), reading=reading, notes=notes)
 
 
@@ -155,7 +155,7 @@ def _within(root, folder, name):
 
 
 def _images(root, pictures, asked, faults):
-    """((height, width), whether that is not the files' own, images float32 (N, H, W, C), zeros where a file cannot be read)."""
+    """(whether they are not of the files' own size, images float32 (N, H, W, C), zeros where a file cannot be read)."""
     with quiet():
         headers = in_threads(header, [picture.path for picture in pictures], faults, None)
         known = [number for number in range(len(pictures)) if number not in faults]
@@ -175,7 +175,7 @@ def _images(root, pictures, asked, faults):
 
         def pixels(path):
             picture, _ = decode(path, 2 * max(size))
-            return fitted(shades(picture, span([picture])) if picture.mode == "F" else picture, *size, channels)
+            return fitted(shades(picture, span([picture])) if picture.mode == "F" else picture, *size, channels, whole=True)
 
         unread, images = {}, np.zeros((len(pictures), *size, channels), np.float32)
         found = in_threads(pixels, [pictures[number].path for number in known], unread, root.name)
@@ -183,24 +183,19 @@ def _images(root, pictures, asked, faults):
     for number, image in zip(known, found, strict=True):
         if image is not None:
             images[number] = np.divide(image, np.float32(255), dtype=np.float32)
-    return size, resized, images
+    return resized, images
 
 
-def _rows(picture, classes, shown, skipped):
-    """[(class, cx, cy, w, h)] in fractions of what is shown, (height, width), of a picture; what has no size or is cut away is
-    counted."""
-    (width, height), (rows, columns), found = picture.size, shown, []
-    middle = np.minimum((width, height), (height * columns / rows, width * rows / columns))  # what `fitted` cuts out
-    away = (np.array(picture.size) - middle) / 2
-    for name, box in picture.objects:
-        start, size = np.array(box[:2], float) - away, np.array(box[2:], float)
-        low, high = np.clip(start / middle, 0, 1), np.clip((start + size) / middle, 0, 1)
-        if not (size > 0).all():
-            skipped["without a size"] += 1
-        elif ((high - low) * middle).prod() < SEEN * size.prod():
-            skipped["cut away with the edge of a picture"] += 1
-        else:
+def _rows(picture, classes, skipped):
+    """[(class, cx, cy, w, h)] in fractions of a picture; what has no size, or none in the picture, is counted."""
+    found = []
+    for name, (left, top, *size) in picture.objects:
+        start = np.array([left, top], float) / picture.size
+        low, high = np.clip(start, 0, 1), np.clip(start + np.array(size) / picture.size, 0, 1)
+        if (high - low > MIN_SHARE).all():
             found.append((classes.index(name), *(low + high) / 2, *(high - low)))
+        else:
+            skipped["without a size in the picture"] += 1
     return found
 
 

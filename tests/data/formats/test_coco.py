@@ -59,12 +59,13 @@ def test_boxes_become_fractions_of_the_image_and_classes_follow_the_ids(tmp_path
     np.testing.assert_allclose(data.train_labels, np.broadcast_to(expected, (4, 2, 5)), atol=1e-6)
 
 
-def test_of_a_wide_picture_the_middle_is_cut_out_and_its_boxes_with_it(tmp_path):
-    boxes = [(3, [10, 0, 20, 30]), (3, [1, 0, 10, 30]), (7, [0, 0, 8, 30])]  # shown is x from 5 to 35
-    data = load(write(tmp_path, content(boxes=boxes)), image_size=15)
-    expected = [[0, 0.5, 0.5, 20 / 30, 1], [0, 3 / 30, 0.5, 6 / 30, 1]]  # of the last, 3 of 8 pixels are left
-    np.testing.assert_allclose(data.test_labels, [expected], atol=1e-6)
-    assert data.notes == ("objects passed over: 5 cut away with the edge of a picture",)
+def test_a_box_is_cut_at_the_edge_of_its_picture_and_left_out_beyond(tmp_path):
+    data = load(write(tmp_path, content(boxes=[(3, [-5, 15, 15, 20]), (3, [41, 0, 5, 5])])), image_size=15)
+    np.testing.assert_allclose(data.test_labels, [[[0, 5 / 40, 22.5 / 30, 10 / 40, 15 / 30]]], atol=1e-6)
+    assert data.notes == (
+        "objects passed over: 5 without a size in the picture",
+        "categories without a box, which are no classes: cat",
+    )
 
 
 def test_a_bright_object_lies_in_its_box(tmp_path):
@@ -84,7 +85,9 @@ def test_crowds_and_boxes_without_a_size_are_passed_over_and_counted(tmp_path):
     said = content(boxes=[*BOXES, (7, [5, 5, 0, 9])])
     said["annotations"].append({"image_id": 0, "category_id": 7, "bbox": [0, 0, 40, 30], "iscrowd": 1})
     data = load(write(tmp_path, said))
-    assert data.train_labels.shape == (4, 2, 5) and data.notes == ("objects passed over: 5 without a size, 1 of many in one box",)
+    assert data.train_labels.shape == (4, 2, 5) and data.notes == (
+        "objects passed over: 5 without a size in the picture, 1 of many in one box",
+    )
 
 
 def test_a_picture_may_show_nothing(tmp_path):
@@ -144,10 +147,10 @@ def test_pictures_are_found_where_tools_put_them(tmp_path, layout):
 
 def test_what_is_no_file_of_boxes_and_a_third_part_are_passed_over(tmp_path):
     for part in ("train", "valid", "test"):
-        write_files(tmp_path / f"annotations/instances_{part}.json", tmp_path / "images", content(3))
+        write_files(tmp_path / f"annotations/{part}.json", tmp_path / "images", content(3))
     (tmp_path / "annotations/captions_train.json").write_text("[]")
     data = load(tmp_path)
-    assert data.notes == (f"files passed over: {os.path.join('annotations', 'instances_valid.json')}",)
+    assert data.notes == (f"files passed over: {os.path.join('annotations', 'valid.json')}",)
 
 
 def test_which_file_is_for_training_must_be_told(tmp_path):
