@@ -2,6 +2,7 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from minivit.data import load
 from minivit.data.formats import coco
+from minivit.data.photographs import read_as_trained
 
 from ...support import made
 
@@ -79,6 +81,18 @@ def test_a_bright_object_lies_in_its_box(tmp_path):
     rows, columns = np.nonzero(data.test_images[0, ..., 0] > 0.5)
     found = [columns.min(), columns.max() + 1, rows.min(), rows.max() + 1]
     np.testing.assert_allclose(found, [cx - w / 2, cx + w / 2, cy - h / 2, cy + h / 2], atol=1)
+
+
+def test_a_picture_is_read_later_as_training_read_it(tmp_path):
+    """A stripe at the left is white, which the middle of a picture would lack."""
+    write(tmp_path)
+    for i in range(5):
+        picture = Image.new("RGB", SIZE)
+        picture.paste((255, 255, 255), (0, 0, 4, 30))
+        picture.save(tmp_path / f"images/{i}.png")
+    data = load(tmp_path, image_size=15)
+    image, _ = read_as_trained(tmp_path / "images/0.png", SimpleNamespace(image_size=(15, 15), channels=3), data.reading)
+    assert image[:, 0].min() == 1 and np.array_equal(image, data.test_images[0])
 
 
 def test_crowds_and_boxes_without_a_size_are_passed_over_and_counted(tmp_path):
