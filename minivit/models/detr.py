@@ -22,8 +22,6 @@ from .images import check_images
 
 FARTHEST = math.log(999)  # of the logits of a box, so that it can be corrected again
 
-FARTHEST = math.log(999)  # of the logits of a box, so that it can be corrected again
-
 
 def sine(places, dim):
     """Places (..., 2), from 0 to 1, as (..., D): a quarter of the numbers each sin and cos of x and of y, at angles 4 pi x times
@@ -170,10 +168,8 @@ class DETR(Module):
                     a class and a box to begin from. They see the image and their own group, and nobody sees them
         """
         check_images(images, self.config)
-        config, x = (
-            self.config,
-            images if isinstance(images, Tensor) else Tensor(images.astype(self.norm.weight.dtype, copy=False)),
-        )
+        config, dtype = self.config, self.norm.weight.dtype
+        x = images if isinstance(images, Tensor) else Tensor(images.astype(dtype, copy=False))
         yield "image", x
         x = self.backbone(x)  # (B, H/P, W/P, D)
         yield "backbone", x
