@@ -68,7 +68,9 @@ class Detections:
         return [run for run in results.runs if run["group"] == group]
 
     def figure(self, results):
-        """AP50 over CPU seconds: the mean of the seeds, and from the worst to the best of them."""
+        """AP50 over CPU seconds: the mean of the seeds, and from the worst to the best of them. None if nothing was run."""
+        if not results.runs:
+            return None
         with rc_context({**STYLE, "figure.dpi": 100}):
             made = Figure(figsize=(7.2, 4.2))
             axes = made.subplots()

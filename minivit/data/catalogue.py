@@ -17,7 +17,7 @@ CANVASES = {"canvases": "digits", "canvases-clothes": "fashion-mini"}  # of whic
 
 def load(name, data_dir=None, image_size=None):
     """The Dataset of that name, or of canvases the Scenes: one of SOURCES, or the path of a folder of class folders or of an .npz
-    file (see folder.py and npz.py), which may start in `data_dir`.
+    file (see folder.py and npz.py), which may start in `data_dir`; or of a folder with boxes, the Scenes (see coco.py).
 
     image_size: what the pictures of a folder are brought to, see folder.read, and how large canvases are; the images of other
     data sets must be of it.
@@ -28,9 +28,9 @@ def load(name, data_dir=None, image_size=None):
     path = at_home(data_dir or "") / at_home(name) if name and isinstance(name, str | Path) else None
     known = isinstance(name, str) and name in SOURCES
     if not known and path is not None and path.is_dir():
-        from .formats import folder
+        from .formats import coco, folder
 
-        return folder.read(path, image_size)
+        return (coco if coco.is_one(path) else folder).read(path, image_size)
     if known and name in CANVASES:
         from .canvases import canvases
 
@@ -47,7 +47,7 @@ def load(name, data_dir=None, image_size=None):
     else:
         raise ValueError(
             f"there is no data set {str(name)!r}; there is {', '.join(SOURCES)}, "
-            "or give a folder of class folders, or an .npz file"
+            "or give a folder of class folders, one with boxes in COCO's form, or an .npz file"
         )
     height, width = dataset.train_images.shape[1:3]
     if image_size is not None and pair("image_size", image_size) != (height, width):

@@ -1,8 +1,10 @@
-"""A picture of any size becomes one of the size that a model reads: its shorter side is resized, and the middle is cut out.
+"""A picture of any size becomes one of the size that a model reads: its shorter side is resized, and the middle is cut out; where
+there are boxes, the whole of it is squeezed, so that nothing is lost and fractions stay fractions.
 
 How a folder's pictures were read is kept beside the data, and with a model that learned from them, as a dictionary, `reading`:
 
     resized   whether they were brought to another size than their own
+    whole     whether that was done without cutting anything away; may be missing: false
     inverted  whether dark on light was made light on dark: for all of them or for none
     span      [low, high], the numbers that are black and white in files of whole numbers or floats; None where there were none
 """
@@ -14,13 +16,13 @@ import numpy as np
 from .opening import decode, quiet, shades, span
 
 
-def fitted(picture, height, width, channels):
+def fitted(picture, height, width, channels, whole=False):
     """uint8 (H, W, C) of a picture that `decode` gives, or, for one in mode F, float32 (H, W, 1) with its own numbers."""
     from PIL import Image, ImageOps
 
     kind = Image.Resampling.BOX if min(picture.width / width, picture.height / height) > 1 else Image.Resampling.BILINEAR
     if picture.size != (width, height):
-        picture = ImageOps.fit(picture, (width, height), kind)
+        picture = picture.resize((width, height), kind) if whole else ImageOps.fit(picture, (width, height), kind)
     if picture.mode == "F":
         return np.array(picture)[..., None]
     if picture.mode == "RGBA":  # what is transparent is paper
@@ -46,7 +48,7 @@ def checked(reading):
     limits = reading.get("span") if isinstance(reading, dict) else ()
     numbers = isinstance(limits, list | tuple) and len(limits) == 2 and all(isinstance(x, int | float) for x in limits)
     if (limits is not None and not (numbers and -math.inf < limits[0] < limits[1] < math.inf)) or not all(
-        isinstance(reading.get(name), bool) for name in ("resized", "inverted")
+        isinstance({"whole": False, **reading}.get(name), bool) for name in ("resized", "inverted", "whole")
     ):
         raise ValueError(f"how its pictures were read is told as {reading!r:.60}, which is no such thing: train it again")
     return reading
@@ -56,18 +58,18 @@ def read_as_trained(path, config, reading):
     """(image of the model's size (H, W, C) with values 0 to 1, notes on what was done to the file) as the pictures of the folder
     were read that the model learned from. Raises ValueError as opening.upright does, or for a reading that is none."""
     reading = checked(reading)
-    height, width = config.image_size
+    (height, width), whole = config.image_size, reading.get("whole", False)
     with quiet():
         picture, size = decode(path, 2 * max(height, width))
         if picture.mode == "F":
             picture = shades(picture, reading["span"] or span([picture]))
-        pixels = fitted(picture, height, width, config.channels)
+        pixels = fitted(picture, height, width, config.channels, whole)
     notes = [f"{size[0]} x {size[1]} pixels", *(["grey"] if config.channels == 1 else [])]
     if config.channels == 1 and reading["inverted"]:
         pixels = 255 - pixels
         notes.append("inverted, as the training pictures were")
     if size != (width, height):
-        middle = abs(size[0] * height - size[1] * width) >= max(size) * max(height, width) / 50
+        middle = not whole and abs(size[0] * height - size[1] * width) >= max(size) * max(height, width) / 50
         notes.append(f"{'the middle of it ' if middle else ''}resized to {width} x {height}")
     if pixels.max() == pixels.min():
         notes.append("one colour all over")

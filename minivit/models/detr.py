@@ -22,8 +22,6 @@ from .images import check_images
 
 FARTHEST = math.log(999)  # of the logits of a box, so that it can be corrected again
 
-FARTHEST = math.log(999)  # of the logits of a box, so that it can be corrected again
-
 
 def sine(places, dim):
     """Places (..., 2), from 0 to 1, as (..., D): a quarter of the numbers each sin and cos of x and of y, at angles 4 pi x times
@@ -39,6 +37,15 @@ def logit(p):
     xp = array_module(p)
     p = xp.clip(p, 1e-3, 1 - 1e-3)
     return xp.log(p / (1 - p))
+
+
+def surest(scores, count):
+    """The places of the largest scores of each row, the largest first, without sorting them all: (B, N) to (B, count)."""
+    xp, scores, found = array_module(scores), scores.copy(), []
+    for _ in range(count):
+        found.append(scores.argmax(axis=1))
+        scores[xp.arange(len(scores)), found[-1]] = -1  # below every probability
+    return xp.stack(found, axis=1)
 
 
 def _learned(rng, shape, std, dtype):
@@ -161,10 +168,8 @@ class DETR(Module):
                     a class and a box to begin from. They see the image and their own group, and nobody sees them
         """
         check_images(images, self.config)
-        config, x = (
-            self.config,
-            images if isinstance(images, Tensor) else Tensor(images.astype(self.norm.weight.dtype, copy=False)),
-        )
+        config, dtype = self.config, self.norm.weight.dtype
+        x = images if isinstance(images, Tensor) else Tensor(images.astype(dtype, copy=False))
         yield "image", x
         x = self.backbone(x)  # (B, H/P, W/P, D)
         yield "backbone", x
@@ -203,8 +208,7 @@ class DETR(Module):
         if config.queries == "anchors":
             return content, ops.broadcast_to(self.anchors, shape=(*shape[:2], 4))
         sureness = ops.softmax.forward(proposals.logits.data)[0][..., :-1].max(axis=-1)  # (B, N)
-        best = xp.argsort(-sureness, axis=1)[:, : config.num_queries]  # (B, Q)
-        rows = xp.arange(batch)[:, None]
+        best, rows = surest(sureness, config.num_queries), xp.arange(batch)[:, None]  # (B, Q), (B, 1)
         return content + memory[rows, best], Tensor(logit(proposals.boxes.data[rows, best]))
 
     def _beside(self, x, reference, classes, boxes):

@@ -8,6 +8,7 @@ from ..training.average_precision import RECALLS
 from .figures import BLUE, ORANGE, STYLE, Figure, shorter, show, subplots
 
 GREEN = "#009E73"
+LIMITS = (0, 1)  # black and white: an image in which there is nothing is not stretched into noise
 QUERIES = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
 
 
@@ -19,14 +20,26 @@ def draw_box(axis, box, size, color, text="", style="-", below=False):
     frame.set(linewidth=1.5, linestyle=style)
     axis.add_patch(frame)
     if text:
-        place, side = (cy + h / 2, "top") if below else (cy - h / 2 - 1, "bottom")
+        inside = cy + h / 2 > 0.92 * height if below else cy - h / 2 < 0.08 * height  # beyond that edge it would be cut off
+        place = cy + h / 2 - 0.5 if below else cy - h / 2 - 0.5
+        across, side = (min(cx + w / 2, width) - 0.5, "right") if cx > 0.6 * width else (max(cx - w / 2, 0) - 0.5, "left")
         ground = dict(facecolor="black", alpha=0.6, pad=0.5, linewidth=0)
-        axis.text(cx - w / 2, place, text, color="white", fontsize=7, va=side, clip_on=True, bbox=ground)
+        axis.text(
+            across,
+            place,
+            text,
+            color="white",
+            fontsize=7,
+            ha=side,
+            va="top" if below != inside else "bottom",
+            clip_on=True,
+            bbox=ground,
+        )
 
 
 def truth(axis, image, labels, classes, color=GREEN, style="--"):
     """An image (H, W, C) and its objects, labels (M, 5)."""
-    show(axis, image)
+    show(axis, image, LIMITS)
     for row in labels[labels[:, 0] != NOTHING]:
         draw_box(axis, row[1:], image.shape[:2], color, shorter(classes[int(row[0])], 9), style, below=True)
 
@@ -74,7 +87,7 @@ def precision_recall(precision, thresholds):
         label = f"IoU of {threshold:g} or more: AP {100 * curve.mean():.1f} %"
         axis.plot(100 * RECALLS, 100 * curve, color=color, linestyle=style, label=label)
     axis.set(title="precision by recall, the mean over the classes", xlabel="recall, %", ylabel="precision, %", ylim=(0, 103))
-    axis.legend(loc="lower left", frameon=False, fontsize=9)
+    axis.legend(loc="best", frameon=False, fontsize=9)
     return figure
 
 
@@ -107,7 +120,7 @@ def one_picture(image, found, sure, classes, title):
     """One picture with what was found in it; found and sure of this picture alone."""
     figure = Figure(figsize=(4.2, 4.4))
     axis = figure.subplots()
-    show(axis, image)
+    show(axis, image, LIMITS)
     for number, q in enumerate(np.flatnonzero(sure)):
         text = f"{shorter(classes[found.classes[q]], 16)} {100 * found.scores[q]:.0f} %"
         draw_box(axis, found.boxes[q], image.shape[:2], QUERIES[number % len(QUERIES)], text)
@@ -123,13 +136,13 @@ def where_queries_look(image, attention, boxes, names):
     figure, axes = subplots(queries, 1 + blocks, (2.1 * (1 + blocks) + 0.4, 2.05 * queries + 0.6))
     size = image.shape[:2]
     for q, row in enumerate(axes):
-        show(row[0], image)
+        show(row[0], image, LIMITS)
         for step, of_all in enumerate(boxes):
             last = step == len(boxes) - 1
             draw_box(row[0], of_all[q], size, QUERIES[0] if last else QUERIES[1], style="-" if last else (":", "--")[step % 2])
         row[0].set_title(names[q], fontsize=8, loc="left")
         for axis, weights in zip(row[1:], attention, strict=True):
-            show(axis, image)
+            show(axis, image, LIMITS)
             seen = weights[:, q].mean(axis=0)  # (rows, columns)
             extent = (-0.5, size[1] - 0.5, size[0] - 0.5, -0.5)
             axis.imshow(seen, cmap="viridis", alpha=0.65, extent=extent, vmin=0, vmax=max(seen.max(), 1e-9))

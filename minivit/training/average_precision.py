@@ -100,7 +100,8 @@ def summary(found, labels, classes):
     table = precisions(found, labels, classes)
     result = {"AP": table, "AP50": table[0], "AP75": table[5]}
     there = labels[labels[..., 0] >= 0]
-    cuts = [0, *np.quantile(there[:, 3].astype(np.float64) * there[:, 4], [1 / 3, 2 / 3]), np.inf]
+    area = there[:, 3].astype(np.float64) * there[:, 4]
+    cuts = [0, *np.quantile(area, [1 / 3, 2 / 3], method="nearest"), np.inf]  # sizes of objects: no third is empty
     for name, low, high in zip(("small", "medium", "large"), cuts[:-1], cuts[1:], strict=True):
         result[f"AP_{name}"] = precisions(found, labels, classes, areas=(low, high))
     return {name: float(np.nanmean(values)) for name, values in result.items()}

@@ -16,6 +16,7 @@ from minivit.program.detections import mistakes
 from minivit.training.average_precision import Found
 from minivit.training.checkpoint import load_model
 
+from ..data.formats.test_coco import content, write
 from ..support.detection import TOML
 from ..support.tiny import ENVIRONMENT, same_state
 
@@ -105,6 +106,39 @@ def test_info_and_data_know_it(capsys):
     said = capsys.readouterr().out
     assert "DETR: 16 cells of width 8, 1 + 2 blocks, 2 heads, 4 queries, two_stage" in said
     assert "a test image shows 1 to 3 things, 2.0 on average" in said
+
+
+@pytest.fixture(scope="module")
+def shapes(folder):
+    """A folder of pictures with boxes, 40 x 30, and runs/shapes, a DETR that learned from it as nobody said how."""
+    write(folder / "shapes", content(5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["train", "--data", "shapes", "--image-size", "16", "--epochs", "1"]) == 0
+    return folder
+
+
+def test_a_folder_of_boxes_is_trained_on_without_a_word_about_how(shapes):
+    config = json.loads((shapes / "runs/shapes/config.json").read_text())
+    model = config["model"]
+    assert config["kind"] == "detr" and (model["patch_size"], model["num_queries"]) == ([2, 2], 6)
+    assert config["reading"]["whole"] and config["classes"] == ["dog", "cat"]
+
+
+def test_predict_reads_a_picture_whole_as_the_folder_s_were(shapes, capsys):
+    assert main(["predict", "shapes/images/0.png", "shapes/images/1.png", "--model", "runs/shapes", "--show"]) == 0
+    said = capsys.readouterr().out
+    assert "(40 x 30 pixels, resized to 16 x 16)" in said and "predict-0.png shows how they were read" in said
+
+
+def test_two_pictures_of_one_name_are_drawn_in_two_files(shapes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pictures = [tmp_path / name / "picture.png" for name in ("a", "b")]
+    for picture in pictures:
+        picture.parent.mkdir()
+        Image.open(shapes / "picture.png").save(picture)
+    assert main(["predict", *map(str, pictures), "--model", str(shapes / "runs/detr")]) == 0
+    assert {path.name for path in tmp_path.glob("*.png")} == {"boxes-picture.png", "boxes-picture-2.png"}
 
 
 MISMATCHED = [

@@ -52,6 +52,12 @@ def test_objects_of_other_sizes_do_not_count():
     assert (precisions(answers, labels, 1, areas=(0, 0.02))[0, :, 0] == 1).all()
 
 
+def test_of_two_objects_too_each_third_has_one():
+    small = (0.7, 0.7, 0.1, 0.1)
+    result = summary(found([(0.9, 0, HERE), (0.8, 0, small)]), scene((0, *HERE), (0, *small))[None], 1)
+    assert result["AP_small"] == result["AP_medium"] == result["AP_large"] == 1
+
+
 def test_it_is_pycocotools(rng):
     coco, evaluation = pytest.importorskip("pycocotools.coco"), pytest.importorskip("pycocotools.cocoeval")
     images, queries, most, classes, side = 40, 6, 4, 4, 1000

@@ -5,8 +5,9 @@ import pytest
 
 from minivit.data import Dataset, load
 from minivit.data.fetch.sources import SOURCES
+from minivit.data.scenes import Scenes
 from minivit.models.kinds import build
-from minivit.training.presets import fitting_patch, load_config, model_config, names, recipe
+from minivit.training.presets import fitting_detr, fitting_patch, load_config, model_config, names, recipe
 from minivit.training.recipe import Recipe
 
 from ..support.tiny import TOML, few_digits
@@ -211,3 +212,24 @@ def test_a_patch_that_makes_about_8_by_8(size, patch):
 def test_images_that_no_patch_fits_are_refused():
     with pytest.raises(ValueError, match="resize the images"):
         fitting_patch(101, 97)
+
+
+def scenes(height, width, most):
+    """Of two images: in the one there is nothing, in the other `most` objects."""
+    images, labels = np.zeros((2, height, width, 1), np.float32), np.full((2, most, 5), [-1, 0, 0, 0, 0], np.float32)
+    labels[1] = [0, 0.5, 0.5, 0.2, 0.2]
+    return Scenes("mine", ("a",), images, labels, images, labels, (0.5,), (0.3,))
+
+
+@pytest.mark.parametrize(
+    "size, most, patch, queries", [((64, 64), 3, 8, 6), ((64, 96), 9, 8, 18), ((36, 24), 2, 4, 6), ((6, 4), 4, 2, 6)]
+)
+def test_a_detr_gets_cells_and_queries_for_the_objects(size, most, patch, queries):
+    assert fitting_detr(scenes(*size, most)) == {"patch_size": patch, "num_queries": queries}
+
+
+def test_images_that_no_detr_fits_are_refused():
+    with pytest.raises(ValueError, match="images of 33 x 24 cannot be halved"):
+        fitting_detr(scenes(33, 24, 2))
+    with pytest.raises(ValueError, match="up to 6 objects, and 6 cells are too few"):
+        fitting_detr(scenes(6, 4, 6))

@@ -45,7 +45,7 @@ def read(path, image_size=None):
     if inverted:
         images = 255 - images
     labels = np.array([label for _, label, _, _ in files], np.int64)
-    notes = [_printable(note) for note in (*_notes(found, decoded.faults, labels, testing), *notes)]
+    notes = [printable(note) for note in (*_notes(found, decoded.faults, labels, testing), *notes)]
     # a class is called the same whatever encoding the system says its names have
     classes = [os.fsencode(name).decode("utf-8", "surrogateescape") for name in found.classes]
     parts = images[~testing], labels[~testing], images[testing], labels[testing]
@@ -53,7 +53,7 @@ def read(path, image_size=None):
     return from_pixels(str(found.root), classes, *parts, reading=reading, notes=tuple(notes))
 
 
-def _printable(note):
+def printable(note):
     """One line in UTF-8, whatever is in the names of files."""
     text = note.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
@@ -108,14 +108,14 @@ def _decode(found, size):
     files, faults = found.files, {}
     title = found.root.name
     with quiet():
-        headers = dict(enumerate(_in_threads(header, [file for file, *_ in files], faults, None)))
+        headers = dict(enumerate(in_threads(header, [file for file, *_ in files], faults, None)))
         known = [number for number in headers if number not in faults]
         if not known:
             raise ValueError(f"no file in {found.root} can be read: {next(iter(faults.values()))}")
         sizes = {headers[number][0] for number in known}
         greys = [headers[number][1] for number in known if files[number][2] == 0]
         channels = 1 if 2 * sum(greys) > len(greys) else 3
-        (height, width), resized = _size(sizes, size)
+        (height, width), resized = common_size(sizes, size)
         space = len(known) * height * width * channels * 4
         if space > MOST_BYTES:
             raise ValueError(
@@ -127,7 +127,7 @@ def _decode(found, size):
             return read_fitted(path, height, width, channels)
 
         unread = {}
-        read = _in_threads(pixels, [files[number][0] for number in known], unread, title)
+        read = in_threads(pixels, [files[number][0] for number in known], unread, title)
     faults |= {known[i]: why for i, why in unread.items()}
     images = {number: image for number, image in zip(known, read, strict=True) if number not in faults}
     limits = _scale(found, files, images)
@@ -136,7 +136,7 @@ def _decode(found, size):
     return _Decoded(stacked, faults, limits, resized)
 
 
-def _size(sizes, asked):
+def common_size(sizes, asked):
     """((height, width) of all images, whether that differs from their own)."""
     if asked:
         return asked, True
@@ -160,7 +160,7 @@ def _scale(found, files, images):
     return list(limits)
 
 
-def _in_threads(function, paths, faults, title):
+def in_threads(function, paths, faults, title):
     """[function(path) for path in paths] on all cores, None for those that raise ValueError, which goes into `faults` by number.
     With a title, a bar shows how far it is. Ctrl-C ends it after the files that are being read."""
     from tqdm import tqdm

@@ -24,6 +24,7 @@ from . import options
 
 SHARES = np.linspace(0, 1, 9)
 DRAWS = 12  # random patches hidden or exchanged, so many times a share
+MOST_QUERIES = 8  # that are drawn
 FIGURES = "picture.png rollout.png heads.png occlusion.png damage.png distance.png positions.png filters.png".split()
 
 
@@ -203,6 +204,9 @@ def explain_queries(model, about, path, out):
     names = [*(printable(name) for name in about["classes"]), "nothing"]
     said = [f"query {q + 1}: {names[row.argmax()]}, {100 * row.max():.0f} %" for q, row in enumerate(p)]
     print(f"{path}: {', '.join(picture.notes)}\n" + "\n".join(f"  {line}" for line in said) + "\n")
-    drawn = functools.partial(boxes.where_queries_look, picture.image, attention, steps, said)
+    some = np.sort(np.argsort(p[:, -1], kind="stable")[:MOST_QUERIES])  # those that say the least "nothing"
+    attention, steps = [weights[:, some] for weights in attention], [of_all[some] for of_all in steps]
+    drawn = functools.partial(boxes.where_queries_look, picture.image, attention, steps, [said[q] for q in some])
+    which = "each query looks" if len(some) == len(said) else f"each of the {len(some)} surest queries looks"
     if attempt(out / "queries.png", lambda place: figures.save(drawn(), place)):
-        print(f"  {out / 'queries.png'!s:40}where each query looks, and how its box moves from block to block")
+        print(f"  {out / 'queries.png'!s:40}where {which}, and how its box moves from block to block")

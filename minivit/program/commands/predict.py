@@ -1,5 +1,6 @@
 """The command predict."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def run(arguments):
         except ValueError as error:  # the others are answered all the same
             refused.append(str(error))
     if read and isinstance(model, DETR):
-        _boxes(model, about, read, classes)
+        answers = _boxes(model, about, read, classes)
     elif read:
         images = np.stack([picture.image for _, picture in read])
         logits = predict(model, normalise(images, about["mean"], about["std"]))
@@ -52,41 +53,43 @@ def run(arguments):
                 print(f"    {line}")
             for i in np.argsort(-found)[:5]:
                 print(f"  {classes[i]:>10}  {100 * found[i]:5.1f} %  {'#' * round(40 * found[i])}".rstrip())
-        if arguments.show:
-            _show(read, probabilities, classes)
+        answers = [f"{classes[found.argmax()]}, {100 * found.max():.1f} %" for found in probabilities]
+    if read and arguments.show:
+        _show(read, answers)
     if refused:
         raise ValueError("; ".join(refused))
 
 
 def _boxes(model, about, read, classes):
-    """Prints what a DETR finds in each picture, and draws it."""
+    """Prints what a DETR finds in each picture, and draws it. Returns how many things those are, in words."""
     from .. import boxes
     from ..figures import save
 
     images = np.stack([picture.image for _, picture in read])
     found, sure = found_in(predict(model, normalise(images, about["mean"], about["std"])))
-    height, width = model.config.image_size
+    (height, width), answers, drawn = model.config.image_size, [], Counter()
     for i, (path, picture) in enumerate(read):
         own = type(found)(*(part[i] for part in found))
         things = sorted(np.flatnonzero(sure[i]), key=lambda q, own=own: -own.scores[q])
-        print(f"{path}: {len(things) or 'no'} thing{'s' * (len(things) != 1)} found   ({', '.join(picture.notes)})")
+        answers.append(f"{len(things) or 'no'} thing{'s' * (len(things) != 1)} found")
+        print(f"{path}: {answers[-1]}   ({', '.join(picture.notes)})")
         for q in things:
             cx, cy, w, h = own.boxes[q] * (width, height, width, height)
             share = f"{100 * own.scores[q]:5.1f} %"
             print(f"  {classes[own.classes[q]]:>10}  {share}  {w:.1f} x {h:.1f} pixels around ({cx:.1f}, {cy:.1f})")
-        out = Path(f"boxes-{Path(path).stem}.png")
+        name = Path(path).stem
+        drawn[name] += 1  # a/1.png and b/1.png
+        out = Path(f"boxes-{name}{f'-{drawn[name]}' if drawn[name] > 1 else ''}.png")
         save(boxes.one_picture(picture.image, own, sure[i], classes, Path(path).name), out)
         print(f"  drawn in {out}")
+    return answers
 
 
-def _show(read, probabilities, classes):
+def _show(read, answers):
     from .. import reading
     from ..figures import save
 
-    rows = [
-        (Path(path).name, picture.steps, f"{classes[found.argmax()]}, {100 * found.max():.1f} %")
-        for (path, picture), found in zip(read[:MOST_DRAWN], probabilities, strict=False)
-    ]
+    rows = [(Path(path).name, picture.steps, said) for (path, picture), said in zip(read[:MOST_DRAWN], answers, strict=False)]
     out = Path(f"predict-{Path(read[0][0]).stem}.png")
     save(reading.steps(rows), out)
     print(f"\n{out} shows how {'they were' if len(rows) > 1 else 'it was'} read, step by step")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from ...called import called
 from ...data import load
+from ...data.scenes import Scenes
 from ...models.kinds import the_kind
-from ...training.presets import changed, fitting_patch, load_config, model_config, names, recipe
+from ...training.presets import changed, fitting_detr, fitting_patch, load_config, model_config, names, recipe
 from ...training.tasks import kind_of_task
 from . import options
 
@@ -16,7 +17,11 @@ OF_A_NEW_RUN = ("out", "config", "data", "image_size")
 def add(commands):
     p = options.add(commands, "train", run, help="train a ViT on handwritten digits, in half a minute on two cores")
     known = ", ".join(names())
-    p.add_argument("--config", metavar="NAME", help=f"a preset ({known}) or a TOML file; default: that of the data, or digits")
+    p.add_argument(
+        "--config",
+        metavar="NAME",
+        help=f"a preset ({known}) or a TOML file; default: that of the data, or digits; with boxes detr-digits",
+    )
     p.add_argument("--data", metavar="NAME", help=f"a data set ({called('minivit')} data), folder or .npz; default: the preset's")
     options.add_data_dir(p)
     options.add_image_size(p)
@@ -64,14 +69,17 @@ def _new(arguments, given):
         preset = arguments.data if arguments.data in own else own[0] if own else "digits"
     config = load_config(preset)
     dataset = load(arguments.data or config["data"], arguments.data_dir, arguments.image_size)
+    if arguments.config is None and isinstance(dataset, Scenes) and config["data"] != dataset.name:
+        config = load_config("detr-digits")
     kind_of_task(the_kind(config["model"].get("kind", "vit")).config, dataset)
     name = Path(preset).stem
     if arguments.data not in (None, config["data"]):
         config["recipe"].pop("temperature", None)  # it was found on the preset's own data
     if arguments.config is None and config["data"] != dataset.name:
-        height, width = dataset.train_images.shape[1:3]
-        config["model"]["patch_size"] = fitting_patch(height, width)
+        height, width = dataset.test_images.shape[1:3]
+        boxes = isinstance(dataset, Scenes)
+        config["model"] |= fitting_detr(dataset) if boxes else {"patch_size": fitting_patch(height, width)}
         name = Path(dataset.name).name.removesuffix(".npz") or "data"
-        if dataset.reading:
+        if dataset.reading and not boxes:
             config["recipe"]["shift"] = max(1, min(height, width) // 16)
     return dataset, model_config(config["model"], dataset), recipe(changed(config["recipe"], given)), name

@@ -77,6 +77,22 @@ def fitting_patch(height, width):
     return best
 
 
+def fitting_detr(dataset):
+    """{"patch_size", "num_queries"} of a DETR for Scenes without a preset: cells of a power of 2, as near to 8 down and across as
+    may be, and twice as many queries as an image has objects. Raises ValueError where there are fewer cells than objects."""
+    (height, width), most = dataset.test_images.shape[1:3], dataset.test_labels.shape[1]
+    sizes = [p for p in (2, 4, 8, 16, 32, 64, 128) if height % p == 0 and width % p == 0]
+    if not sizes:
+        raise ValueError(
+            f"images of {height} x {width} cannot be halved: resize them (--image-size 64 does that with a folder's)"
+        )
+    patch = min(sizes, key=lambda p: abs(math.log(height * width / (64 * p * p))))
+    cells = height * width // patch**2
+    if most >= cells:
+        raise ValueError(f"an image has up to {most} objects, and {cells} cells are too few for them: take a larger --image-size")
+    return {"patch_size": patch, "num_queries": min(max(6, 2 * most), cells)}
+
+
 def changed(settings, given):
     """A preset's [recipe] with the settings that are given. Its temperature holds for the recipe as it is, whatever the seed."""
     kept = {name: value for name, value in settings.items() if name != "temperature" or given.keys() <= {"seed"}}
