@@ -297,10 +297,12 @@ def probabilities(rng, *shape):
 
 
 def cost_cases(rng):
+    there = some_boxes(rng, 3)
     return {
         "ordinary": (probabilities(rng, 5, 4), some_boxes(rng, 5), np.array([2, 0]), some_boxes(rng, 2)),
         "two of one class": (probabilities(rng, 4, 3), some_boxes(rng, 4), np.array([1, 1, 0]), some_boxes(rng, 3)),
         "one object": (probabilities(rng, 3, 6), some_boxes(rng, 3), np.array([4]), some_boxes(rng, 1)),
+        "answers that fit": (probabilities(rng, 3, 4), there * rng.uniform(0.95, 1.05, (3, 4)), np.array([0, 2]), there[:2]),
         "no object": (probabilities(rng, 3, 6), some_boxes(rng, 3), np.zeros(0, int), np.zeros((0, 4))),
         "as many objects as queries": (probabilities(rng, 3, 4), some_boxes(rng, 3), np.array([2, 1, 0]), some_boxes(rng, 3)),
     }
@@ -500,6 +502,7 @@ def loss_cases(rng):
     return {
         "ordinary": given(7, 4, [5, 2, 0]),
         "one object": given(3, 2, [1]),
+        "one query": given(1, 3, [0]),
         "as many objects as queries": given(3, 5, [2, 0, 1]),
         "no object weighs a tenth": given(5, 3, [4, 1], 0.1),
         "a square": given(4, 3, [3, 1, 0, 2]),
