@@ -1,7 +1,7 @@
-"""Six queries learn where to look: left, their boxes on one canvas after every epoch; right, a canvas of your own.
+"""Six queries learn where to look: left, their boxes on a canvas after every epoch; right, a canvas of your own.
 
-Right and left: epoch by epoch; space: play. On the right, drag a digit with the mouse, or choose one with tab and move it with W,
-A, S and D: the boxes follow. N: other digits.
+Right and left: epoch by epoch; up and down: another canvas; space: play. On the right, drag a digit with the mouse, or choose one
+with tab and move it with W, A, S and D: the boxes follow. N: other digits.
 """
 
 from pathlib import Path
@@ -11,7 +11,8 @@ import numpy as np
 from lessons.figures import BLUE, GREEN, ORANGE, PURPLE
 
 KEPT = Path(__file__).with_name("wandering.npz")  # python lessons/23_detr/demo.py makes it anew
-CANVAS, EPOCHS, SIZE, HIGH = 5, 40, 32, 11  # the test canvas that is looked at; pixels of a canvas, and of a digit on the right
+CANVASES, EPOCHS = (0, 3, 4, 5, 8, 11), 60  # the test canvases that are looked at
+SIZE, HIGH = 32, 11  # pixels of a canvas, and of a digit on the right
 COLORS = (BLUE, ORANGE, GREEN, PURPLE, "#E69F00", "#56B4E9")
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 
@@ -25,19 +26,19 @@ def new_model():
 
 
 def make():
-    """Trains a small DETR for a minute or two, and keeps what it said to one canvas after every epoch, and its weights."""
+    """Trains a small DETR for a minute or two, and keeps what it said to some canvases after every epoch, and its weights."""
     from minivit.data import load
     from minivit.training import Recipe, Training
     from minivit.training.files import replacing
     from minivit.training.prediction import predict
 
     data, model = load("canvases"), new_model()
-    image = data.normalise(data.test_images[CANVAS : CANVAS + 1])
-    said = [predict(model, image)[0]]
+    images = data.normalise(data.test_images[list(CANVASES)])
+    said = [predict(model, images)]
     recipe = Recipe(epochs=EPOCHS, batch_size=32, lr=2e-3, weight_decay=1e-4, warmup=0.03, clip_norm=0.1)
     for progress in Training(model, data, recipe).run():
         if progress.complete:
-            said.append(predict(model, image)[0])
+            said.append(predict(model, images))
             print(f"epoch {progress.epoch} of {EPOCHS}: all found in {100 * progress.accuracy:.0f} %", flush=True)
     weights = {name: array.astype(np.float16) for name, array in model.state_dict().items()}
     with replacing(KEPT) as temporary:
@@ -45,7 +46,7 @@ def make():
 
 
 def kept():
-    """(the model, what it said after every epoch (epochs + 1, Q, K + 5))."""
+    """(the model, what it said after every epoch (epochs + 1, canvases, Q, K + 5))."""
     with np.load(KEPT, allow_pickle=False) as file:
         arrays = {name: file[name].astype(np.float32) for name in file.files}
     said, model = arrays.pop("said"), new_model()
@@ -69,7 +70,7 @@ def demo(quick=False):
 
     (model, said), data, digits = kept(), load("canvases"), load("digits")
     rng = np.random.default_rng(3)
-    state = {"epoch": len(said) - 1, "chosen": 0, "pressed": False, "playing": False}
+    state = {"epoch": len(said) - 1, "canvas": 1, "chosen": 0, "pressed": False, "playing": False}
     figure, (past, own) = plt.subplots(1, 2, figsize=(12, 6.4))
 
     def other_digits():
@@ -98,9 +99,9 @@ def demo(quick=False):
 
     def draw(both=True):
         if both:
-            epoch = state["epoch"]
+            epoch, number = state["epoch"], state["canvas"]
             title = f"after {epoch} of {len(said) - 1} epochs" if epoch else "before the training"
-            show(past, data.test_images[CANVAS, ..., 0], answers(said[epoch]), title)
+            show(past, data.test_images[CANVASES[number], ..., 0], answers(said[epoch][number]), title)
         image = canvas()
         found = predict(model, data.normalise(image[None, :, :, None]), threads=1)[0]
         show(own, image, answers(found), "drag a digit")
@@ -133,6 +134,8 @@ def demo(quick=False):
         steps = {"w": (-1, 0), "s": (1, 0), "a": (0, -1), "d": (0, 1)}
         if event.key in ("left", "right"):
             state["epoch"] = int(np.clip(state["epoch"] + (1 if event.key == "right" else -1), 0, len(said) - 1))
+        elif event.key in ("up", "down"):
+            state["canvas"] = (state["canvas"] + (1 if event.key == "up" else -1)) % len(CANVASES)
         elif event.key in steps:
             move(*steps[event.key])
         elif event.key == "tab":
