@@ -79,6 +79,8 @@ class Exercise:
     extreme     extreme(rng) gives {label: arguments} where a careless version is not finite
     terms       {"dx": function(*arguments, dy) that gives the list of Terms}
     large       large(rng) gives the arguments for the note on speed, a few milliseconds' work
+    memory      memory(rng, tokens) gives the arguments for so many tokens, where what forward and backward need of memory must
+                grow in proportion to them, and not with their square. The results are compared with those of the course's own
     symbols     symbols(*arguments) gives the sizes by letter, {"B": 2, "D": 5}: how a wrong factor is named
     mistakes    at least six where there are gradients
     hints       three for each task: {"forward": (…, …, …), "backward": (…, …, …)}, or {"": (…, …, …)} for a plain function
@@ -97,6 +99,7 @@ class Exercise:
     outputs: tuple = ()
     extreme: Callable | None = None
     large: Callable | None = None
+    memory: Callable | None = None
     terms: dict = field(default_factory=dict)
     symbols: Callable | None = None
     mistakes: tuple | list = ()

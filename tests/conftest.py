@@ -15,7 +15,9 @@ if os.environ.get("MINIVIT_EXACT_MEMORY") and "gpu" in DEVICES:
 
 # Some seconds each on two cores, or many of one kind: README's test command leaves them to .ci/run
 SLOW = (
+    "test_unlisted.py::test_a_wrong_answer_is_rejected[20-",
     "test_unlisted.py::test_a_wrong_answer_is_rejected[22-",
+    "test_unlisted.py::test_a_wrong_answer_is_rejected[23-",
     "test_unlisted.py::test_a_wrong_answer_is_rejected[13-block",
     "test_unlisted.py::test_a_wrong_answer_is_rejected[16-train_vit",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[14-vit]",
@@ -25,6 +27,8 @@ SLOW = (
     "test_benchmarks.py::test_the_kept_vit_reads_digits",
     "test_grade.py::test_it_ends_well_however_much",
     "test_damage.py::test_images",
+    "test_damage.py::test_npz",
+    "test_damage.py::test_cifar_archives",
     "test_train.py::test_with_all_lessons_done",
     "test_train.py::test_lists_that_the_check_takes",
     "test_detection_run.py",

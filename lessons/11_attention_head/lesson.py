@@ -199,7 +199,7 @@ from lessons import mine
 #
 # **What it costs.** $S$ and $P$ have $T \cdot T$ entries for each head and image, and backward needs $P$ again, so it is
 # kept. Twice as many tokens need four times the memory. (There is a way out: work through the table in tiles, never keep it,
-# and compute it again in backward. That is FlashAttention, arXiv 2205.14135, and what minivit's own op does too.)
+# and compute it again in backward. That is FlashAttention, lesson 20, and what minivit's own op does too.)
 
 # %% [markdown]
 # ## Your turn

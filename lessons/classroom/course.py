@@ -112,7 +112,7 @@ def find(text):
 
 
 def _all_numbers():
-    """ "00 to 17, 22": some numbers of the syllabus have no lesson yet."""
+    """Every lesson's number, in runs: "00 to 17, 20"."""
     runs = []
     for number in (lesson.number for lesson in lessons()):
         if runs and int(number) == int(runs[-1][-1]) + 1:

@@ -1,10 +1,13 @@
 """The miniatures of better ViTs: fair comparisons, what a partial study says, and models on larger images."""
 
+import re
+
 import numpy as np
 import pytest
 
+from lessons.classroom import course
 from lessons.miniatures import __main__ as miniatures
-from lessons.miniatures import resolution, runs, studies, variants
+from lessons.miniatures import charts, resolution, runs, studies, variants
 from minivit import ViT, ViTConfig
 from minivit.data import load
 from minivit.training.presets import load_config, model_config
@@ -23,6 +26,24 @@ def kept(tmp_path, *found):
 BASE = ("base", "digits, epochs"), (96.0, 97.0, 95.0)
 BETTER = ("t2t", "digits, epochs"), (97.0, 97.5, 97.5)
 ALONE = ("peg alone", "digits, epochs"), (80.0, 85.0, 84.0)
+
+
+# What is kept
+
+
+@pytest.mark.parametrize("name", ["layer_scale", "resolution"])
+def test_the_lesson_shows_the_figure_and_every_number_of_the_table(name):
+    source = course.find("22").source
+    table = charts.table(studies.BETTER[name], runs.Results(name, runs.FOLDER))
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    assert f"](../miniatures/{name}.png)" in source and len(rows) == 3
+    for row in rows:
+        assert re.search(r"(?m)^#     " + r" {2,}".join(map(re.escape, row)) + "$", source), row
+
+
+def test_all_was_run_on_digits():
+    results = runs.Results("variants", runs.FOLDER)
+    assert not [job for job in STUDY.jobs() if job[1].startswith("digits") and results.find(*job) is None]
 
 
 # What is compared

@@ -7,7 +7,7 @@ from minivit.gradcheck import LIMIT_FLOAT32, LIMIT_FLOAT64, relative_error
 from . import diagnose
 from .calling import LAYOUTS, Stop, are_finite, arrays, as_tuple, cast, keeps_float32
 from .slopes import gradient_of, run_backward, slopes
-from .steps import Steps, forward_and_backward
+from .steps import Steps, backward_alone, forward_and_backward
 
 
 class Gradients(Steps):
@@ -25,6 +25,7 @@ class Gradients(Steps):
             self.gradients(other, label)
         self.gradients(self.exercise.cases(self.rng)[ordinary], "other numbers")  # nothing may be kept from call to call
         self.ok("other shapes", ", ".join(label for label, _ in others))
+        self.memory("backward", self.exercise.gradients, backward_alone)
         self.speed(forward_and_backward)
 
     def gradients(self, given, label, first=False):

@@ -10,8 +10,15 @@ from minivit.gradcheck import relative_error
 from ...exercise import Wrong
 from . import diagnose, sentences
 from .calling import Learner, Stop, as_tuple, cast
+from .memory import FEW, grows_with_tokens
 
 NOTICEABLE, SLOW = 0.02, 10  # seconds, and times the course's own: from here on the note on speed
+
+
+def backward_alone(function, arguments):
+    """The gradients under an upstream gradient that is another one in each entry."""
+    y, backward = function(*arguments)
+    return backward(*[np.cos(np.arange(out.size, dtype=out.dtype)).reshape(out.shape) for out in as_tuple(y)])
 
 
 def forward_and_backward(function, arguments):
@@ -73,6 +80,28 @@ class Steps:
                 self.learner.stop_for(error)
             what = f"the check could not use what {self.exercise.name} gave: {type(error).__name__}: {error}"
             raise Stop("run", what) from None
+
+    def memory(self, part, names, run):
+        """Where the exercise asks for it: what it gives for many tokens, and that no table of all their pairs is made.
+        run(function, arguments) gives the arrays of these names."""
+        if self.exercise.memory:
+            self.many_tokens("value" if part == "forward" else "gradient", names, run)
+            note = grows_with_tokens(self.learner, self.exercise.memory, self.rng, part)
+            self.ok("memory in proportion to the tokens", note)
+
+    def many_tokens(self, step, names, run):
+        """The same as the course's own function, since plain loops and slopes would take too long."""
+        given, function = cast(self.exercise.memory(self.rng, FEW), np.float64), diagnose.solution_names(self.lesson)
+        wanted = as_tuple(run(function[self.exercise.name], given))
+        found = as_tuple(self.learner.call(run, (self.learner.function, given)))
+        for i, name in enumerate(names):
+            if not diagnose.same(found[i], wanted[i]):
+
+                def answer(wrong, i=i):
+                    return as_tuple(run(wrong, given))[i]
+
+                known = diagnose.known_mistake(self.lesson, self.exercise, found[i], wanted[i], answer)
+                self.differs(step, name, f"{FEW} tokens", found[i], wanted[i], "wanted", diagnose.SAME, [known])
 
     def speed(self, run):
         """A note, never a failure."""

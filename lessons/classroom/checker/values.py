@@ -32,6 +32,7 @@ class Values(Steps):
             self.compare(self.value(given, label, layout=layout), given, label)
         if others:
             self.ok("other shapes", ", ".join(label for label, _ in others))
+        self.memory("forward", ("y",), lambda function, arguments: function(*arguments)[0])
         if not self.learner.is_op:
             self.speed(lambda function, arguments: function(*arguments))
 

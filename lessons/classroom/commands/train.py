@@ -88,7 +88,7 @@ def _tell(functions):
     """Which parts are the learner's, and which of them are slow."""
     from minivit import ops
 
-    taught = {e.library: lesson for lesson in course.lessons() for e in lesson.exercises if e.library}
+    taught = {e.library: lesson for lesson in reversed(course.lessons()) for e in lesson.exercises if e.library}  # first there
     rows = []
     for name in ops.swappable:
         if name not in functions:

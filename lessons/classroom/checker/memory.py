@@ -1,0 +1,45 @@
+"""What a learner's op needs of memory for few tokens and for many: a table of all pairs grows with their square, and shows."""
+
+import tracemalloc
+
+import numpy as np
+
+from .calling import Stop, as_tuple, cast
+
+FEW, MANY = 512, 2048  # tokens
+PROPORTIONAL = 1.5 * MANY / FEW  # a table of all pairs grows (MANY / FEW)² times
+
+
+def grows_with_tokens(learner, memory, rng, part):
+    """A note for an op that needs memory in proportion to its tokens; stops for another. memory: of the exercise."""
+    few, many = (_needs(learner, cast(memory(rng, tokens), np.float32), part) for tokens in (FEW, MANY))
+    for what, (small, large) in {name: (few[name], many[name]) for name in few}.items():
+        if large > PROPORTIONAL * small:
+            advice = f"{MANY // FEW} times the tokens need {large / small:.0f} times the memory: is there a table of all pairs?"
+            raise Stop("memory", f"{what} grows with the square of the tokens", _told(small, large), [advice])
+    return _told(*(max(needs.values()) for needs in (few, many)))
+
+
+def _told(small, large):
+    return f"{FEW:,} tokens: {small / 2**20:.1f} MiB, {MANY:,} tokens: {large / 2**20:.1f} MiB"
+
+
+def _needs(learner, given, part):
+    """{what: bytes beside the arguments}, of one half of the op."""
+    tracing = tracemalloc.is_tracing()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        y, backward = learner.forward(given)
+        kept, most = tracemalloc.get_traced_memory()
+        if part == "forward":
+            return {"what forward keeps for backward": kept - before, "what forward needs": most - before}
+        dy = cast([np.ones(np.shape(out)) for out in as_tuple(y)], np.float32)
+        tracemalloc.reset_peak()
+        gradients = learner.call(backward, dy)
+        _, most = tracemalloc.get_traced_memory()
+        del gradients
+        return {"what backward needs": most - kept}
+    finally:
+        if not tracing:
+            tracemalloc.stop()
