@@ -99,7 +99,9 @@ class Detections:
                 seconds = statistics.mean(run["cpu_seconds"][-1] for run in runs)
                 half = [100 * run["ap50"][LOOKS.index(EPOCHS // 2)] for run in runs]
                 last = [100 * run["ap50"][-1] for run in runs]
-                shown = (f"{statistics.mean(x):.1f} ({min(x):.1f} to {max(x):.1f})" for x in (half, last))
+                shown = (
+                    f"{statistics.mean(x):.1f}" + (f" ({min(x):.1f} to {max(x):.1f})" if len(x) > 1 else "") for x in (half, last)
+                )
                 lines.append(f"| {group} | {seconds:.0f} | {' | '.join(shown)} | {len(runs)} |")
         missing = len(self.jobs()) - sum(len(self.runs(results, group)) for group in self.groups)
         return "\n".join(lines) + (f"\n\n{missing} of {len(self.jobs())} trainings are missing" if missing else "")
