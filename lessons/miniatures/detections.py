@@ -78,7 +78,13 @@ class Detections:
                 if runs := self.runs(results, group):
                     seconds = np.mean([run["cpu_seconds"] for run in runs], axis=0)
                     found = 100 * np.array([run["ap50"] for run in runs])
-                    axes.plot(seconds, found.mean(axis=0), color=color, linestyle=style, label=group)
+                    axes.plot(
+                        seconds,
+                        found.mean(axis=0),
+                        color=color,
+                        linestyle=style,
+                        label=f"{group} ({len(runs)} seed{'s' * (len(runs) != 1)})",
+                    )
                     axes.fill_between(seconds, found.min(axis=0), found.max(axis=0), color=color, alpha=0.15, linewidth=0)
             axes.set(xlabel="seconds of CPU time, one thread", ylabel="AP50 on canvases set aside, %", ylim=(0, 102))
             axes.set(title="one to three digits on 32 × 32 pixels, six queries")
