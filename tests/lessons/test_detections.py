@@ -45,11 +45,11 @@ def test_the_table_gives_the_mean_and_the_extremes_and_says_how_much_is_missing(
     assert "anchors" not in table and table.endswith("9 of 12 trainings are missing")
 
 
-def test_the_figure_shows_the_mean_of_what_was_run(tmp_path):
+def test_the_figure_shows_the_mean_of_what_was_run_and_of_how_many_seeds(tmp_path):
     (axes,) = STUDY.figure(kept(tmp_path, two=(0.7, 0.8, 0.9), learned=(0.25,))).axes
     assert {line.get_label(): line.get_ydata()[-1] for line in axes.lines} == {
-        "learned: DETR": pytest.approx(25),
-        "two stages": pytest.approx(80),
+        "learned: DETR (1 seed)": pytest.approx(25),
+        "two stages (3 seeds)": pytest.approx(80),
     }
 
 
