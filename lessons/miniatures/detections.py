@@ -78,7 +78,13 @@ class Detections:
                 if runs := self.runs(results, group):
                     seconds = np.mean([run["cpu_seconds"] for run in runs], axis=0)
                     found = 100 * np.array([run["ap50"] for run in runs])
-                    axes.plot(seconds, found.mean(axis=0), color=color, linestyle=style, label=group)
+                    axes.plot(
+                        seconds,
+                        found.mean(axis=0),
+                        color=color,
+                        linestyle=style,
+                        label=f"{group} ({len(runs)} seed{'s' * (len(runs) != 1)})",
+                    )
                     axes.fill_between(seconds, found.min(axis=0), found.max(axis=0), color=color, alpha=0.15, linewidth=0)
             axes.set(xlabel="seconds of CPU time, one thread", ylabel="AP50 on canvases set aside, %", ylim=(0, 102))
             axes.set(title="one to three digits on 32 × 32 pixels, six queries")
@@ -93,7 +99,9 @@ class Detections:
                 seconds = statistics.mean(run["cpu_seconds"][-1] for run in runs)
                 half = [100 * run["ap50"][LOOKS.index(EPOCHS // 2)] for run in runs]
                 last = [100 * run["ap50"][-1] for run in runs]
-                shown = (f"{statistics.mean(x):.1f} ({min(x):.1f} to {max(x):.1f})" for x in (half, last))
+                shown = (
+                    f"{statistics.mean(x):.1f}" + (f" ({min(x):.1f} to {max(x):.1f})" if len(x) > 1 else "") for x in (half, last)
+                )
                 lines.append(f"| {group} | {seconds:.0f} | {' | '.join(shown)} | {len(runs)} |")
         missing = len(self.jobs()) - sum(len(self.runs(results, group)) for group in self.groups)
         return "\n".join(lines) + (f"\n\n{missing} of {len(self.jobs())} trainings are missing" if missing else "")

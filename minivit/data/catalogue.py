@@ -13,6 +13,7 @@ from .paths import at_home
 
 HERE = Path(__file__).parent
 CANVASES = {"canvases": "digits", "canvases-clothes": "fashion-mini"}  # of which single things they are made
+CANVAS_SIZE = 32  # unless another is asked for
 
 
 def load(name, data_dir=None, image_size=None):
@@ -34,7 +35,7 @@ def load(name, data_dir=None, image_size=None):
     if known and name in CANVASES:
         from .canvases import canvases
 
-        height, width = pair("image_size", 32 if image_size is None else image_size)
+        height, width = pair("image_size", CANVAS_SIZE if image_size is None else image_size)
         if height != width:
             raise ValueError(f"canvases are square; got image_size {height} x {width}")
         return canvases(_named(CANVASES[name], data_dir), name, height)

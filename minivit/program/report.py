@@ -12,6 +12,7 @@ from string import Template
 import numpy as np
 
 from .. import __version__
+from ..data.catalogue import CANVAS_SIZE, CANVASES
 from ..models.kinds import FROM_DATA, config_of, the_kind
 from ..training.files import replacing
 from ..training.parallel import cores
@@ -138,6 +139,13 @@ def again(config):
     return ["--config", "again.toml"], "\n".join(lines)
 
 
+def sized(config):
+    """The option that gives images the size that they had, or no option where they have it anyway."""
+    height, width = config["model"]["image_size"]
+    asked = (config.get("reading") or {}).get("resized") or (config["data"] in CANVASES and height != CANVAS_SIZE)
+    return ["--image-size", str(height)] if asked and height == width else []
+
+
 def _toml(value):
     return json.dumps(value, ensure_ascii=False)  # numbers, words, lists, true and false are written alike in both
 
@@ -194,8 +202,7 @@ def page_of(folder, config, results, done, title, share, sentence, sections):
     tables = [table_of("Model", config["model"]), table_of("Recipe", config["recipe"])]
     tables.append(table_of("Time", spent) + table_of("Environment", environment))
     options, toml = again(config)
-    if (config.get("reading") or {}).get("resized") and len(set(config["model"]["image_size"])) == 1:
-        options += ["--image-size", str(config["model"]["image_size"][0])]
+    options += sized(config)
     command = shlex.join(["python", "-m", "minivit", "train", *options, "--out", str(folder)])
     file = f"<p>Save this as again.toml:</p>\n<pre>{html.escape(toml)}</pre>\n<p>and run:</p>\n" if toml else ""
     sections = sections | {

@@ -139,8 +139,12 @@ class Detection:
         return self.set_loss(logits, boxes, labels, which, many, no_object=0, total=many)
 
     def score(self, model, images, labels, threads=None):
-        """AP50, from 0 to 1."""
+        """AP50, from 0 to 1. Raises ValueError if no image has an object."""
         images, labels = self.dataset.scenes(to_host(images), to_host(labels), np.random.default_rng(0))
+        if not (labels[..., 0] != NOTHING).any():
+            raise ValueError(
+                f"there is no object in the {len(images)} images that were set aside: raise validation, or leave it at 0"
+            )
         found, _ = found_in(predict(model, self.dataset.normalise(images), threads=threads))
         return float(np.nanmean(precisions(found, labels, len(self.dataset.classes), thresholds=[0.5])))
 

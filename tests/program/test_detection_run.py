@@ -141,6 +141,14 @@ def test_two_pictures_of_one_name_are_drawn_in_two_files(shapes, tmp_path, monke
     assert {path.name for path in tmp_path.glob("*.png")} == {"boxes-picture.png", "boxes-picture-2.png"}
 
 
+def test_compare_says_what_is_found_in_the_place_of_accuracy(shapes, tmp_path, capsys):
+    assert main(["compare", "runs/detr", "runs/shapes", "--out", str(tmp_path / "chart.png")]) == 0
+    said = capsys.readouterr().out
+    share = 100 * json.loads((shapes / "runs/detr/results.json").read_text())["AP50"]
+    assert f"{share:.1f} %" in next(line for line in said.splitlines() if line.startswith("test AP50"))
+    assert "accuracy" not in said and "test AP75" in said
+
+
 MISMATCHED = [
     (["train", "--config", "detr.toml", "--data", "digits"], "a DETR looks for things in boxes, and digits has none"),
     (["train", "--config", "digits", "--data", "canvases"], "in an image of canvases are several things"),

@@ -15,7 +15,7 @@ from minivit.data import load
 from minivit.program import figures
 from minivit.program.cli import main
 from minivit.program.commands.compare import table as compare
-from minivit.program.report import again, per_class, write_report
+from minivit.program.report import again, per_class, sized, write_report
 from minivit.training.presets import changed, load_config, model_config, recipe
 
 from ..support.tiny import tiny_config, tiny_recipe
@@ -353,3 +353,10 @@ def test_the_legend_of_the_chart_names_every_run_and_fits(names):
     assert min(axis.get_window_extent().height for axis in figure.axes) > 0.4 * 3.4 * figure.dpi
     styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}
     assert len(styles) == len(names)
+
+
+@pytest.mark.parametrize(
+    "data, size, option", [("canvases", 40, ["--image-size", "40"]), ("canvases", 32, []), ("digits", 8, [])]
+)
+def test_canvases_of_another_size_than_usual_are_asked_for(data, size, option):
+    assert sized({"data": data, "model": {"image_size": [size, size]}}) == option

@@ -170,3 +170,10 @@ def test_a_model_and_data_that_do_not_go_together_are_refused(rng):
 def test_augmentation_that_would_leave_the_boxes_behind_is_refused():
     with pytest.raises(ValueError, match="shift is 2, which is for images without boxes: leave it at 0"):
         Detection(load("canvases"), replace(RECIPE, shift=2))
+
+
+def test_images_set_aside_in_which_there_is_nothing_give_no_score(rng):
+    data = some_scenes(rng)
+    nothing = np.full_like(data.train_labels, -1)
+    with pytest.raises(ValueError, match="there is no object in the 4 images that were set aside: raise validation"):
+        Detection(data, RECIPE).score(tiny_detr().eval(), data.train_images, nothing)

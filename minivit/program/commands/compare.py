@@ -9,6 +9,8 @@ from ..folder import read_json, read_run
 from ..report import in_words
 from . import options
 
+RESULTS = ("test_accuracy", "AP75", "seconds", "images_per_second")
+
 
 def add(commands):
     p = options.add(commands, "compare", run, help="training runs side by side, in a table and a chart")
@@ -36,7 +38,8 @@ def table(paths):
     runs = [read_run(path) for path in paths]
     columns = [_column(path, *run) for path, run in zip(paths, runs, strict=True)]
     settings = [_settings(config) for config, _ in runs]
-    lines = [("", *titles), *((name, *(column[name] for column in columns)) for name in columns[0])]
+    rows_of_all = [(name, [column[name] for column in columns]) for name in columns[0]]
+    lines = [("", *titles), *((name, *(cell or "-" for cell in cells)) for name, cells in rows_of_all if any(cells))]
     if len(runs) > 1:
         every = {key: [of.get(key, "-") for of in settings] for key in dict.fromkeys(key for of in settings for key in of)}
         differ = [(key, *values) for key, values in every.items() if len(set(values)) > 1]
@@ -54,24 +57,29 @@ def _settings(config):
 
 
 def _column(path, config, rows):
-    """What the table says about one run."""
+    """What the table says about one run: None for what a run of its task does not have."""
     try:
         parameters = f"{config_of(config.get('kind', 'vit'), config['model']).num_parameters():,}"
         found = read_json(path / "results.json") if (path / "results.json").exists() else {}
-        results = {name: float(value) for name, value in found.items() if name != "per_class"}
+        results = {name: float(found[name]) for name in RESULTS if name in found}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: config.json or results.json is damaged ({error}): train it again") from None
 
     def result(name, form, factor=1):
         return form.format(factor * results[name]) if name in results else "-"
 
+    boxes = config.get("kind") == "detr"
+    training, test = f"{100 * rows[-1]['accuracy']:.1f} %", result("test_accuracy", "{:.1f} %", 100)
     return {
         "data": config["data"],
         "parameters": parameters,
         "epochs": str(len(rows)),
         "training loss": f"{rows[-1]['loss']:.3f}",
-        "training accuracy": f"{100 * rows[-1]['accuracy']:.1f} %",
-        "test accuracy": result("test_accuracy", "{:.1f} %", 100),
+        "training accuracy": None if boxes else training,
+        "test accuracy": None if boxes else test,
+        "training, all found": training if boxes else None,
+        "test AP50": test if boxes else None,
+        "test AP75": result("AP75", "{:.1f} %", 100) if boxes else None,
         "seconds": result("seconds", "{:,.1f}"),
         "images/s": result("images_per_second", "{:,.0f}"),
     }
