@@ -82,16 +82,16 @@ def found_in(output):
 class Detection:
     """Which things there are in an image, and where. The methods are those of task.py; the score is AP50.
 
-    dataset          Scenes. Canvases of things that were set aside are made once, with a seed of their own, to be looked at
-    match, set_loss  others than those above may be given
+    dataset                Scenes. Canvases of things that were set aside are the same at every look, with a seed of their own
+    cost, match, set_loss  others than matching_cost, match and set_loss may be given
     """
 
     measure, right = "AP50", "all found"
 
-    def __init__(self, dataset, recipe, match=match, set_loss=set_loss):
+    def __init__(self, dataset, recipe, cost=matching_cost, match=match, set_loss=set_loss):
         if wrong := [name for name in IN_THE_WAY if getattr(recipe, name)]:
             raise ValueError(f"{wrong[0]} is {getattr(recipe, wrong[0])}, which is for images without boxes: leave it at 0")
-        self.dataset, self.recipe, self.match, self.set_loss = dataset, recipe, match, set_loss
+        self.dataset, self.recipe, self.cost, self.match, self.set_loss = dataset, recipe, cost, match, set_loss
         self.mean, self.std, self.device = np.float32(dataset.mean), np.float32(dataset.std), "cpu"
 
     def to(self, device):
@@ -119,7 +119,7 @@ class Detection:
         terms = []
         for logits, boxes in layers:
             own = logits[:, :queries], boxes[:, :queries]
-            which = self.match(matching_cost(own[0].data, own[1].data, labels))
+            which = self.match(self.cost(own[0].data, own[1].data, labels))
             terms.append(self.set_loss(*own, labels, which, objects))
             if noised:
                 terms.append(self._of_noised(logits[:, queries:], boxes[:, queries:], labels, objects, model.config))

@@ -1,10 +1,12 @@
 """The miniature of DETR: what one training gives, and what a partial study shows."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from lessons.classroom import course
 from lessons.miniatures import detections, runs
 from minivit.data import load
 
@@ -51,6 +53,15 @@ def test_the_figure_shows_the_mean_of_what_was_run_and_of_how_many_seeds(tmp_pat
         "learned: DETR (1 seed)": pytest.approx(25),
         "two stages (3 seeds)": pytest.approx(80),
     }
+
+
+def test_the_lesson_shows_the_figure_and_every_number_of_the_table():
+    source = course.find("23").source
+    table = STUDY.table(runs.Results("detr", runs.FOLDER)).partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    assert "](../miniatures/detr.png)" in source and len(rows) == 4
+    for row in rows:
+        assert re.search(r"(?m)^#     " + r" {2,}".join(map(re.escape, row)) + "$", source), row
 
 
 def test_nothing_is_drawn_of_nothing(tmp_path):
