@@ -18,8 +18,7 @@ STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 
 
 def new_model():
-    from minivit.models.detr import DETR
-    from minivit.models.detr_config import DETRConfig
+    from minivit.models import DETR, DETRConfig
 
     sizes = dict(dim=32, depth=2, decoder_depth=2, heads=4, mlp_dim=64)
     return DETR(DETRConfig(image_size=SIZE, patch_size=4, channels=1, classes=10, **sizes), 0)
@@ -28,9 +27,7 @@ def new_model():
 def make():
     """Trains a small DETR for a minute or two, and keeps what it said to some canvases after every epoch, and its weights."""
     from minivit.data import load
-    from minivit.training import Recipe, Training
-    from minivit.training.files import replacing
-    from minivit.training.prediction import predict
+    from minivit.training import Recipe, Training, predict
 
     data, model = load("canvases"), new_model()
     images = data.normalise(data.test_images[list(CANVASES)])
@@ -41,8 +38,7 @@ def make():
             said.append(predict(model, images))
             print(f"epoch {progress.epoch} of {EPOCHS}: all found in {100 * progress.accuracy:.0f} %", flush=True)
     weights = {name: array.astype(np.float16) for name, array in model.state_dict().items()}
-    with replacing(KEPT) as temporary:
-        np.savez_compressed(temporary, said=np.array(said, np.float16), **weights)
+    np.savez_compressed(KEPT, said=np.array(said, np.float16), **weights)
 
 
 def kept():
@@ -64,9 +60,8 @@ def answers(said):
 def demo(quick=False):
     import matplotlib.pyplot as plt
 
-    from minivit.data import load
-    from minivit.data.canvases import resized
-    from minivit.training.prediction import predict
+    from minivit.data import load, resized
+    from minivit.training import predict
 
     (model, said), data, digits = kept(), load("canvases"), load("digits")
     rng = np.random.default_rng(3)

@@ -404,11 +404,10 @@ def matches_of(cost):
 
 def loss_of(logits, boxes, labels, which, objects, no_object=0.5, total=None):
     """set_loss for a batch: all its queries, and all its objects, as one set. (The cells' guesses keep the library's loss.)"""
-    from minivit import ops
-    from minivit.training import detection
+    from minivit import ops, training
 
     if total is not None:
-        terms = detection.set_loss(logits, boxes, labels, which, objects, no_object, total)
+        terms = training.set_loss(logits, boxes, labels, which, objects, no_object, total)
         return {"set": terms["class"] + terms["box"] + terms["giou"]}
     batch, queries, _ = logits.shape
     there = labels[..., 0] >= 0  # (B, M)
@@ -419,9 +418,8 @@ def loss_of(logits, boxes, labels, which, objects, no_object=0.5, total=None):
 
 def own_block(block):
     """A block of the decoder that looks with your cross_attention."""
-    from minivit.models.detr import DecoderBlock
 
-    class OwnBlock(DecoderBlock):
+    class OwnBlock(type(block)):
         def __call__(self, x, query_pos, memory, pos, mask=None, attention=None):
             v = self.norm1(x)
             x = x + self.self_attn(v + query_pos, v + query_pos, v, mask)
@@ -443,10 +441,8 @@ def train_detr(epochs=24, queries="two_stage", seed=0, threads=None, watch=None)
     from tqdm import tqdm
 
     from minivit.data import load
-    from minivit.models.detr import DETR
-    from minivit.models.detr_config import DETRConfig
-    from minivit.training import Recipe, Training
-    from minivit.training.detection import Detection
+    from minivit.models import DETR, DETRConfig
+    from minivit.training import Detection, Recipe, Training
 
     data = load("canvases")
     model = DETR(DETRConfig(image_size=32, channels=1, classes=10, queries=queries, **CANVAS), seed)
@@ -560,6 +556,28 @@ def picture():
     return figure
 
 
+def what_it_finds(model, data, count=8):
+    """The first test canvases with the boxes of the queries that found something."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    from lessons.figures import BLUE
+    from minivit.training import found_in, predict
+
+    images = data.test_images[:count]
+    found, sure = found_in(predict(model, data.normalise(images)))
+    figure = Figure(figsize=(10, 5.4), layout="constrained")
+    for i, axes in enumerate(figure.subplots(2, count // 2).flat):
+        axes.imshow(images[i, ..., 0], cmap="gray")
+        axes.set_axis_off()
+        for q in np.flatnonzero(sure[i]):
+            cx, cy, w, h = 32 * found.boxes[i, q]
+            axes.add_patch(Rectangle((cx - w / 2 - 0.5, cy - h / 2 - 0.5), w, h, fill=False, color=BLUE, linewidth=2))
+            text = f"{found.classes[i, q]}  {100 * found.scores[i, q]:.0f} %"
+            axes.text(cx - w / 2, cy - h / 2 - 1, text, color="white", fontsize=9)
+    return figure
+
+
 # %% [markdown]
 # ## Look at it
 #
@@ -582,16 +600,8 @@ if __name__ == "__main__":
     if "train" in sys.argv[1:]:
         from pathlib import Path
 
-        from minivit.program.boxes import one_picture
-        from minivit.training.detection import found_in
-        from minivit.training.prediction import predict
-
         model, data, ap50 = train_detr()
         print(f"AP50 on 1,000 test canvases: {100 * ap50:.1f} %   ({mine})")
-        found, sure = found_in(predict(model, data.normalise(data.test_images[:1])))
-        drawn = one_picture(
-            data.test_images[0], type(found)(*(part[0] for part in found)), sure[0], data.classes, "what it finds"
-        )
-        drawn.savefig(Path(__file__).with_name("23_detr_found.png"))
+        what_it_finds(model, data).savefig(Path(__file__).with_name("23_detr_found.png"))
     else:
         show(picture)

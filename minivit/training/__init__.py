@@ -1,6 +1,7 @@
 """Training: the loop, its recipe and its task, presets, checkpoints, and a batch in pieces over the cores."""
 
 from .checkpoint import load_model, save_model
+from .detection import Detection, found_in, set_loss
 from .loop import LOG_EVERY, Progress, Training, accuracy, predict, train
 from .parallel import gradients_of, piece_size
 from .prediction import predictor
@@ -11,10 +12,12 @@ from .task import Classification
 __all__ = [
     "LOG_EVERY",
     "Classification",
+    "Detection",
     "Progress",
     "Recipe",
     "Training",
     "accuracy",
+    "found_in",
     "gradients_of",
     "load_config",
     "load_model",
@@ -23,5 +26,6 @@ __all__ = [
     "predict",
     "predictor",
     "save_model",
+    "set_loss",
     "train",
 ]
