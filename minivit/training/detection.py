@@ -92,7 +92,7 @@ class Detection:
         if wrong := [name for name in IN_THE_WAY if getattr(recipe, name)]:
             raise ValueError(f"{wrong[0]} is {getattr(recipe, wrong[0])}, which is for images without boxes: leave it at 0")
         self.dataset, self.recipe, self.cost, self.match, self.set_loss = dataset, recipe, cost, match, set_loss
-        self.mean, self.std, self.device = np.float32(dataset.mean), np.float32(dataset.std), "cpu"
+        self.device = "cpu"
 
     def to(self, device):
         self.device = device
