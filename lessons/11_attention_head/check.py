@@ -43,7 +43,7 @@ def extreme(rng):
 
 
 def spec(q, k, v):
-    y = np.zeros(q.shape)
+    y = np.zeros((*q.shape[:-1], v.shape[-1]))
     d = q.shape[-1]
     for place in np.ndindex(q.shape[:-2]):
         for i in range(q.shape[-2]):
@@ -54,7 +54,7 @@ def spec(q, k, v):
     return y
 
 
-def _parts(q, k, v, dy):
+def parts_of(q, k, v, dy):
     """(p, dp, the row averages, the scale) of the right answer."""
     scale = 1 / math.sqrt(q.shape[-1])
     scores = q @ k.swapaxes(-1, -2) * scale
@@ -65,7 +65,7 @@ def _parts(q, k, v, dy):
 
 
 def _terms_dq(q, k, v, dy):
-    p, dp, average, scale = _parts(q, k, v, dy)
+    p, dp, average, scale = parts_of(q, k, v, dy)
     return [
         Term("(P·dP)K/√d", (p * dp) @ k * scale, "every score of the row meets its key."),
         Term(
@@ -75,7 +75,7 @@ def _terms_dq(q, k, v, dy):
 
 
 def _terms_dk(q, k, v, dy):
-    p, dp, average, scale = _parts(q, k, v, dy)
+    p, dp, average, scale = parts_of(q, k, v, dy)
     return [
         Term("(P·dP)ᵀQ/√d", (p * dp).swapaxes(-1, -2) @ q * scale, "a key meets the query of everyone who looks at it."),
         Term(
@@ -87,7 +87,7 @@ def _terms_dk(q, k, v, dy):
 
 
 def _terms_dv(q, k, v, dy):
-    p = _parts(q, k, v, dy)[0]
+    p = parts_of(q, k, v, dy)[0]
     return [Term("Pᵀ·dY", p.swapaxes(-1, -2) @ dy, "a value hears from everyone who looked at it, as much as they looked.")]
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from lessons import mine
-from lessons.exercise import Exercise, Mistake, Question, Term, Wrong, kind, same, solution_with, worst_entry
+from lessons.exercise import Exercise, Mistake, Question, Term, Wrong, check_of, kind, same, solution_with, worst_entry
 
 TITLE = "Flash attention"
 MINUTES = 60
@@ -335,32 +335,14 @@ def extreme(rng):
 
 
 def spec(q, k, v, tile=None):
-    y = np.zeros((*q.shape[:-1], v.shape[-1]))
-    d = q.shape[-1]
-    for place in np.ndindex(q.shape[:-2]):
-        for i in range(q.shape[-2]):
-            scores = [sum(q[place][i, c] * k[place][j, c] for c in range(d)) / math.sqrt(d) for j in range(k.shape[-2])]
-            powers = [math.exp(s - max(scores)) for s in scores]
-            for j, power in enumerate(powers):
-                y[place][i] += power / sum(powers) * v[place][j]
-    return y
-
-
-def _parts(q, k, v, dy):
-    """(P, dP, D, the scale) of the right answer."""
-    scale = 1 / math.sqrt(q.shape[-1])
-    scores = q @ k.swapaxes(-1, -2) * scale
-    p = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    p /= p.sum(axis=-1, keepdims=True)
-    dp = dy @ v.swapaxes(-1, -2)
-    return p, dp, (p * dp).sum(axis=-1, keepdims=True), scale
+    return check_of("11").spec(q, k, v)
 
 
 ROW = "the weights of a row add up to 1, so each score acts on all: D is what it takes off."
 
 
 def terms_dq(q, k, v, *tile_and_dy):
-    p, dp, row, scale = _parts(q, k, v, tile_and_dy[-1])
+    p, dp, row, scale = check_of("11").parts_of(q, k, v, tile_and_dy[-1])
     return [
         Term("(P·dP)K/√d", (p * dp) @ k * scale, "every score of the row meets its key."),
         Term("−(P·D)K/√d", -(p * row) @ k * scale, ROW),
@@ -368,7 +350,7 @@ def terms_dq(q, k, v, *tile_and_dy):
 
 
 def terms_dk(q, k, v, *tile_and_dy):
-    p, dp, row, scale = _parts(q, k, v, tile_and_dy[-1])
+    p, dp, row, scale = check_of("11").parts_of(q, k, v, tile_and_dy[-1])
     return [
         Term("(P·dP)ᵀQ/√d", (p * dp).swapaxes(-1, -2) @ q * scale, "a key meets the query of everyone who looks at it."),
         Term("−(P·D)ᵀQ/√d", -(p * row).swapaxes(-1, -2) @ q * scale, ROW),
@@ -377,7 +359,7 @@ def terms_dk(q, k, v, *tile_and_dy):
 
 def terms_dv(q, k, v, *tile_and_dy):
     dy = tile_and_dy[-1]
-    p = _parts(q, k, v, dy)[0]
+    p = check_of("11").parts_of(q, k, v, dy)[0]
     return [Term("Pᵀ·dY", p.swapaxes(-1, -2) @ dy, "a value hears from everyone who looked at it, as much as they looked.")]
 
 

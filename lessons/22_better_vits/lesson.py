@@ -751,7 +751,7 @@ def compare(parts, seeds, budget, cost, train):
 #     56        54.4 ± 2.9          27.3 ± 2.9    21.3 ± 0.8    22.3 ± 5.0
 #
 # Here the promise is **not** kept: resized learned positions hold best. On a grid of 4 × 4 patches RoPE has met distances of 3 at
-# most, and is asked about 7. In the paper that speaks for it the grid grows from 14 to 24, after training on a million images.
+# most, and is asked about 7. The paper that speaks for it (arXiv 2403.13298) trained on ImageNet's million images, with 14 × 14.
 # All lose, since things in an enlarged picture are larger than any that were trained on.
 
 

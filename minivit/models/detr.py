@@ -14,11 +14,13 @@ import numpy as np
 
 from .. import ops
 from ..backend import array_module
+from ..checks import YES_OR_NO, choice, random_numbers
 from ..engine import Tensor
 from ..nn import MLP, LayerNorm, Linear, Module
 from .detr_config import DETRConfig
+from .encoder import attend, in_heads, learned
 from .hybrid import ConvStem
-from .images import check_images
+from .images import as_read
 
 FARTHEST = math.log(999)  # of the logits of a box, so that it can be corrected again
 
@@ -48,10 +50,6 @@ def surest(scores, count):
     return xp.stack(found, axis=1)
 
 
-def _learned(rng, shape, std, dtype):
-    return Tensor((std * rng.standard_normal(shape)).astype(dtype), requires_grad=True)
-
-
 class MultiheadAttention(Module):
     """Attention with q, k and v from where one likes, (B, Q, D), (B, N, D), (B, N, D) to (B, Q, D): self-attention if all are of
     the same tokens, cross-attention if k and v are the image's."""
@@ -61,16 +59,10 @@ class MultiheadAttention(Module):
         self.q, self.k, self.v, self.proj = (Linear(dim, dim, rng, dtype) for _ in range(4))
 
     def __call__(self, q, k, v, mask=None, attention=None):
-        """mask (Q, N): True where a query may look. `attention` may be a list that receives the weights, (B, h, Q, N)."""
-        q, k, v = (self._split(x) for x in (self.q(q), self.k(k), self.v(v)))  # (B, h, Q, d), 2 of (B, h, N, d)
-        if attention is not None:
-            attention.append(ops.attention_weights(q.data, k.data, mask))
-        y = ops.attention(q, k, v) if mask is None else ops.attention(q, k, v, mask)
-        return self.proj(ops.merge_heads(y))  # (B, Q, D)
-
-    def _split(self, x):
-        batch, tokens, dim = x.shape
-        return ops.transpose(ops.reshape(x, shape=(batch, tokens, self.heads, dim // self.heads)), axes=(0, 2, 1, 3))
+        """mask (Q, N), a Tensor: True where a query may look. A list `attention` receives the weights, (B, h, Q, N)."""
+        parts = self.q(q), self.k(k), self.v(v)
+        q, k, v = (in_heads(part, self.heads) for part in parts)  # (B, h, Q, d), 2 of (B, h, N, d)
+        return self.proj(ops.merge_heads(attend(q, k, v, mask, attention)))  # (B, Q, D)
 
 
 class EncoderBlock(Module):
@@ -131,11 +123,13 @@ class DETR(Module):
         layers, proposals = model.layers(images)      Answers of every decoder block; of every cell, or None
         for name, x in model.stages(images): ...      every stage on the way
 
-    Raises ValueError for images of another size.
+    Raises ValueError for images of another size, or a configuration of another model.
     """
 
     def __init__(self, config, rng=0, dtype=np.float32):
-        rng = np.random.default_rng(rng)
+        if not isinstance(config, DETRConfig):
+            raise ValueError(f"DETR takes a DETRConfig; got {type(config).__name__}")
+        rng = random_numbers(rng)
         self.config, dim, classes = config, config.dim, config.classes + 1
         self.backbone = ConvStem(config, rng, dtype)
         self.encoder = [EncoderBlock(config, rng, dtype) for _ in range(config.depth)]
@@ -143,7 +137,7 @@ class DETR(Module):
         self.decoder = [DecoderBlock(config, rng, dtype) for _ in range(config.decoder_depth)]
         self.norm = LayerNorm(dim, dtype)
         self.class_embed, self.bbox_embed = Linear(dim, classes, rng, dtype), BoxHead(dim, rng, dtype)
-        self.query_embed = _learned(rng, (1, config.num_queries, dim), 0.02 if config.queries != "learned" else 1, dtype)
+        self.query_embed = learned((1, config.num_queries, dim), rng, dtype, std=1 if config.queries == "learned" else 0.02)
         if config.queries == "anchors":
             anchors = np.concatenate([rng.uniform(-1, 1, (config.num_queries, 2)), np.full((config.num_queries, 2), -1)], axis=1)
             self.anchors = Tensor(anchors.astype(dtype), requires_grad=True)  # logits
@@ -152,7 +146,7 @@ class DETR(Module):
         if config.queries == "two_stage":
             self.enc_class_embed, self.enc_bbox_embed = Linear(dim, classes, rng, dtype), BoxHead(dim, rng, dtype)
         if config.denoising:
-            self.label_embed = _learned(rng, (config.classes, dim), 1, dtype)
+            self.label_embed = learned((config.classes, dim), rng, dtype, std=1)
         rows, columns = config.grid
         y, x = np.meshgrid((np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns, indexing="ij")
         centres = np.stack([x, y], axis=-1).reshape(-1, 2).astype(dtype)  # (N, 2)
@@ -167,9 +161,7 @@ class DETR(Module):
         noised      (classes (B, G, M), boxes (B, G, M, 4)): G groups of M queries more, behind the others, each with
                     a class and a box to begin from. They see the image and their own group, and nobody sees them
         """
-        check_images(images, self.config)
-        config, dtype = self.config, self.norm.weight.dtype
-        x = images if isinstance(images, Tensor) else Tensor(images.astype(dtype, copy=False))
+        config, x = self.config, as_read(images, self.config, self.norm.weight.dtype)
         yield "image", x
         x = self.backbone(x)  # (B, H/P, W/P, D)
         yield "backbone", x
@@ -217,7 +209,7 @@ class DETR(Module):
         content = ops.reshape(self.label_embed[classes], shape=(batch, groups * objects, -1))
         start = logit(boxes).reshape(batch, groups * objects, 4)
         group = xp.concatenate([xp.zeros(queries, int), xp.repeat(xp.arange(groups) + 1, objects)])
-        mask = group[:, None] == group[None]
+        mask = Tensor(group[:, None] == group[None])
         return ops.concatenate(x, content, axis=1), ops.concatenate(reference, start, axis=1), mask
 
     def _query_pos(self, reference):
@@ -232,7 +224,7 @@ class DETR(Module):
         return [stages[f"decoder.{i}"] for i in range(len(self.decoder))], stages.get("proposals")
 
     def __call__(self, images, rng=None, return_attention=False):
-        attention = [] if return_attention else None
+        attention = [] if choice("return_attention", return_attention, YES_OR_NO) else None
         for _, found in self.stages(images, attention):
             pass
         found = ops.concatenate(*found, axis=-1)  # (B, Q, K + 5)

@@ -79,15 +79,21 @@ class ChosenAttention(Attention):
             q, k, bias = self.rel_pos(q, k)
         if self.config.lsa:
             bias = self.others if bias is None else ops.where(self.others, bias, -math.inf)
-        y = _attend(q, k, v, bias, attention)  # (B, h, T, d)
+        y = attend(q, k, v, bias, attention)  # (B, h, T, d)
         return self.dropout(self.proj(ops.merge_heads(y)), rng)  # (B, T, D)
 
 
-def _attend(q, k, v, bias, attention):
-    """ops.attention; its weights are appended to `attention`, if that is a list."""
+def attend(q, k, v, bias, attention):
+    """ops.attention; bias, or a mask, is a Tensor or None. Its weights are appended to `attention`, if that is a list."""
     if attention is not None:
         attention.append(ops.attention_weights(q.data, k.data, None if bias is None else bias.data))
     return ops.attention(q, k, v) if bias is None else ops.attention(q, k, v, bias)
+
+
+def in_heads(x, heads):
+    """(B, T, D) to (B, h, T, d): what ops.merge_heads undoes."""
+    batch, tokens, dim = x.shape
+    return ops.transpose(ops.reshape(x, shape=(batch, tokens, heads, dim // heads)), axes=(0, 2, 1, 3))
 
 
 class ClassAttention(Module):
@@ -103,16 +109,12 @@ class ClassAttention(Module):
         self.dropout = Dropout(dropout)
 
     def __call__(self, x, rng=None, attention=None):
-        q, k, v = (self._split(part) for part in (self.q(x[:, :1]), self.k(x), self.v(x)))  # (B, h, 1, d), 2 of (B, h, T, d)
+        parts = self.q(x[:, :1]), self.k(x), self.v(x)
+        q, k, v = (in_heads(part, self.heads) for part in parts)  # (B, h, 1, d), 2 of (B, h, T, d)
         if self.qk_norm:
             q, k = self.q_norm(q), self.k_norm(k)
-        y = _attend(q, k, v, None, attention)  # (B, h, 1, d)
+        y = attend(q, k, v, None, attention)  # (B, h, 1, d)
         return self.dropout(self.proj(ops.merge_heads(y)), rng)  # (B, 1, D)
-
-    def _split(self, x):
-        """(B, T, D) to (B, h, T, d)."""
-        batch, tokens, dim = x.shape
-        return ops.transpose(ops.reshape(x, shape=(batch, tokens, self.heads, dim // self.heads)), axes=(0, 2, 1, 3))
 
 
 def _as_it_is(x):
@@ -144,9 +146,9 @@ class ChosenBlock(Module):
         return self.peg(x)
 
 
-def _small(shape, rng, dtype):
-    """Learned tokens at the start: normal random numbers of standard deviation 0.02."""
-    return Tensor((0.02 * rng.standard_normal(shape)).astype(dtype), requires_grad=True)
+def learned(shape, rng, dtype, std=0.02):
+    """Learned tokens at the start: normal random numbers of that standard deviation."""
+    return Tensor((std * rng.standard_normal(shape)).astype(dtype), requires_grad=True)
 
 
 class ClassBlock(ChosenBlock):
@@ -159,7 +161,7 @@ class ClassBlock(ChosenBlock):
         super().__init__(config, number, dim, heads, mlp_dim, rng, dtype, *others)
         self.cls_token = None
         if number == config.depth - config.class_blocks:  # not zero, as it has no position, and LayerNorm divides by its length
-            self.cls_token = _small((1, 1, dim), rng, dtype)
+            self.cls_token = learned((1, 1, dim), rng, dtype)
 
     def __call__(self, x, rng=None, attention=None):
         if self.cls_token is not None:
@@ -182,7 +184,7 @@ def block_kinds(config):
 def registers(config, rng, dtype):
     """A few learned tokens without positions, (1, R, D): room for what the model wants to remember about the image as a whole,
     which otherwise takes the place of dull patches; nobody reads them at the end (arXiv 2309.16588)."""
-    return _small((1, config.registers, config.dim), rng, dtype)
+    return learned((1, config.registers, config.dim), rng, dtype)
 
 
 def with_registers(x, reg_token, patches):

@@ -1,4 +1,4 @@
-"""Whether images are such as a model reads."""
+"""Images as a model reads them."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from ..backend import array_module
 from ..engine import Tensor
 
 
-def check_images(images, config):
-    """Raises ValueError, with the remedy, unless images are floating-point arrays or Tensors (B, H, W, C), of the sizes that the
-    model's configuration has in image_size and channels."""
+def as_read(images, config, dtype):
+    """Images (B, H, W, C) as a Tensor of the model's dtype. Raises ValueError, with the remedy, unless they are floating-point
+    arrays or Tensors, of the sizes that the model's configuration has in image_size and channels."""
     expected = (*config.image_size, config.channels)
     shape = images.shape if isinstance(images, Tensor | np.ndarray) or array_module(images) is not np else None
     if shape is None:
@@ -20,6 +20,12 @@ def check_images(images, config):
         raise ValueError(f"this model reads images of shape (batch, {sizes}); got {shape}: {_remedy(shape, expected)}")
     if images.dtype.kind != "f":
         raise ValueError(f"images must be floating-point numbers, normalised as in training; got {images.dtype}")
+    x = images if isinstance(images, Tensor) else Tensor(images)
+    if x.dtype == dtype:
+        return x
+    if x.requires_grad:
+        raise ValueError(f"the images are {x.dtype} and require a gradient, and the model is {dtype}: make them {dtype}")
+    return Tensor(x.data.astype(dtype))
 
 
 def _remedy(shape, expected):

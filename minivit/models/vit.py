@@ -13,7 +13,7 @@ from ..engine import Tensor
 from ..nn import Dropout, LayerNorm, Linear, Module, zeros
 from .config import ViTConfig
 from .encoder import SequencePool, block_kinds, registers, with_registers, without_registers
-from .images import check_images
+from .images import as_read
 from .tokens import STEMS
 
 
@@ -83,15 +83,8 @@ class ViT(Module):
     def stages(self, images, rng=None, attention=None):
         """(name, Tensor) after every stage of the forward pass, the image first and the logits last. A list given as
         `attention` receives each block's weights."""
-        check_images(images, self.config)
-        x = images if isinstance(images, Tensor) else Tensor(images)
+        config, x = self.config, as_read(images, self.config, self.head.weight.dtype)
         rng = None if rng is None else random_numbers(rng)  # one Generator for all layers
-        dtype = self.head.weight.dtype
-        if x.dtype != dtype:
-            if x.requires_grad:
-                raise ValueError(f"the images are {x.dtype} and require a gradient, and the model is {dtype}: make them {dtype}")
-            x = Tensor(x.data.astype(dtype))
-        config = self.config
         yield "image", x  # (B, H, W, C)
         if config.stem != "patch":
             x = self.stem(x)  # (B, H/P, W/P, F)

@@ -1,8 +1,6 @@
 """A DETR from the command line: trained, killed and resumed, tested, asked, looked into."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,24 +16,7 @@ from minivit.training.checkpoint import load_model
 
 from ..data.formats.test_coco import content, write
 from ..support.detection import TOML
-from ..support.tiny import ENVIRONMENT, same_state
-
-KILLED = """
-import os, sys
-from minivit.program.cli import main
-from minivit.training.loop import Training
-
-run = Training.run
-
-def killed(self, threads=None):
-    for progress in run(self, threads):
-        if progress.epoch == 2:
-            os._exit(9)
-        yield progress
-
-Training.run = killed
-main(sys.argv[1:])
-"""
+from ..support.tiny import kill_in_epoch, same_state
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +28,7 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert main(["train", "--config", "detr.toml"]) == 0
-    command = [sys.executable, "-c", KILLED, "train", "--config", "detr.toml", "--out", "runs/killed"]
-    assert subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True).returncode == 9
+    kill_in_epoch(2, "train", "--config", "detr.toml", "--out", "runs/killed", cwd=folder)
     return folder
 
 

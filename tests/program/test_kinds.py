@@ -1,8 +1,6 @@
 """A second kind of model goes through the loop, the run's folder, the checkpoint and the commands, which none of them knows."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,27 +11,7 @@ from minivit.program.cli import main
 from minivit.training.checkpoint import load_model, save_model
 
 from ..support.mlp import MLP, TOML, MLPClassifier, MLPConfig
-from ..support.tiny import ENVIRONMENT, same_state, tiny_vit
-
-KILLED = """
-import os, sys
-from minivit.models.kinds import KINDS
-from minivit.program.cli import main
-from minivit.training.loop import Training
-from tests.support.mlp import MLP
-
-KINDS["mlp"] = MLP
-run = Training.run
-
-def killed(self, threads=None):
-    for progress in run(self, threads):
-        if progress.epoch == 3:
-            os._exit(9)
-        yield progress
-
-Training.run = killed
-main(sys.argv[1:])
-"""
+from ..support.tiny import kill_in_epoch, same_state, tiny_vit
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +24,7 @@ def folder(tmp_path_factory):
         patch.chdir(folder)
         patch.setitem(KINDS, "mlp", MLP)
         assert main(["train", "--config", "mlp.toml"]) == 0
-    command = [sys.executable, "-c", KILLED, "train", "--config", "mlp.toml", "--out", "runs/killed"]
-    assert subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True).returncode == 9
+    kill_in_epoch(3, "train", "--config", "mlp.toml", "--out", "runs/killed", cwd=folder)
     return folder
 
 

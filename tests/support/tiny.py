@@ -1,6 +1,8 @@
 """What the tests of training share: a few real digits, a ViT small enough to train in a blink, and a TOML file of both."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +32,33 @@ epochs = 1
 batch_size = 64
 lr = 3e-3
 """
+
+
+KILLED = """
+import os, sys
+from minivit.models.kinds import KINDS
+from minivit.program.cli import main
+from minivit.training.loop import Training
+from tests.support.mlp import MLP
+
+KINDS["mlp"] = MLP
+run, last = Training.run, int(sys.argv.pop(1))
+
+def killed(self, threads=None):
+    for progress in run(self, threads):
+        if progress.epoch == last:
+            os._exit(9)
+        yield progress
+
+Training.run = killed
+main(sys.argv[1:])
+"""
+
+
+def kill_in_epoch(epoch, *arguments, cwd):
+    """Runs a command of minivit in a new process, which ends at once, as by kill -9, in that epoch of its training."""
+    command = [sys.executable, "-c", KILLED, str(epoch), *arguments]
+    assert subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True).returncode == 9
 
 
 def few_digits(train=40, test=20):

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
 
 from minivit import ViT, ViTConfig, gradients, no_grad, ops
 from minivit.training.parallel import (
     QUARTER,
+    _blas,
     cores,
     gradients_of,
     lone_image,
@@ -59,7 +59,7 @@ def test_the_products_of_one_large_image_may_use_all_threads_and_no_others():
     def threads_of(width, count, threads=3):
         model = ViT(ViTConfig(64, 8, 1, 5, dim=width, depth=1, heads=1, mlp_dim=1), 0)  # 65 tokens
         with workers(threads), lone_image(model, count, threads):
-            return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+            return {library["num_threads"] for library in _blas().info() if library["user_api"] == "blas"}
 
     assert threads_of(512, count=1) != {1} or cores() == 1
     assert threads_of(512, count=1, threads=1) == threads_of(512, count=2) == threads_of(64, count=1) == {1}
