@@ -140,19 +140,22 @@ class ViT(Module):
         return (x, attention) if return_attention else x
 
 
-class _Shapes:
-    """In a Generator's place: zeros that take no memory, for a model whose parameters are counted and never used."""
+class Shapes:
+    """In a Generator's place: zeros that take no memory, for a model whose parameters are counted, or replaced."""
+
+    def __init__(self, dtype=np.float32):
+        self.dtype = np.dtype(dtype)
 
     def uniform(self, low, high, shape):
-        return np.broadcast_to(np.float32(0), shape)
+        return np.broadcast_to(self.dtype.type(0), shape)
 
     def standard_normal(self, shape):
-        return np.zeros(shape, np.float32)
+        return np.zeros(shape, self.dtype)
 
 
 def _num_parameters(config):
     """How many numbers the model learns, counted from its parts; no memory is taken for its weights."""
-    return ViT(config, _Shapes()).num_parameters()
+    return ViT(config, Shapes()).num_parameters()
 
 
 ViTConfig.num_parameters = _num_parameters
