@@ -65,7 +65,7 @@ def read(path):
         root = _root(archive)
         tree = _interpreted(archive.read(f"{root}data.pkl").tobytes(), _storages(archive, root))
         if not isinstance(tree, dict):
-            raise ValueError(f"it holds no dictionary but {type(tree).__name__}: save model.state_dict()")
+            raise ValueError(f"it holds no dictionary of weights; save model.state_dict()")
         _bounded(tree)
     except Exception as error:  # zipfile and zlib raise a different class for each kind of damage
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -74,13 +74,13 @@ def read(path):
 
 
 def _bounded(tree):
-    """Raises ValueError for a tree that whoever goes through it might never leave: within itself, or the same branch many times."""
+    """Raises ValueError for a tree that nobody could walk to its end: one within itself, or with one branch in many places."""
     waiting, seen = [(tree, 1)], 0
     while waiting:
         branch, depth = waiting.pop()
         seen += len(branch)
         if depth > DEPTH or seen > INSTRUCTIONS:
-            raise ValueError(f"its dictionaries and lists stand {DEPTH} deep or more in each other, or in themselves")
+            raise ValueError(f"its dictionaries and lists are more than {DEPTH} deep, or in themselves, or in too many places")
         inner = branch.values() if type(branch) is dict else branch
         waiting += [(value, depth + 1) for value in inner if type(value) in (dict, list, tuple)]
 
@@ -158,7 +158,8 @@ def _size(sizes):
 ASIDE = (  # what torch and its users save beside weights, by the names that Python 2 and 3 and NumPy 1 and 2 have for it
     "argparse Namespace/numpy dtype/numpy ndarray/numpy.core.multiarray scalar/numpy._core.multiarray scalar/"
     "numpy.core.multiarray _reconstruct/numpy._core.multiarray _reconstruct/_codecs encode/torch device/collections Counter/"
-    "torch float64/torch float32/torch float16/torch bfloat16/torch int64/torch int32/torch int16/torch int8/torch uint8/torch bool"
+    "torch float64/torch float32/torch float16/torch bfloat16/torch int64/torch int32/torch int16/torch int8/torch uint8/"
+    "torch bool"
 ).split("/")
 MEANINGS = {  # "module name": what stands for it here
     "collections OrderedDict": _Function(lambda: {}),

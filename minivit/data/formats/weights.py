@@ -8,7 +8,7 @@ from ..paths import at_home
 from . import npz_weights, safetensors, torch_file
 from .zipped import Archive
 
-WHOLE = ("model.safetensors", "pytorch_model.bin", "flax_model.npz", "model.npz")  # of a folder, the first that is there
+WHOLE = ("model.safetensors", "pytorch_model.bin", "model.npz")  # of a folder, the first that is there
 INDEX = ".index.json"
 SHARDED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".npz")
@@ -17,8 +17,9 @@ LARGEST_TEXT = 8 << 20  # bytes of a JSON file
 MOST_SHARDS = 1000
 NO_WEIGHTS = {  # what a file that is often taken for weights begins with
     b"version https://git-lfs": "a pointer of Git LFS in place of the weights: fetch them with `git lfs pull`",
-    b"<": "a web page and no weights: download the file itself",
-    b"\x89HDF": "of Keras or HDF5, which is not read: convert it with safetensors",
+    b"<!doctype": "a web page and no weights: download the file itself",
+    b"<html": "a web page and no weights: download the file itself",
+    b"\x89hdf": "of Keras or HDF5, which is not read: convert it with safetensors",
     b"\x80": "a bare pickle, as torch wrote before version 1.6, which is not read: convert it with safetensors, or load it with "
     "torch and save it anew",
 }
@@ -46,7 +47,10 @@ def read_weights(path):
     if not path.is_file():
         raise ValueError(f"there is no file {str(path)!r}")
     about = {key: _json(path.with_name(name)) if path.with_name(name).is_file() else None for key, name in SIDECARS.items()}
-    tree, more = _sharded(path) if path.name.endswith(INDEX) else _whole(path)
+    try:
+        tree, more = _sharded(path) if path.name.endswith(INDEX) else _whole(path)
+    except OSError as error:
+        raise ValueError(f"{error.filename or path} cannot be read: {error.strerror or error}") from None
     return tree, {"path": path, **more, **about}
 
 
@@ -73,7 +77,7 @@ def _whole(path):
         tree, more["metadata"] = safetensors.read(path)
         return tree, {"format": "safetensors", **more}
     for mark, what in NO_WEIGHTS.items():
-        if begin.lstrip().startswith(mark):
+        if begin.lstrip().lower().startswith(mark):
             raise ValueError(f"{path} is {what}")
     if begin[:2] != b"PK":  # not a zip
         raise ValueError(f"{path} is no file of weights, or it is damaged: neither safetensors, nor torch's, nor NumPy's .npz")
@@ -92,20 +96,22 @@ def _sharded(path):
     places = _json(path).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(shard, str) for shard in places.values()):
         raise ValueError(f'{path} does not say in which file each array is: "weight_map", a dictionary of texts')
-    shards = sorted(set(places.values()))
+    shards = {}
+    for name, shard in places.items():
+        shards.setdefault(shard, []).append(name)
     if not 0 < len(shards) <= MOST_SHARDS:
         raise ValueError(f"{path} names {len(shards):,} files; 1 to {MOST_SHARDS:,} are read")
     tree, about, size = {}, {}, 0
-    for shard in shards:
+    for shard, names in shards.items():
         if shard != Path(shard).name or "\\" in shard or ":" in shard or shard in ("", ".", ".."):
             raise ValueError(f"{path} names the file {shard!r:.60}, which is not one in its own folder")
         if not path.with_name(shard).is_file():
             raise ValueError(f"{path} names the file {shard!r:.60}, which is not there: get it too")
         arrays, about = _whole(path.with_name(shard))
-        missing = [name for name, place in places.items() if place == shard and name not in arrays]
+        missing = [name for name in names if name not in arrays]
         if missing:
             raise ValueError(f"{path.with_name(shard)} lacks {missing[0]!r:.60}, which {path.name} looks for there")
-        tree |= {name: array for name, array in arrays.items() if places.get(name) == shard}
+        tree |= {name: arrays[name] for name in names}
         size += about["size"]
     return tree, {**about, "metadata": {}, "size": size}
 
