@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from minivit import ViT, ViTConfig
-from minivit.models.encoder import swiglu_width
 
 from ..support.plain import relative_error
 from ..support.timm_models import MODELS, config_of, in_our_names, logits_of, model_of
@@ -63,9 +62,3 @@ def test_tokens_stand_in_timm_s_order():
         theirs(torch.from_numpy(IMAGES.transpose(0, 3, 1, 2).copy()))
     model = with_the_weights_of(theirs, config_of("registers"))
     np.testing.assert_allclose(dict(model.stages(IMAGES))["registers"].data, seen[0], rtol=0, atol=1e-12)
-
-
-# DINOv2's giant at 1536, by timm and by Hugging Face
-@pytest.mark.parametrize("hidden", [4096, 2048, 256, 8])
-def test_every_width_of_swiglu_that_is_a_multiple_of_8_has_its_mlp_dim(hidden):
-    assert swiglu_width(3 * hidden // 2) == hidden
