@@ -195,6 +195,11 @@ class ViTConfig:
         return self.pool in heads.WITH_CLASS_TOKEN
 
     @property
+    def reads_cls_token(self):
+        """Whether the head reads the class token, alone or beside the patches."""
+        return self.pool in ("cls", "cls_and_patches")
+
+    @property
     def patch_length(self):
         """How many numbers patch_embed reads a token: P P C, or the stem's features."""
         return math.prod(self.patch_size) * self.channels if self.stem == "patch" else STEMS[self.stem].features(self)

@@ -166,11 +166,11 @@ def _figures(model, seen):
 
     said = f"{seen.answer}, {100 * seen.sure:.1f} %"
     yield "picture.png", lambda: reading.steps([(seen.name, seen.steps, said)]), "the picture as the model sees it, step by step"
-    if config.pool == "cls":
+    if config.reads_cls_token:
         yield "rollout.png", rollout, "what reaches the class token, through all blocks"
         yield "heads.png", heads, "where each head of the last block looks"
     else:
-        read = "the mean of all tokens" if config.pool == "mean" else "a weighted mean of all patches"
+        read = "a weighted mean of all patches" if config.pool == "sequence" else "the mean of all patches"
         yield None, None, f"no rollout and no heads of a class token: this model reads {read}"
     yield "occlusion.png", occlusion, "what becomes of the answer when a patch is painted over"
     yield "damage.png", lambda: looks.damage_curves(SHARES, seen.damage), "patches made grey, patches shuffled"
