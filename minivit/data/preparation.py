@@ -133,7 +133,7 @@ def _cut(share, high, wide):
     """How a picture is resized of which images of (high, wide) are that share; None: all of it is squeezed."""
     if share is None:
         return {"resize": [high, wide]}
-    sides = [int(high / share + 1e-9), int(wide / share + 1e-9)]  # 224 / (224 / 242) is 242
+    sides = [int(high / share), int(wide / share)]
     return {"resize": sides[0]} if high == wide else {"resize": sides, "cover": True}
 
 
@@ -148,7 +148,7 @@ def _torchvision(sizes):
     if min(sizes.image_size) >= 384:
         return 1.0, "bicubic"
     large = sizes.dim == 1024 and sizes.patch_size == (16, 16)
-    return 224 / 242 if large else 0.875, "bilinear"
+    return 224 / 242.5 if large else 0.875, "bilinear"  # 242.5: it is rounded down
 
 
 def _timm(found, high, wide):
