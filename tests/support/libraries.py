@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 warnings.filterwarnings("ignore")
+torch.set_num_threads(1)
 _library = torch.library.Library("torchvision", "DEF")
 for _name in ("nms", "qnms"):  # a torchvision whose compiled part is of another torch wants them declared; no ViT calls them
     try:
