@@ -179,13 +179,6 @@ def test_logits_are_the_librarys(tmp_path, name, make, layout, fields, config, c
     held(ours(images.astype(np.float32)).data, single, 1e-5)
 
 
-def patch_keys(state, **renamed):
-    """timm's state under other names: each key of `renamed` stands for a piece of a name, with dots for double underscores."""
-    for ours, theirs in renamed.items():
-        state = {name.replace(ours.replace("__", "."), theirs.replace("__", ".")): value for name, value in state.items()}
-    return state
-
-
 def small_timm(**more):
     return lib.unequal(lib.Timm(**SMALL | more))
 
@@ -234,17 +227,7 @@ def test_dinov2_by_its_authors_names(tmp_path, registers, swiglu):
     more = dict(mlp_ratio=8 / 3, mlp_layer=lib.SwiGLUPacked, act_layer=torch.nn.SiLU) if swiglu else {}
     theirs = small_timm(num_classes=0, init_values=0.1, reg_tokens=registers, no_embed_class=registers > 0, **more)
     state = lib.state(theirs)
-    if swiglu:
-        state = patch_keys(state, mlp__fc1="mlp__w12", mlp__fc2="mlp__w3")
-    state["mask_token"] = torch.ones(1, 48)
-    if registers:
-        state["register_tokens"] = state.pop("reg_token")
-        position = 0.3 * torch.ones(1, 1, 48)
-        state["pos_embed"] = torch.cat([position, state["pos_embed"]], 1)
-        state["cls_token"] = state["cls_token"] - position
-    state = {name.replace("blocks.1.", "blocks.0.1.").replace("blocks.0.n", "blocks.0.0.n"): v for name, v in state.items()}
-    state = {name.replace("blocks.0.a", "blocks.0.0.a").replace("blocks.0.m", "blocks.0.0.m"): v for name, v in state.items()}
-    state = {name.replace("blocks.0.l", "blocks.0.0.l"): v for name, v in state.items()}
+    state = lib.dinov2(state)
     ours, about = minivit.load_pretrained(torch_file(tmp_path / "x.pth", state), np.float64, heads=3)
     assert about["layout"] == "DINOv2" and "a new head, of zeros: it had none" in about["recognised"][1]
     images = pictures(ours.config)
@@ -253,7 +236,7 @@ def test_dinov2_by_its_authors_names(tmp_path, registers, swiglu):
 
 def test_deit3_by_its_authors_names(tmp_path):
     theirs = small_timm(init_values=0.1, no_embed_class=True)
-    state = patch_keys(lib.state(theirs), ls1__gamma="gamma_1", ls2__gamma="gamma_2")
+    state = lib.renamed(lib.state(theirs), ls1__gamma="gamma_1", ls2__gamma="gamma_2")
     ours, about = minivit.load_pretrained(torch_file(tmp_path / "x.pth", {"model": state}), np.float64, heads=3)
     assert about["layout"] == "DeiT3"
     images = pictures(ours.config)
@@ -309,17 +292,21 @@ def test_swiglu_by_the_names_that_hugging_face_has_in_memory(tmp_path):
 
 def test_older_names_of_torchvision(tmp_path):
     theirs = lib.unequal(lib.Torchvision(**TV))
-    state = patch_keys(lib.state(theirs), mlp__0="mlp__linear_1", mlp__3="mlp__linear_2")
+    state = lib.renamed(lib.state(theirs), mlp__0="mlp__linear_1", mlp__3="mlp__linear_2")
     ours, _ = minivit.load_pretrained(torch_file(tmp_path / "x.pth", state), np.float64, heads=3)
     images = pictures(ours.config)
     held(ours(images).data, lib.answers(theirs, images)[0], 1e-10)
 
 
-@pytest.mark.parametrize("how", [dict(), dict(big=True), dict(big=True, scanned=True)], ids=["vit_jax", "big_vision", "scanned"])
-@pytest.mark.parametrize("prefix", ["", "opt/target/", "params/"])
-def test_google_against_timms_own_loader(tmp_path, how, prefix):
-    if prefix == "opt/target/" and how or prefix == "params/" and not how:
-        pytest.skip("no such files")
+BIG = dict(big=True)
+
+
+@pytest.mark.parametrize(
+    "prefix, how",
+    [("", {}), ("opt/target/", {}), ("", BIG), ("params/", BIG), ("params/", BIG | dict(scanned=True))],
+    ids=["vit_jax", "vit_jax, a training", "big_vision", "big_vision, a training", "big_vision, scanned"],
+)
+def test_google_against_timms_own_loader(tmp_path, prefix, how):
     source = small_timm()
     arrays = lib.google({name: value.numpy() for name, value in lib.state(source).items()}, 3, 8, **how)
     arrays = {prefix + name: array for name, array in arrays.items()}
@@ -336,25 +323,12 @@ def test_google_against_timms_own_loader(tmp_path, how, prefix):
         held(ours(images.astype(np.float32)).data, single, 1e-5)
 
 
-def openai(state):
-    """timm's CLIP under OpenAI's names."""
-    state = patch_keys(state, patch_embed__proj="conv1", pos_embed="positional_embedding", cls_token="class_embedding")
-    state = patch_keys(state, norm_pre="ln_pre", attn__qkv__="attn__in_proj_", attn__proj="attn__out_proj")
-    state = patch_keys(state, mlp__fc1="mlp__c_fc", mlp__fc2="mlp__c_proj", norm1="ln_1", norm2="ln_2")
-    state = {name.replace("blocks.", "transformer.resblocks."): value for name, value in state.items()}
-    state = {("ln_post" + name[4:] if name.startswith("norm.") else name): value for name, value in state.items()}
-    state["class_embedding"], state["positional_embedding"] = state["class_embedding"][0, 0], state["positional_embedding"][0]
-    state["proj"] = state.pop("head.weight").T.contiguous()
-    del state["head.bias"]
-    return {f"visual.{name}": value for name, value in state.items()}
-
-
 def test_clip_by_openais_names(tmp_path):
     theirs = small_timm(**CLIP_ARGS, act_layer="quick_gelu")
     theirs.head.bias.data.zero_()
     text = {"positional_embedding": torch.ones(77, 8), "transformer.resblocks.0.ln_1.weight": torch.ones(8)}
     text |= {"token_embedding.weight": torch.ones(9, 8), "logit_scale": torch.ones(()), "text_projection": torch.ones(8, 7)}
-    path = torch_file(tmp_path / "x.pth", openai(lib.state(theirs)) | text)
+    path = torch_file(tmp_path / "x.pth", lib.openai(lib.state(theirs)) | text)
     ours, about = minivit.load_pretrained(path, np.float64, heads=3)
     assert about["layout"] == "CLIP" and ours.config.activation == "quick_gelu" and ours.config.eps == 1e-5
     assert "left out: the text tower" in about["recognised"][1] and "assumed: activation" in about["recognised"][1]
