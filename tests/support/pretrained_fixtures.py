@@ -42,7 +42,7 @@ def models():
     yield "mae", of_timm(global_pool="avg"), lambda m: {"model": lib.state(m), "epoch": 9}, plain, None
     deit3 = of_timm(init_values=0.1, no_embed_class=True)
     yield "deit3", deit3, lambda m: {"model": lib.renamed(lib.state(m), ls1__gamma="gamma_1", ls2__gamma="gamma_2")}, plain, None
-    yield "dino", of_timm(num_classes=0), lambda m: {f"module.backbone.{k}": v for k, v in lib.state(m).items()}, tokens, None
+    yield "dino", of_timm(num_classes=0), lib.state, tokens, None
     yield "dinov2", of_timm(num_classes=0, init_values=0.1), lambda m: lib.dinov2(lib.state(m)), tokens, None
     yield "torchvision", lib.unequal(lib.Torchvision(**tv, representation_size=6)), lib.state, plain, None
     vit = hf.ViTConfig(**sizes, id2label=dict(enumerate(NAMES)), label2id={name: i for i, name in enumerate(NAMES)})
@@ -101,7 +101,7 @@ def make(folder=FOLDER):
         elif name in ("mae", "deit3"):
             lib.torch.save(state(model), here / "model.pth")
         else:
-            lib.safetensors.save_file(state(model), here / "model.safetensors")
+            lib.safetensors.save_file(state(model), here / ("dino_tiny.safetensors" if name == "dino" else "model.safetensors"))
         if config:
             (here / "config.json").write_text(json.dumps(config), encoding="utf-8")
         expected[name] = lib.answers(model, images, call)[0]
