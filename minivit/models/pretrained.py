@@ -1,13 +1,15 @@
 """Weights that others trained, read into a ViT: `model, about = load_pretrained("vit.safetensors")`.
 
-Names and shapes decide first (layouts.py), then what config.json beside the file says, and at last what nearly all models have in
-common, which is said where it was assumed. Only when everything fits is an array read; each goes to its place, one after the other.
+Names and shapes decide first (layouts.py), then what config.json beside the file says, and at last what nearly all models have
+in common, which is said where it was assumed (recognised.py). Only when everything fits is an array read; each goes to its place,
+one after the other.
 """
 
 import math
 
 import numpy as np
 
+from ..data.formats.mapped import let_go
 from ..data.formats.weights import read_weights
 from . import layouts
 from .recognised import sizes_of
@@ -15,6 +17,7 @@ from .resize import resized
 from .vit import Shapes, ViT
 
 MAY_LACK = ("patch_embed.bias", ".attn.qkv.bias", "head.bias")  # the libraries can leave these out: zero
+STRIP = 128  # columns
 HEADS = ("head.weight", "head.bias", "head_dist.weight", "head_dist.bias")
 
 
@@ -84,15 +87,21 @@ def _fill(model, found, sizes, fresh):
         elif name in fresh:
             continue
         else:
-            array = np.empty(parameter.shape, parameter.dtype)
-            end = 0
-            for part in found.turned(name, read):
-                start, end = end, end + part.shape[-1]
-                array[..., start:end] = part
+            array = _side_by_side(found.turned(name, read), parameter.shape, parameter.dtype)
         parameter.data = array
-        for source, index in found.sources.get(name, ()):
-            if index is None:
-                del found.arrays[source]
+        for source, _ in found.sources.get(name, ()):
+            let_go(found.arrays[source])
+
+
+def _side_by_side(parts, shape, dtype):
+    """The parts along the last axis of a new array, a strip at a time: several times faster for what is transposed."""
+    array, end = np.empty(shape, dtype), 0
+    for part in parts:
+        for start in range(0, part.shape[-1], STRIP):
+            strip = part[..., start : start + STRIP]
+            array[..., end + start : end + start + strip.shape[-1]] = strip
+        end += part.shape[-1]
+    return array
 
 
 def _positions(model, found, sizes, read):

@@ -103,7 +103,7 @@ def _flavour(found, about, config):
     stem = about["path"].stem.lower()
     if "gamma_" in marks:
         return "DeiT3"
-    if {"register_tokens", ".w12."} & marks or "the mask token" in found.left_out and "decoder_" not in marks:
+    if {"register_tokens", ".w12."} & marks or ("the mask token" in found.left_out and "decoder_" not in marks):
         return "DINOv2"
     if "DINO's projection head" in found.left_out or "teacher" in marks or stem.startswith("dino"):
         return "DINOv2" if "blocks.0.ls1.gamma" in has else "DINO"
@@ -230,7 +230,6 @@ def _grid_of(size, patch):
 def _about(made, found, about, layout, assumed, kept, config):
     c = made.config
     high, wide = c.image_size
-    size = f"{layout}'s layout" if not layout.endswith("CLIP") else f"{layout} layout"
     size = (
         f"layout {layout}: patches of {c.patch_size[0]} x {c.patch_size[1]}, width {c.dim}, {c.depth} blocks, {c.heads} heads, "
         f"images of {high} x {wide}, {c.classes} classes"
@@ -252,6 +251,7 @@ def _about(made, found, about, layout, assumed, kept, config):
     told = {"layout": layout, "recognised": [size, "; ".join(lines)]}
     names = config.get("classes")
     if isinstance(names, list) and len(names) == c.classes and not made.new_head and all(isinstance(n, str) for n in names):
-        if not all(name.startswith("LABEL_") for name in names):
-            told["classes"] = names
+        told |= (
+            {} if all(name.startswith("LABEL_") for name in names) else {"classes": names}
+        )  # Hugging Face's where there is none
     return told

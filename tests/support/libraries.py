@@ -1,7 +1,9 @@
 """timm, transformers and torchvision beside minivit: models of theirs with random weights, saved as their users save them, and
 what they answer. For the leg of .ci/run that installs them, and for making the fixtures of tests/models."""
 
+import contextlib
 import json
+import re
 import warnings
 
 import numpy as np
@@ -9,20 +11,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 warnings.filterwarnings("ignore")
+torch.set_num_threads(1)
 _library = torch.library.Library("torchvision", "DEF")
 for _name in ("nms", "qnms"):  # a torchvision whose compiled part is of another torch wants them declared; no ViT calls them
-    try:
+    with contextlib.suppress(RuntimeError):
         _library.define(f"{_name}(Tensor a, Tensor b, float c) -> Tensor")
-    except RuntimeError:
-        pass
 timm = pytest.importorskip("timm")
 torchvision = pytest.importorskip("torchvision")
 transformers = pytest.importorskip("transformers")
 safetensors = pytest.importorskip("safetensors.torch")
-from timm.layers import SwiGLUPacked  # noqa: E402
-from timm.models.deit import VisionTransformerDistilled as Distilled  # noqa: E402
-from timm.models.vision_transformer import VisionTransformer as Timm  # noqa: E402
-from torchvision.models.vision_transformer import VisionTransformer as Torchvision  # noqa: E402
+Timm, Distilled = timm.models.vision_transformer.VisionTransformer, timm.models.deit.VisionTransformerDistilled
+Torchvision, SwiGLUPacked = torchvision.models.vision_transformer.VisionTransformer, timm.layers.SwiGLUPacked
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -113,3 +112,37 @@ def google(arrays, heads, patch, big=False, scanned=False):
     else:
         out |= {f"Transformer/encoderblock_{i}/{name}": value for i, one in enumerate(blocks) for name, value in one.items()}
     return {name: np.ascontiguousarray(value) for name, value in out.items()}
+
+
+def renamed(state, **pieces):
+    """A state under other names: each key of `pieces` is a piece of a name, two underscores for a dot."""
+    for ours, theirs in pieces.items():
+        state = {name.replace(ours.replace("__", "."), theirs.replace("__", ".")): value for name, value in state.items()}
+    return state
+
+
+def dinov2(state):
+    """timm's DINOv2 under its authors' names: blocks in groups, a mask token; with registers, a position for the class token."""
+    state = {re.sub(r"^blocks\.(\d+)", r"blocks.0.\1", name): value for name, value in state.items()}
+    if state["blocks.0.0.mlp.fc1.weight"].shape[0] == 2 * state["blocks.0.0.mlp.fc2.weight"].shape[1]:
+        state = renamed(state, mlp__fc1="mlp__w12", mlp__fc2="mlp__w3")
+    state["mask_token"] = torch.ones(1, state["norm.weight"].shape[0])
+    if "reg_token" in state:
+        state["register_tokens"] = state.pop("reg_token")
+        position = 0.25 * torch.ones_like(state["cls_token"])
+        state["pos_embed"] = torch.cat([position, state["pos_embed"]], 1)
+        state["cls_token"] = state["cls_token"] - position
+    return state
+
+
+def openai(state):
+    """timm's CLIP under OpenAI's names."""
+    state = renamed(state, patch_embed__proj="conv1", pos_embed="positional_embedding", cls_token="class_embedding")
+    state = renamed(state, norm_pre="ln_pre", attn__qkv__="attn__in_proj_", attn__proj="attn__out_proj")
+    state = renamed(state, mlp__fc1="mlp__c_fc", mlp__fc2="mlp__c_proj", norm1="ln_1", norm2="ln_2")
+    state = {name.replace("blocks.", "transformer.resblocks."): value for name, value in state.items()}
+    state = {("ln_post" + name[4:] if name.startswith("norm.") else name): value for name, value in state.items()}
+    state["class_embedding"], state["positional_embedding"] = state["class_embedding"][0, 0], state["positional_embedding"][0]
+    state["proj"] = state.pop("head.weight").T.contiguous()
+    del state["head.bias"]
+    return {f"visual.{name}": value for name, value in state.items()}

@@ -1,5 +1,6 @@
 """A file as an array of its bytes, which the system reads where it is looked at; and bfloat16, the dtype that NumPy lacks."""
 
+import mmap
 import os
 
 import numpy as np
@@ -16,6 +17,15 @@ def mapped(path):
         data = np.fromfile(path, np.uint8)
         data.flags.writeable = False
         return data
+
+
+def let_go(array):
+    """Tells the system that what was read so far of the mapped file behind `array` need not stay in memory, where it would be
+    counted beside a copy. Read again, it comes again."""
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    if array is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 def from_bfloat16(bits):
