@@ -32,7 +32,7 @@ LATER = {  # read when they are asked for: whoever only computes does not wait f
     "training": (".training", None),
     "checkpoint": (".training.checkpoint", None),
     "load": (".training.checkpoint", "load_model"),
-    "load_pretrained": (".models.pretrained", "load_pretrained"),
+    "load_pretrained": (".training.pretrained", "load_pretrained"),
     "save": (".training.checkpoint", "save_model"),
 }
 

@@ -1,5 +1,6 @@
 """The command evaluate."""
 
+from ...called import called
 from ...data import load
 from ...training.calibration import temperature_of
 from ...training.tasks import kind_of_task
@@ -21,6 +22,11 @@ def run(arguments):
     """Tests a trained model on the test images of the data that it was trained on."""
     threads = options.threads(arguments)
     model, about = options.trained_model(arguments)
+    if "data" not in about:
+        raise ValueError(
+            f"{arguments.model} names no data to be tested on: `{called('minivit')} train --data FOLDER --init {arguments.model}` "
+            f"trains and tests it on yours; `{called('minivit')} predict` asks it about pictures"
+        )
     dataset = load(about["data"], arguments.data_dir, model.config.image_size)
     if about["classes"] != list(dataset.classes):
         raise ValueError(

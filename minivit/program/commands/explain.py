@@ -54,7 +54,7 @@ def explain(model, about, path, out, name):
         return explain_queries(model, about, path, out)
     if not isinstance(model, ViT):
         raise ValueError(f"{name} is a {type(model).__name__}, which has no attention to look into: explain reads a ViT")
-    picture = prepare(at_home(path), model.config, about["data"], about.get("reading"))
+    picture = prepare(at_home(path), model.config, about.get("data"), about.get("reading"))
     out = _folder(out)
     print(f"{path}: {', '.join(picture.notes)}")
     seen = look(model, about, picture.image)
@@ -192,7 +192,7 @@ def explain_queries(model, about, path, out):
     from ...data.pictures import prepare
     from .. import boxes, figures
 
-    picture, out, attention = prepare(at_home(path), model.config, about["data"], about.get("reading")), _folder(out), []
+    picture, out, attention = prepare(at_home(path), model.config, about.get("data"), about.get("reading")), _folder(out), []
     image = normalise(picture.image[None], np.float32(about["mean"]), np.float32(about["std"]))
     with no_grad():
         stages = dict(model.eval().stages(to_device(image, model.device), attention))
