@@ -5,6 +5,7 @@ How, is kept with the model as its `reading`, beside mean and std, which have a 
 
     resize     the shorter side in pixels, while the picture keeps its shape, or [height, width], into which it is squeezed
     cover      whether, in place of that, it keeps its shape and covers [height, width]; may be missing: false
+    down       whether the middle begins at a half pixel rounded down, as Hugging Face's; may be missing: to the even number
     resample   with which of Pillow's filters: "bicubic"; also "nearest", "bilinear", "lanczos", "box", "hamming"
 
 Then the middle is cut out, as large as the model's images, and value / 255 is normalised (datasets.normalise).
@@ -68,7 +69,7 @@ def checked(reading):
     """The reading. Raises ValueError for one that cannot be followed, as another program may have written it."""
     resize, resample = reading.get("resize"), reading.get("resample")
     sides = resize if isinstance(resize, list | tuple) and len(resize) == 2 else [resize]
-    ok = resample in FILTERS and isinstance(reading.get("cover", False), bool)
+    ok = resample in FILTERS and all(isinstance(reading.get(name, False), bool) for name in ("cover", "down"))
     if not ok or not all(type(side) is int and 0 < side <= LARGEST for side in sides):
         raise ValueError(f"how its pictures are prepared is told as {reading!r:.80}, which is no such thing")
     return reading
@@ -93,8 +94,8 @@ def prepared(picture, size, reading, channels=3):
         raise ValueError(f"a picture of {picture.width} x {picture.height} is too long and narrow: cut a part out of it")
     if picture.size != sides:
         picture = picture.resize(sides, Image.Resampling[reading["resample"].upper()])
-    # Python's round, half to even, as torchvision
-    left, top = round((picture.width - wide) / 2), round((picture.height - high) / 2)
+    rounded = math.floor if reading.get("down") else round  # Python's round, half to even, as torchvision
+    left, top = rounded((picture.width - wide) / 2), rounded((picture.height - high) / 2)
     return np.array(picture.crop((left, top, left + wide, top + high))).reshape(high, wide, channels)
 
 
@@ -179,7 +180,7 @@ def _hugging_face(found, high, wide):
         resize = [int(side * more) for side, more in zip(_both(size, "size"), growth, strict=True)]
     plain = found.get("do_normalize", True) is False
     mean, std = ([0.0], [1.0]) if plain else (found.get("image_mean") or HALF[0], found.get("image_std") or HALF[1])
-    return {"resize": resize, "resample": resample}, mean, std
+    return {"resize": resize, "resample": resample} | ({"down": True} if cut else {}), mean, std
 
 
 def _filter(value, file, name):
