@@ -202,7 +202,7 @@ def recognise(tree):
     else:
         raise ValueError(_stranger(arrays))
     found, parts = Found(layout, arrays, marks=set(road)), {}
-    found.marks |= set(prefixes[0].split("."))
+    found.marks |= {"teacher"} if "teacher" in prefixes[0] else set()
     for name in arrays:
         inside = name.startswith(prefixes[0])
         short = name.removeprefix(prefixes[0]) if inside else re.sub(r"^(?:module\.|_orig_mod\.|model\.)+", "", name)

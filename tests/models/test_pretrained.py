@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minivit
+from minivit.backend import to_device
 from minivit.data.formats import safetensors
 from minivit.data.formats.weights import read_weights
 from minivit.models import layouts, pretrained
@@ -66,7 +67,8 @@ def test_logits_are_the_librarys(name):
 def test_on_a_device_in_float32_too(device):
     for name in ("hf-vit", "vit-jax", "deit3"):
         model, _ = load(name, np.float32)
-        assert apart(answer(model.to(device), name, IMAGES.astype(np.float32)), EXPECTED[name]) < 1e-5
+        images = to_device(IMAGES.astype(np.float32), device)
+        assert apart(answer(model.to(device), name, images), EXPECTED[name]) < 1e-5
 
 
 def exchanged_q_and_k(arrays):
@@ -272,7 +274,7 @@ def test_it_is_refused_before_any_array_is_copied(monkeypatch):
     about = {"path": FOLDER / "large", "config": None, "preprocessor": None}
     monkeypatch.setattr(pretrained, "read_weights", lambda path: (arrays, about))
     tracemalloc.start()
-    with pytest.raises(ValueError, match="it lacks blocks.0.attn.proj.bias, as minivit calls it, and 65 others"):
+    with pytest.raises(ValueError, match=r"it lacks blocks\.0\.attn\.proj\.bias, as minivit calls it, and 65 others"):
         minivit.load_pretrained("large")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
