@@ -57,7 +57,7 @@ def sizes_of(found, about, changes):
     if len(first) != 4:
         raise ValueError(f"its patch embedding has shape {first}: it must be a convolution, whose patches have sides")
     patch, channels, dim = (first[:2], first[2], first[3]) if inside else (first[2:], first[1], first[0])
-    depth = 1 + max((int(name.split(".")[1]) for name in has if name.startswith("blocks.")), default=-1)
+    depth = _depth(has)
     if not depth or not {"blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.weight"} <= has:
         raise ValueError("it has no blocks with an MLP: use another copy, or take a plain Vision Transformer")
     wide, hidden = found.linear("blocks.0.mlp.fc1")[1], found.linear("blocks.0.mlp.fc2")[0]
@@ -93,6 +93,15 @@ def sizes_of(found, about, changes):
     made = Sizes(sizes, grid, front, way, registers, folded, new_head)
     made.about = _about(made, found, about, layout, assumed, kept, config)
     return made
+
+
+def _depth(has):
+    """How many blocks there are, numbered without a gap."""
+    numbers = sorted({int(name.split(".")[1]) for name in has if name.startswith("blocks.")})
+    for number, expected in zip(numbers, range(len(numbers)), strict=True):
+        if number != expected:
+            raise ValueError(f"it has blocks {expected - 1} and {number}, and none between: use another copy")
+    return len(numbers)
 
 
 def _flavour(found, about, config):
@@ -142,7 +151,7 @@ def _activation(config, activation, layout, clip, changes, assumed):
     if "quickgelu" in config.get("timm", ""):
         return "quick_gelu"
     if said is not None:
-        if said not in ACTIVATIONS:
+        if not isinstance(said, str) or said not in ACTIVATIONS:
             raise ValueError(
                 f"config.json says activation {shown(said)}; minivit has {', '.join(dict.fromkeys(ACTIVATIONS.values()))}"
             )

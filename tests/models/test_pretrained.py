@@ -152,7 +152,8 @@ def test_positions_of_another_grid_are_the_librarys(way):
     found = resized(EXPECTED["positions"], OLD, NEW, way)
     assert np.abs(found - EXPECTED[f"resized {way}"]).max() < 1e-14
     assert max(np.abs(found - EXPECTED[f"resized {other}"]).max() for other in WAYS) > 1e-2  # the ways differ
-    assert np.allclose(weights(14, 24, way).sum(axis=1), 1) and np.array_equal(weights(5, 5, way), np.eye(5))
+    assert np.allclose(weights(14, 24, way).sum(axis=1), 1)
+    assert np.array_equal(resized(EXPECTED["positions"], OLD, OLD, way), EXPECTED["positions"])
 
 
 def test_a_way_that_nobody_has_is_refused():
@@ -222,10 +223,13 @@ REFUSED = {
     "an array too few": (without("blocks.1.norm2.bias"), "lacks blocks.1.norm2.bias"),
     "no MLP": ({k: v for k, v in tree().items() if "mlp" not in k}, "no blocks with an MLP"),
     "no positions": (without("pos_embed"), "no learned positions"),
+    "a block too few": ({k.replace("blocks.1.", "blocks.9."): v for k, v in tree().items()}, "blocks 0 and 9, and none between"),
+    "a number of blocks that nobody has": (tree() | {"blocks.999999999.norm1.weight": np.ones(8)}, "999999999"),
     "another shape": (tree() | {"blocks.1.mlp.fc2.weight": np.ones((8, 13))}, r"shape \(13, 8\).*has \(12, 8\)"),
     "whole numbers": (tree() | {"head.weight": np.ones((5, 8), np.int8)}, "int8: take weights that are not quantised"),
     "positions for no square": (tree() | {"pos_embed": np.ones((1, 13, 8))}, "13 positions, for no square"),
     "no Transformer": ({"conv1.weight": np.ones((8, 3, 7, 7)), "fc.bias": np.ones(3)}, "begin with conv1.weight, fc.bias"),
+    "positions of one axis": (tree() | {"pos_embed": np.ones(80)}, "its arrays do not have the axes"),
     "nothing": ({}, "begin with no array"),
     "stages": ({"stages.0.blocks.0.weight": np.ones(3)}, "stages of several sizes"),
 }
@@ -255,6 +259,9 @@ def test_another_models_config_json_is_refused(tmp_path):
         minivit.load_pretrained(tmp_path)
     path.write_text(text.replace('"gelu"', '"relu"'), encoding="utf-8")
     with pytest.raises(ValueError, match="activation 'relu'; minivit has gelu, gelu_tanh, quick_gelu"):
+        minivit.load_pretrained(tmp_path)
+    path.write_text(text.replace('"gelu"', '["gelu"]'), encoding="utf-8")
+    with pytest.raises(ValueError, match="activation ..gelu"):
         minivit.load_pretrained(tmp_path)
     path.write_text('{"kind": "vit", "dim": 3}', encoding="utf-8")  # a config.json of some other program
     assert minivit.load_pretrained(tmp_path, heads=2)[1]["layout"] == "Hugging Face"

@@ -163,6 +163,11 @@ def held(found, expected, tolerance):
     assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
 
 
+def features(model, x):
+    """timm's tokens that the head reads from."""
+    return model.forward_features(x)
+
+
 @pytest.mark.parametrize("name, make, layout, fields, config, changes", MODELS, ids=[model[0] for model in MODELS])
 def test_logits_are_the_librarys(tmp_path, name, make, layout, fields, config, changes):
     theirs = lib.unequal(make())
@@ -174,6 +179,9 @@ def test_logits_are_the_librarys(tmp_path, name, make, layout, fields, config, c
     images = pictures(ours.config)
     double, single = lib.answers(theirs, images, call)
     held(ours(images).data, double, 1e-10)
+    if layout != "torchvision":  # which gives none
+        tokens = (lambda m, x: m.base_model(pixel_values=x).last_hidden_state) if name.startswith("HF") else features
+        held(ours.forward_features(images).data, lib.answers(theirs, images, tokens)[0], 1e-10)
     ours, _ = minivit.load_pretrained(tmp_path, **changes)
     assert ours.head.weight.dtype == np.float32
     held(ours(images.astype(np.float32)).data, single, 1e-5)
@@ -202,11 +210,6 @@ def test_a_checkpoint_of_a_training_is_unwrapped(tmp_path, wrapper):
     ours, _ = minivit.load_pretrained(torch_file(tmp_path / "x.pth", tree), np.float64, heads=3)
     images = pictures(ours.config)
     held(ours(images).data, lib.answers(theirs, images)[0], 1e-10)
-
-
-def features(model, x):
-    """timm's tokens that the head reads from."""
-    return model.forward_features(x)
 
 
 @pytest.mark.parametrize("student", [False, True])
