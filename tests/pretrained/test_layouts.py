@@ -92,7 +92,14 @@ MODELS = [
         {},
     ),
     ("timm CLIP", named("vit_base_patch32_clip_224", depth=2), "timm", dict(norm_pre=True, eps=1e-5), {}, {}),
-    ("torchvision B/32", lambda: lib.torchvision.models.vit_b_32(num_classes=10), "torchvision", dict(heads=12), {}, {}),
+    (
+        "torchvision B/32",
+        lambda: lib.Torchvision(224, 32, 2, 12, 768, 3072, num_classes=10),
+        "torchvision",
+        dict(heads=12),
+        {},
+        {},
+    ),
     (
         "torchvision pre_logits",
         lambda: lib.Torchvision(**TV, representation_size=12),
