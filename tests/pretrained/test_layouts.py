@@ -333,6 +333,23 @@ def test_google_against_timms_own_loader(tmp_path, prefix, how):
         held(ours(images.astype(np.float32)).data, single, 1e-5)
 
 
+def test_big_vision_with_fixed_positions(tmp_path):
+    theirs = small_timm(class_token=False, global_pool="avg", fc_norm=False, act_layer="gelu_tanh")
+    y, x = np.mgrid[:4, :4]
+    speed = 1 / 10000 ** (np.arange(12) / 11)  # as big_vision computes them
+    y, x = y.reshape(-1, 1) * speed, x.reshape(-1, 1) * speed
+    fixed = np.concatenate([np.sin(x), np.cos(x), np.sin(y), np.cos(y)], axis=1)
+    theirs.pos_embed.data = torch.from_numpy(fixed)[None]
+    arrays = lib.google({name: value.numpy() for name, value in lib.state(theirs).items() if name != "pos_embed"}, 3, 8, big=True)
+    np.savez(tmp_path / "x.npz", **arrays)
+    ours, about = minivit.load_pretrained(tmp_path / "x.npz", np.float64, image_size=32)
+    assert ours.config.pos_embed == "sincos2d" and ours.config.pool == "mean" and "assumed: fixed" in about["recognised"][1]
+    images = pictures(ours.config)
+    with torch.no_grad():
+        expected = theirs.double()(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
+    held(ours(images).data, expected, 1e-10)
+
+
 def test_clip_by_openais_names(tmp_path):
     theirs = small_timm(**CLIP_ARGS, act_layer="quick_gelu")
     theirs.head.bias.data.zero_()
