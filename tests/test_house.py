@@ -142,7 +142,7 @@ def test_the_names_that_others_import():
     assert minivit.ops.registry["gelu"] is minivit.ops.gelu and callable(minivit.ops.use)
 
 
-@pytest.mark.parametrize("name", ["data", "training", "checkpoint", "load", "save"])
+@pytest.mark.parametrize("name", ["data", "training", "checkpoint", "load", "load_pretrained", "save"])
 def test_rooms_beside_the_model_are_there_after_import_minivit_and_read_only_when_asked_for(name):
     code = f"import sys, minivit; assert 'minivit.training' not in sys.modules; minivit.{name}; print('there')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

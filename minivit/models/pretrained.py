@@ -43,6 +43,8 @@ def load_pretrained(path, dtype=np.float32, **changes):
         _fill(model, found, sizes, fresh)
     except ValueError as error:
         raise ValueError(f"{about['path']}: {error}") from None
+    except (LookupError, TypeError, AttributeError, ArithmeticError, MemoryError):  # for shapes and texts that no library writes
+        raise ValueError(f"{about['path']}: its arrays do not have the axes of a Vision Transformer: use another copy") from None
     return model, about | sizes.about
 
 

@@ -92,7 +92,14 @@ MODELS = [
         {},
     ),
     ("timm CLIP", named("vit_base_patch32_clip_224", depth=2), "timm", dict(norm_pre=True, eps=1e-5), {}, {}),
-    ("torchvision B/32", lambda: lib.torchvision.models.vit_b_32(num_classes=10), "torchvision", dict(heads=12), {}, {}),
+    (
+        "torchvision B/32",
+        lambda: lib.Torchvision(224, 32, 2, 12, 768, 3072, num_classes=10),
+        "torchvision",
+        dict(heads=12),
+        {},
+        {},
+    ),
     (
         "torchvision pre_logits",
         lambda: lib.Torchvision(**TV, representation_size=12),
@@ -163,6 +170,11 @@ def held(found, expected, tolerance):
     assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
 
 
+def features(model, x):
+    """timm's tokens that the head reads from."""
+    return model.forward_features(x)
+
+
 @pytest.mark.parametrize("name, make, layout, fields, config, changes", MODELS, ids=[model[0] for model in MODELS])
 def test_logits_are_the_librarys(tmp_path, name, make, layout, fields, config, changes):
     theirs = lib.unequal(make())
@@ -174,6 +186,9 @@ def test_logits_are_the_librarys(tmp_path, name, make, layout, fields, config, c
     images = pictures(ours.config)
     double, single = lib.answers(theirs, images, call)
     held(ours(images).data, double, 1e-10)
+    if layout != "torchvision":  # which gives none
+        tokens = (lambda m, x: m.base_model(pixel_values=x).last_hidden_state) if name.startswith("HF") else features
+        held(ours.forward_features(images).data, lib.answers(theirs, images, tokens)[0], 1e-10)
     ours, _ = minivit.load_pretrained(tmp_path, **changes)
     assert ours.head.weight.dtype == np.float32
     held(ours(images.astype(np.float32)).data, single, 1e-5)
@@ -202,11 +217,6 @@ def test_a_checkpoint_of_a_training_is_unwrapped(tmp_path, wrapper):
     ours, _ = minivit.load_pretrained(torch_file(tmp_path / "x.pth", tree), np.float64, heads=3)
     images = pictures(ours.config)
     held(ours(images).data, lib.answers(theirs, images)[0], 1e-10)
-
-
-def features(model, x):
-    """timm's tokens that the head reads from."""
-    return model.forward_features(x)
 
 
 @pytest.mark.parametrize("student", [False, True])
@@ -321,6 +331,23 @@ def test_google_against_timms_own_loader(tmp_path, prefix, how):
         held(ours(images).data, double, 1e-10)
         ours, _ = minivit.load_pretrained(tmp_path / "x.npz", **named)
         held(ours(images.astype(np.float32)).data, single, 1e-5)
+
+
+def test_big_vision_with_fixed_positions(tmp_path):
+    theirs = small_timm(class_token=False, global_pool="avg", fc_norm=False, act_layer="gelu_tanh")
+    y, x = np.mgrid[:4, :4]
+    speed = 1 / 10000 ** (np.arange(12) / 11)  # as big_vision computes them
+    y, x = y.reshape(-1, 1) * speed, x.reshape(-1, 1) * speed
+    fixed = np.concatenate([np.sin(x), np.cos(x), np.sin(y), np.cos(y)], axis=1)
+    theirs.pos_embed.data = torch.from_numpy(fixed)[None]
+    arrays = lib.google({name: value.numpy() for name, value in lib.state(theirs).items() if name != "pos_embed"}, 3, 8, big=True)
+    np.savez(tmp_path / "x.npz", **arrays)
+    ours, about = minivit.load_pretrained(tmp_path / "x.npz", np.float64, image_size=32)
+    assert ours.config.pos_embed == "sincos2d" and ours.config.pool == "mean" and "assumed: fixed" in about["recognised"][1]
+    images = pictures(ours.config)
+    with torch.no_grad():
+        expected = theirs.double()(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
+    held(ours(images).data, expected, 1e-10)
 
 
 def test_clip_by_openais_names(tmp_path):
