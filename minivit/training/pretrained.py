@@ -15,7 +15,8 @@ CHECKPOINT = "checkpoint.npz"  # of a run that has no model yet
 
 
 def load_pretrained(path, **changes):
-    """(model in evaluation mode, about) as models.pretrained.load_pretrained, and what a picture and an answer need:
+    """(model in evaluation mode, about) as models.pretrained.load_pretrained; about can be saved with the model, as it has only
+    JSON's values and not the files beside the weights, and says what a picture and an answer need:
 
         classes      a name for every class: the file's, ImageNet's for 1,000, else "class 0", "class 1", ...
         reading      how a picture is prepared (data.preparation)
@@ -29,6 +30,7 @@ def load_pretrained(path, **changes):
     except ValueError as error:
         raise ValueError(f"{about['path']}: {error}") from None
     count = model.config.classes
+    about = {key: value for key, value in about.items() if key not in ("config", "preprocessor")} | {"path": str(about["path"])}
     own = about.get("classes") or (imagenet.names() if count == 1000 else [f"class {i}" for i in range(count)])
     told = f"pictures: {', '.join(words(reading, model.config.image_size))}; mean {_numbers(mean)}; std {_numbers(std)}"
     more = {"classes": own, "reading": reading, "mean": mean, "std": std, "recognised": [*about["recognised"], told]}
