@@ -29,6 +29,7 @@ SLOW = (
     "test_detections.py::test_one_training_is_repeatable",
     "test_detection.py::test_it_learns_a_scene_by_heart",
     "test_checkpoint.py::test_a_damaged_byte_is_found",
+    "program/test_pretrained.py::test_explain_draws_what_fits",
     "test_preparation.py::test_every_picture_is_what_the_library_makes_of_it_bit_for_bit[timm, ",
     "test_preparation.py::test_every_picture_is_what_the_library_makes_of_it_bit_for_bit[torchvision",
     "test_preparation.py::test_every_picture_is_what_the_library_makes_of_it_bit_for_bit[Hugging Face]",

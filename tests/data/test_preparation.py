@@ -99,7 +99,9 @@ def test_what_is_not_to_be_followed_is_named(config, preprocessor, words):
         preparation("timm", config, preprocessor, sizes())
 
 
-@pytest.mark.parametrize("reading", [{"resize": 0}, {"resize": [3]}, {"resize": "8"}, {"resize": 10**9}, {"resize": True}], ids=str)
+@pytest.mark.parametrize(
+    "reading", [{"resize": 0}, {"resize": [3]}, {"resize": "8"}, {"resize": 10**9}, {"resize": True}], ids=str
+)
 def test_a_reading_that_is_none_is_refused(reading):
     with pytest.raises(ValueError, match="which is no such thing"):
         checked({"resample": "bicubic"} | reading)

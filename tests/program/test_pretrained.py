@@ -29,7 +29,9 @@ def test_predict_says_once_what_it_recognised_and_gives_the_best_classes(photo, 
     best = about["classes"][logits.argmax()]
     assert main(["predict", photo, photo, "--model", TIMM]) == 0
     told = capsys.readouterr().out
-    assert told.startswith("layout timm: patches of 4 x 4, width 8") and told.count("layout timm") == told.count("pictures: ") == 1
+    assert (
+        told.startswith("layout timm: patches of 4 x 4, width 8") and told.count("layout timm") == told.count("pictures: ") == 1
+    )
     headline = f"{photo}: {best}   (30 x 20 pixels, shorter side to 13, bicubic, the middle 12 x 12)"
     assert told.count(headline) == 2
     chances = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
@@ -53,7 +55,13 @@ def test_explain_draws_what_fits(photo, tmp_path):
 def test_info_tells_what_it_is(capsys):
     assert main(["info", TIMM]) == 0
     told = capsys.readouterr().out
-    for words in (": safetensors, ", "layout timm: ", "options: ", "pictures: ", " parameters; classes: owl, tram, fern, ... and 2"):
+    for words in (
+        ": safetensors, ",
+        "layout timm: ",
+        "options: ",
+        "pictures: ",
+        " parameters; classes: owl, tram, fern, ... and 2",
+    ):
         assert words in told
 
 

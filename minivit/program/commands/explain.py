@@ -165,7 +165,10 @@ def _figures(model, seen):
         return looks.class_token_attention(pixels[None], attention[-1], config.grid, [title])
 
     def occlusion():
-        titles = [f"{shorter(seen.answer, 24)}, {'that patch' if seen.hidden == 'a patch is' else 'those patches'} made {colour}" for colour in ("grey", "black")]
+        titles = [
+            f"{shorter(seen.answer, 24)}, {'that patch' if seen.hidden == 'a patch is' else 'those patches'} made {colour}"
+            for colour in ("grey", "black")
+        ]
         return looks.heat_maps(pixels, [seen.grey, seen.black], titles, limits=(0, 1))
 
     def distance():

@@ -113,7 +113,24 @@ def test_offline_one_line_has_the_address_and_where_to_put_the_file(tmp_path, se
 
 @pytest.mark.parametrize(
     "name",
-    ["../x/y", "a/..", "a/../b", "..", "a", "a/", "/b", "a/b/c", ".a/b", "a/.b", "a/b..c", "a/b.", "a b/c", "a/b\n", "ä/b", "a\\b/c"]
+    [
+        "../x/y",
+        "a/..",
+        "a/../b",
+        "..",
+        "a",
+        "a/",
+        "/b",
+        "a/b/c",
+        ".a/b",
+        "a/.b",
+        "a/b..c",
+        "a/b.",
+        "a b/c",
+        "a/b\n",
+        "ä/b",
+        "a\\b/c",
+    ]
     + ["a/b%2e", "a/" + "b" * 97, "runs/digits", "work/mine", "a/b.npz", "a/b.safetensors", "", None, 3],
 )
 def test_what_is_no_name_is_no_name(name, tmp_path, monkeypatch):
