@@ -1,5 +1,5 @@
-"""A picture as the library prepares it that a pretrained model comes from: resized, the middle cut out, and normalised, to the same
-float32 numbers as timm, torchvision, and Hugging Face's processors on Pillow, bit for bit.
+"""A picture as the library prepares it that a pretrained model comes from: resized, the middle cut out, and normalised, to the
+same float32 numbers as timm, torchvision, and Hugging Face's processors on Pillow, bit for bit.
 
 How, is kept with the model as its `reading`, beside mean and std, which have a number a channel:
 
@@ -23,7 +23,7 @@ LARGEST = 8192  # pixels a side of what is made of a picture
 HALF = ([0.5] * 3, [0.5] * 3)
 IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 CLIP = ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
-# layout: (share of the resized picture's side that is cut out, None: all of it is squeezed; filter; mean and std), where no file says it
+# Where no file says it, layout: (share of the resized side that is cut out, or None: all is squeezed, filter, mean and std)
 HABITS = {
     "timm": (0.9, "bicubic", HALF),
     "Google": (None, "bilinear", HALF),
@@ -173,8 +173,8 @@ def _hugging_face(found, high, wide):
     cut = found.get("do_center_crop", False)
     given = _both(crop if cut else size, "crop_size" if cut else "size")
     growth = high / given[0], wide / given[1]  # 1 for the size of the file
-    if isinstance(size, dict) and "shortest_edge" in size or isinstance(size, int) and cut:
-        short = size["shortest_edge"] if isinstance(size, dict) else size
+    short = size.get("shortest_edge") if isinstance(size, dict) else size if cut and isinstance(size, int) else None
+    if short is not None:
         resize = int(_whole(short, "size") * growth[0])
     else:
         resize = [int(side * more) for side, more in zip(_both(size, "size"), growth, strict=True)]

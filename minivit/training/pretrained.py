@@ -1,5 +1,5 @@
-"""A model that somebody trained, from whatever file: a run, a model.npz of minivit's, or weights that others trained, which come with
-how their pictures are prepared and the names of their classes."""
+"""A model that somebody trained, from whatever file: a run, a model.npz of minivit's, or weights that others trained. Of these it is
+said too how their pictures are prepared, and what their classes are called."""
 
 import zipfile
 
@@ -38,9 +38,9 @@ def load_pretrained(path, **changes):
 
 
 def open_model(name):
-    """(model in evaluation mode, about) of a run's folder or a file that minivit saved, as load_model; of any other file or folder
-    of weights, or of OWNER/NAME on the model hub, which is downloaded, as load_pretrained: about["recognised"] tells that it is
-    one. Raises ValueError as they do."""
+    """(model in evaluation mode, about) of a run's folder or a file that minivit saved, as load_model; of any other file or
+    folder of weights, or of OWNER/NAME on the model hub, which is downloaded, as load_pretrained: about["recognised"] tells that
+    it is one. Raises ValueError as they do."""
     if hub.is_name(name):
         return load_pretrained(hub.fetched(name))
     return load_pretrained(name) if _is_of_others(name) else load_model(name)

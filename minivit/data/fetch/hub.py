@@ -52,7 +52,7 @@ def fetched(name):
 
 
 def _download(name, folder):
-    """Fetches what describes the model, where there is such a file, and then the weights: their presence says that all is there."""
+    """Fetches what describes the model, where there is such a file, then the weights: once there, all is."""
     addresses = {file: f"{HUB}/{name}/resolve/main/{file}" for file in MOST}
     print(f"minivit: downloading {name} into {folder}", file=sys.stderr)
     try:

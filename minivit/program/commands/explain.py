@@ -122,8 +122,8 @@ def look(model, about, pixels):
 
 
 def _plan(config):
-    """((height, width) of what is hidden at a time, draws a share): a patch and DRAWS, or, where that would take minutes, squares of
-    several patches and fewer draws, so that FEW images are read or the next number above."""
+    """((height, width) of what is hidden at a time, draws a share): a patch and DRAWS, or, where that would take minutes, squares
+    of several patches and fewer draws, so that about FEW images are read."""
     patches = math.prod(config.grid)
     if (2 * patches + 2 * len(SHARES) * DRAWS) * config.multiply_adds() <= COSTLY:
         return config.patch_size, DRAWS

@@ -6,12 +6,12 @@ import tracemalloc
 import numpy as np
 
 from ...called import called
+from ...data.fetch import hub
 from ...data.paths import at_home
 from ...engine import no_grad
 from ...models.config import PRESETS, ViTConfig, preset_name
 from ...models.kinds import kind_of, the_kind
 from ...models.vit import ViT
-from ...data.fetch import hub
 from ...training.pretrained import open_model
 from ..output import printable
 from . import options
@@ -30,8 +30,8 @@ def add(commands):
 
 def run(arguments):
     """The models of the paper with exact parameters and multiply-adds; for one of them, the shape after every stage of a real
-    forward pass on one 224 x 224 image, with time and memory. Of a run or a model.npz, its sizes; of pretrained weights (a file, a folder, or
-    OWNER/NAME on the model hub) as what they were recognised."""
+    forward pass on one 224 x 224 image, with time and memory. Of a run or a model.npz, its sizes; of
+    pretrained weights, a file, a folder, or OWNER/NAME on the model hub, what was recognised."""
     if arguments.name is None:
         table()
     elif arguments.name not in PRESETS and (at_home(arguments.name).exists() or hub.is_name(arguments.name)):

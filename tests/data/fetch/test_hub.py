@@ -1,4 +1,4 @@
-"""A model of the hub by its name, against a server on this machine: fetched once, held to what it was, and never from elsewhere."""
+"""A model of the hub by its name, against a server on this machine: fetched once, held to what it was, never from elsewhere."""
 
 import hashlib
 
