@@ -11,6 +11,7 @@ from minivit.backend import to_device
 from minivit.data.formats import safetensors
 from minivit.data.formats.weights import read_weights
 from minivit.models import layouts, pretrained
+from minivit.models.recognised import sizes_of
 from minivit.models.resize import WAYS, resized, weights
 
 from ..support.pretrained_fixtures import FOLDER, NAMES, NEW, OLD
@@ -272,20 +273,40 @@ def test_a_field_that_vitconfig_has_not():
         load("timm", num_classes=3)
 
 
-def test_it_is_refused_before_any_array_is_copied(monkeypatch):
-    dim, mlp = 4096, 1 << 14
-    arrays = {"cls_token": (1, 1, dim), "pos_embed": (1, 10, dim), "patch_embed.proj.weight": (dim, 3, 4, 4)}
-    block = {"mlp.fc1.weight": (mlp, dim), "mlp.fc2.weight": (dim, mlp), "attn.qkv.weight": (3 * dim, dim)}
-    arrays |= {f"blocks.{i}.{name}": shape for i in range(8) for name, shape in block.items()}
-    arrays = {name: np.broadcast_to(np.float32(0), shape) for name, shape in arrays.items()}
-    about = {"path": FOLDER / "large", "config": None, "preprocessor": None}
-    monkeypatch.setattr(pretrained, "read_weights", lambda path: (arrays, about))
+def stand_ins(dim, blocks=1):
+    """Arrays of a timm model, of the right shapes but for an attention that lacks its projection, that take no memory."""
+    shapes = {"cls_token": (1, 1, dim), "pos_embed": (1, 10, dim), "patch_embed.proj.weight": (dim, 3, 4, 4)}
+    block = {"mlp.fc1.weight": (4 * dim, dim), "mlp.fc2.weight": (dim, 4 * dim), "attn.qkv.weight": (3 * dim, dim)}
+    shapes |= {f"blocks.{i}.{name}": shape for i in range(blocks) for name, shape in block.items()}
+    return {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+
+
+NO_SIDECAR = {"path": FOLDER / "large", "config": None, "preprocessor": None}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_it_is_refused_before_any_array_is_copied(monkeypatch, dtype):
+    monkeypatch.setattr(pretrained, "read_weights", lambda path: (stand_ins(4096, 8), NO_SIDECAR))
     tracemalloc.start()
     with pytest.raises(ValueError, match=r"it lacks blocks\.0\.attn\.proj\.bias, as minivit calls it, and 65 others"):
-        minivit.load_pretrained("large")
+        minivit.load_pretrained("large", dtype)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 64 << 20  # the arrays would be 7 GB; a head of zeros is 16 MB
+    assert peak < 64 << 20  # the arrays would be 7 GB; a head of zeros is 16 or 32 MB
+
+
+@pytest.mark.parametrize("dim, heads", [(192, 3), (384, 6), (768, 12), (1024, 16), (1280, 16), (1152, 16), (1536, 24)])
+def test_heads_are_those_of_the_known_sizes_and_are_said_to_be_assumed(dim, heads):
+    sizes = sizes_of(layouts.recognise(stand_ins(dim)), NO_SIDECAR, {})
+    assert sizes.config.heads == heads and f"assumed: {heads} heads" in sizes.about["recognised"][1]
+
+
+@pytest.mark.parametrize("name, eps", [("hf-vit", 1e-12), ("hf-dinov2", 1e-6)])
+def test_hugging_faces_eps_without_config_json(tmp_path, name, eps):
+    shutil.copy(FOLDER / name / "model.safetensors", tmp_path)
+    model, about = minivit.load_pretrained(tmp_path, np.float64, heads=2)
+    assert model.config.eps == eps and f"assumed: eps {eps:g}" in about["recognised"][1]
+    assert apart(answer(model, name), EXPECTED[name]) < 1e-10
 
 
 def test_our_names_are_those_of_the_model():
