@@ -246,6 +246,36 @@ def test_what_is_no_vit_of_ours_is_refused_by_name(tmp_path, case):
     assert str(refused.value).startswith(str(path))
 
 
+ONE = np.ones((1, 1, 8))
+LEFT_OUT = {
+    "the decoder": ("timm", {"decoder_embed.weight": ONE[0], "decoder_blocks.0.norm1.bias": ONE[0, 0], "mask_token": ONE}),
+    "the mask token": ("hf-dinov2", {"dinov2.embeddings.mask_token": ONE[0]}),
+    "DINO's projection head": ("timm", {"head.mlp.0.weight": ONE[0], "head.last_layer.weight_g": ONE}),
+    "the pooler": ("hf-vit", {"vit.pooler.dense.weight": ONE[0]}),
+    "the text tower": ("clip", {"transformer.resblocks.0.ln_1.weight": ONE[0, 0], "token_embedding.weight": ONE[0]}),
+    "the numbers of the positions": ("hf-clip", {"vision_model.embeddings.position_ids": np.arange(10)[None]}),
+}
+
+
+@pytest.mark.parametrize("words", LEFT_OUT)
+def test_what_no_answer_needs_is_left_out_and_said(tmp_path, words):
+    name, more = LEFT_OUT[words]
+    shutil.copytree(FOLDER / name, tmp_path, dirs_exist_ok=True)
+    safetensors.write(tmp_path / "model.safetensors", tree(name) | more)
+    model, about = minivit.load_pretrained(tmp_path, np.float64, **MODELS[name][2])
+    assert words in about["recognised"][1]
+    assert apart(answer(model, name), EXPECTED[name]) < 1e-10
+
+
+def test_of_several_copies_the_average_is_taken(tmp_path):
+    arrays = {f"student.module.{key}": array + 1 for key, array in tree().items()}
+    arrays |= {f"teacher.backbone.{key}": array for key, array in tree().items()}
+    safetensors.write(tmp_path / "x.safetensors", arrays)
+    model, about = minivit.load_pretrained(tmp_path / "x.safetensors", np.float64, heads=2)
+    assert about["layout"] == "DINO" and "left out: the rest of a training" in about["recognised"][1]
+    assert apart(answer(model, "timm"), EXPECTED["timm"]) < 1e-10
+
+
 def test_heads_that_nothing_tells_are_asked_for():
     with pytest.raises(ValueError, match=r"how many heads share its width of 8: name them, heads=1"):
         minivit.load_pretrained(FOLDER / "torchvision")
