@@ -65,7 +65,7 @@ def read(path):
         root = _root(archive)
         tree = _interpreted(archive.read(f"{root}data.pkl").tobytes(), _storages(archive, root))
         if not isinstance(tree, dict):
-            raise ValueError(f"it holds no dictionary of weights; save model.state_dict()")
+            raise ValueError("it holds no dictionary of weights; save model.state_dict()")
         _bounded(tree)
     except Exception as error:  # zipfile and zlib raise a different class for each kind of damage
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -138,7 +138,9 @@ def _tensor(storage, offset, shape, strides, *_):
         raise ValueError("a tensor has an offset, a shape or strides that are no sizes")
     last = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if all(shape) else -1
     if offset + last >= len(storage) or offset > len(storage) or math.prod(shape) > len(storage):
-        raise ValueError(f"a tensor of shape {shape} reaches beyond its storage of {len(storage):,} numbers")
+        raise ValueError(
+            f"a tensor of shape {shape} is larger than its storage of {len(storage):,} numbers, or reaches beyond it"
+        )
     width = storage.itemsize
     return np.ndarray(shape, storage.dtype, storage, offset * width, [stride * width for stride in strides])
 
