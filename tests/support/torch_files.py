@@ -6,16 +6,7 @@ import zipfile
 
 import numpy as np
 
-KINDS = {
-    "<f4": "Float",
-    "<f8": "Double",
-    "<f2": "Half",
-    "<i8": "Long",
-    "<i4": "Int",
-    "|u1": "Byte",
-    "|b1": "Bool",
-    "<u2": "BFloat16",
-}
+KINDS = {"<f4": "Float", "<f8": "Double", "<f2": "Half", "<i8": "Long", "<i4": "Int", "|u1": "Byte", "<u2": "BFloat16"}
 
 
 class Raw(bytes):
