@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .mapped import from_bfloat16
+from .mapped import from_bfloat16, reason
 from .zipped import Archive
 
 STORAGES = {
@@ -21,7 +21,7 @@ STORAGES = {
     **{"Long": "<i8", "Int": "<i4", "Short": "<i2", "Char": "|i1", "Byte": "|u1", "Bool": "|b1"},
 }
 PICKLE = 16 << 20  # bytes
-INSTRUCTIONS = 500_000  # a ViT-B/16 takes 6,000; one of 40 blocks with its optimizer's state 100,000
+INSTRUCTIONS = 250_000  # a ViT-B/16 takes 6,000; one of 40 blocks with its optimizer's state 100,000
 MOST_AXES = 16
 DEPTH = 32  # of dictionaries, lists and tuples in each other
 
@@ -68,8 +68,7 @@ def read(path):
             raise ValueError("it holds no dictionary of weights; save model.state_dict()")
         _bounded(tree)
     except Exception as error:  # zipfile and zlib raise a different class for each kind of damage
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path} cannot be read as torch's weights: {reason}") from None
+        raise ValueError(f"{path} cannot be read as torch's weights: {reason(error)}") from None
     return tree
 
 
