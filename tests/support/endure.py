@@ -8,6 +8,7 @@ import pickletools  # noqa: F401
 import sys
 import time
 import tokenize  # noqa: F401
+import unicodedata  # noqa: F401
 from pathlib import Path
 
 from minivit.data.formats.weights import read_weights

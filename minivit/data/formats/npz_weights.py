@@ -10,7 +10,7 @@ from .mapped import from_bfloat16, reason
 from .zipped import Archive
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-LONGEST = 1 << 14  # bytes that an array's header is looked for in
+LONGEST = 1 << 10  # bytes of an array's header; numpy writes 128
 
 
 def read(path):
@@ -29,7 +29,7 @@ def read(path):
 def _array(name, data):
     header = io.BytesIO(data[:LONGEST].tobytes())
     try:
-        shape, fortran, dtype = HEADERS[np.lib.format.read_magic(header)](header)
+        shape, fortran, dtype = HEADERS[np.lib.format.read_magic(header)](header, max_header_size=LONGEST)
     except Exception:  # Python's parser raises a different class for each kind of damage, a MemoryError for many brackets
         raise ValueError(f"{name!r:.60} has a damaged header, or one that no weights have") from None
     bfloat16 = dtype == np.dtype("V2")
