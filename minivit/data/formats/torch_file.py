@@ -186,10 +186,8 @@ def find_class(name):
 
 def _interpreted(pickle, storage):
     """What the pickle describes. `storage` makes an array out of a persistent id."""
-    from pickletools import genops  # it takes a pickle to pieces and runs none
-
     machine = _Machine(storage)
-    for number, (instruction, argument, position) in enumerate(genops(pickle)):
+    for number, (instruction, argument, position) in enumerate(_instructions(pickle)):
         if number == INSTRUCTIONS:
             raise ValueError(f"its pickle has more than {INSTRUCTIONS:,} instructions: it holds more than weights")
         try:
@@ -197,6 +195,15 @@ def _interpreted(pickle, storage):
         except (IndexError, KeyError, TypeError):
             raise ValueError(f"its pickle is damaged at byte {position:,}, {instruction.name}") from None
     return machine.stack.pop()
+
+
+def _instructions(pickle):
+    from pickletools import genops  # it takes a pickle to pieces and runs none
+
+    try:
+        yield from genops(pickle)
+    except Exception as error:  # of one class or another for each kind of damage
+        raise ValueError(f"its pickle is damaged: {reason(error)}") from None
 
 
 class _Machine:
@@ -269,6 +276,8 @@ class _Machine:
 
     def update(self, items):
         top = self.needs(dict, NotRead)
+        if len(items) % 2:
+            raise TypeError
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) is not str and not (type(key) is int and abs(key) < 1 << 60):  # others can take years to hash
                 raise ValueError("a key of its dictionaries is no text and no whole number")
