@@ -98,7 +98,9 @@ def _root(archive):
     if order in names and archive.read(order).tobytes() != b"little":
         raise ValueError("its numbers have the highest byte first; convert it with safetensors")
     if archive.size(f"{roots[0]}data.pkl") > PICKLE:
-        raise ValueError(f"its pickle is larger than {PICKLE >> 20} MB: it holds more than weights; save model.state_dict() alone")
+        raise ValueError(
+            f"its pickle is larger than {PICKLE >> 20} MB: it holds more than weights; save model.state_dict() alone"
+        )
     return roots[0]
 
 
