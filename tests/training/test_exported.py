@@ -117,7 +117,7 @@ def test_the_dtype_is_kept(dtype, tmp_path):
 
 @pytest.mark.parametrize("dim", [6, 10, 14, 98])
 def test_timm_computes_the_width_of_the_mlp_from_its_ratio(dim):
-    """int(dim * ratio), where 98 * (57 / 98) is a little less than 57."""
+    """int(dim * ratio), where 98 * (55 / 98) is a little less than 55."""
     for width in range(1, 200):
         config = config_with(dim=dim, mlp_dim=width)
         described = _described(config, False)
