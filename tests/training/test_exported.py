@@ -16,7 +16,7 @@ from minivit.training.exported import _described, to_timm
 
 from ..support.parts import PARTS, config_with, model_with, some_images
 from ..support.plain import relative_error
-from ..support.timm_models import MODELS, config_of, in_our_names, logits_of
+from ..support.timm_models import MODELS, config_of, in_our_names, logits_of, timm
 
 # parts of a ViT that timm's class has no place for
 LACKING = {"conv", "overlap", "t2t", "shifted", "progressive", "relative", "irpe", "peg", "rope", "rope_mixed"}
@@ -33,14 +33,13 @@ def drawn(config, seed=0):
 
 def in_timm(path):
     """timm's module that the file describes, with the file's weights."""
-    timm = pytest.importorskip("timm", reason="timm is not installed; these tests compare with it")
+    layers, models = timm().layers, timm().models
     from safetensors.torch import load_file
-    from timm.models import deit, vision_transformer
 
     described = json.loads(safetensors.read(path)[1]["timm"])
-    kind = getattr(deit if "Distilled" in described["architecture"] else vision_transformer, described["architecture"])
-    norm = functools.partial(timm.layers.LayerNorm, eps=described["norm_eps"])
-    mlp = getattr(timm.layers, described["mlp_layer"])
+    kind = getattr(models.deit if "Distilled" in described["architecture"] else models, described["architecture"])
+    norm = functools.partial(layers.LayerNorm, eps=described["norm_eps"])
+    mlp = getattr(layers, described["mlp_layer"])
     model = kind(**described["model_args"], norm_layer=norm, mlp_layer=mlp).double().eval()
     model.load_state_dict(load_file(path), strict=True)
     return model
@@ -162,12 +161,12 @@ def test_a_model_of_another_kind_is_refused():
 
 @pytest.mark.parametrize("layout", ["torchvision", "", True, ["timm"]])
 def test_a_layout_that_there_is_not_is_refused(layout, tmp_path):
-    with pytest.raises(ValueError, match="layout is .*; choose one of None, timm"):
+    with pytest.raises(ValueError, match=r"layout is .*; choose one of None, timm"):
         minivit.save(tmp_path / "model.safetensors", model_with(), layout=layout)
 
 
 def test_a_name_that_others_read_needs_a_layout(tmp_path):
-    with pytest.raises(ValueError, match='model.safetensors is read by other libraries: add layout="timm"'):
+    with pytest.raises(ValueError, match=r'model\.safetensors is read by other libraries: add layout="timm"'):
         minivit.save(tmp_path / "model.safetensors", model_with())
 
 
