@@ -93,6 +93,24 @@ def test_linear_layers_are_turned_and_vectors_are_not():
         np.testing.assert_array_equal(arrays[f"{name}.bias"], own[f"{name}.bias"])
 
 
+@pytest.mark.parametrize(
+    "parts, count, alone",
+    [
+        ((), 1 + 6, False),
+        (("sincos2d",), 6, True),  # a class token's fixed position is zero: there is nothing to keep
+        (("no positions",), 6, True),
+        (("mean",), 6, True),
+        (("registers",), 6, True),
+        (("dist_token",), 2 + 6, False),
+        (("dist_token", "no positions"), 2 + 6, False),  # timm's class always has them
+    ],
+    ids=str,
+)
+def test_positions_are_of_the_patches_alone_where_timm_s_models_are_so(parts, count, alone):
+    arrays, described = to_timm(model_with(*parts))
+    assert arrays["pos_embed"].shape == (1, count, 8) and described["model_args"]["no_embed_class"] is alone
+
+
 def test_the_model_itself_stays_as_it_was():
     model = drawn(config_of("clip"))
     before = model.state_dict()
