@@ -47,6 +47,8 @@ SLOW = (
     "test_outside.py::test_pictures_and_folders_of_any_name",
     "test_outside.py::test_classes_of_any_name_are_trained_and_tested_in_any_locale[io]",
     "test_outside.py::test_classes_of_any_name_are_trained_and_tested_in_any_locale[ascii]",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[cls_and_patches",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[patches",
     "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[confusion, 250 classes]",
 )
 
