@@ -205,6 +205,18 @@ def test_a_loaded_model_learns_is_saved_and_is_nobody_elses(tmp_path):
     assert apart(again(IMAGES).numpy(), model.eval()(IMAGES).numpy()) == 0
 
 
+@pytest.mark.parametrize(
+    "options", [dict(eps=1e-5, pool="patches", heads=4), dict(activation="swiglu", dist_token=True, heads=1)]
+)
+def test_what_minivit_saved_in_timms_layout_needs_no_word(tmp_path, options):
+    config = minivit.ViTConfig(image_size=(8, 12), patch_size=4, channels=3, classes=5, dim=8, depth=2, mlp_dim=24, **options)
+    model = minivit.ViT(config, 3, np.float64).eval()
+    model.head.weight.data[...] = np.random.default_rng(0).standard_normal(model.head.weight.shape)
+    again, about = minivit.load_pretrained(minivit.save(tmp_path / "x", model, layout="timm"), np.float64)
+    assert again.config == config and "assumed" not in about["recognised"][1]
+    assert apart(again(IMAGES[:, :8]).numpy(), model(IMAGES[:, :8]).numpy()) < 1e-12
+
+
 def tree(name="timm"):
     return {key: np.array(array) for key, array in read_weights(FOLDER / name)[0].items()}
 
@@ -311,7 +323,7 @@ def stand_ins(dim, blocks=1):
     return {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
 
 
-NO_SIDECAR = {"path": FOLDER / "large", "config": None, "preprocessor": None}
+NO_SIDECAR = {"path": FOLDER / "large", "config": None, "preprocessor": None, "metadata": {}}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
