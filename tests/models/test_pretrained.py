@@ -11,6 +11,7 @@ from minivit.backend import to_device
 from minivit.data.formats import safetensors
 from minivit.data.formats.weights import read_weights
 from minivit.models import layouts, pretrained
+from minivit.models.pretrained import load_pretrained
 from minivit.models.recognised import sizes_of
 from minivit.models.resize import WAYS, resized, weights
 
@@ -43,7 +44,7 @@ BACKBONES = ("dino", "dinov2")
 
 
 def load(name, dtype=np.float64, **changes):
-    return minivit.load_pretrained(FOLDER / name, dtype, **MODELS[name][2] | changes)
+    return load_pretrained(FOLDER / name, dtype=dtype, **MODELS[name][2] | changes)
 
 
 def answer(model, name, images=IMAGES):
@@ -126,7 +127,7 @@ def test_every_wrong_mapping_would_be_seen(tmp_path, name, mistake):
     arrays = {key: np.array(array) for key, array in read_weights(tmp_path)[0].items()}
     MISTAKES[mistake](arrays)
     safetensors.write(tmp_path / "model.safetensors", arrays)
-    model, _ = minivit.load_pretrained(tmp_path, np.float64, **MODELS[name][2])
+    model, _ = load_pretrained(tmp_path, dtype=np.float64, **MODELS[name][2])
     assert apart(answer(model, name), EXPECTED[name]) > 1e-2
 
 
@@ -212,7 +213,7 @@ def test_what_minivit_saved_in_timms_layout_needs_no_word(tmp_path, options):
     config = minivit.ViTConfig(image_size=(8, 12), patch_size=4, channels=3, classes=5, dim=8, depth=2, mlp_dim=24, **options)
     model = minivit.ViT(config, 3, np.float64).eval()
     model.head.weight.data[...] = np.random.default_rng(0).standard_normal(model.head.weight.shape)
-    again, about = minivit.load_pretrained(minivit.save(tmp_path / "x", model, layout="timm"), np.float64)
+    again, about = load_pretrained(minivit.save(tmp_path / "x", model, layout="timm"), dtype=np.float64)
     assert again.config == config and "assumed" not in about["recognised"][1]
     assert apart(again(IMAGES[:, :8]).numpy(), model(IMAGES[:, :8]).numpy()) < 1e-12
 
@@ -254,7 +255,7 @@ def test_what_is_no_vit_of_ours_is_refused_by_name(tmp_path, case):
     path = tmp_path / "x.safetensors"
     safetensors.write(path, arrays)
     with pytest.raises(ValueError, match=words) as refused:
-        minivit.load_pretrained(path, heads=2)
+        load_pretrained(path, heads=2)
     assert str(refused.value).startswith(str(path))
 
 
@@ -274,7 +275,7 @@ def test_what_no_answer_needs_is_left_out_and_said(tmp_path, words):
     name, more = LEFT_OUT[words]
     shutil.copytree(FOLDER / name, tmp_path, dirs_exist_ok=True)
     safetensors.write(tmp_path / "model.safetensors", tree(name) | more)
-    model, about = minivit.load_pretrained(tmp_path, np.float64, **MODELS[name][2])
+    model, about = load_pretrained(tmp_path, dtype=np.float64, **MODELS[name][2])
     assert words in about["recognised"][1]
     assert apart(answer(model, name), EXPECTED[name]) < 1e-10
 
@@ -283,14 +284,14 @@ def test_of_several_copies_the_average_is_taken(tmp_path):
     arrays = {f"student.module.{key}": array + 1 for key, array in tree().items()}
     arrays |= {f"teacher.backbone.{key}": array for key, array in tree().items()}
     safetensors.write(tmp_path / "x.safetensors", arrays)
-    model, about = minivit.load_pretrained(tmp_path / "x.safetensors", np.float64, heads=2)
+    model, about = load_pretrained(tmp_path / "x.safetensors", dtype=np.float64, heads=2)
     assert about["layout"] == "DINO" and "left out: the rest of a training" in about["recognised"][1]
     assert apart(answer(model, "timm"), EXPECTED["timm"]) < 1e-10
 
 
 def test_heads_that_nothing_tells_are_asked_for():
     with pytest.raises(ValueError, match=r"how many heads share its width of 8: name them, heads=1"):
-        minivit.load_pretrained(FOLDER / "torchvision")
+        load_pretrained(FOLDER / "torchvision")
 
 
 def test_another_models_config_json_is_refused(tmp_path):
@@ -299,15 +300,15 @@ def test_another_models_config_json_is_refused(tmp_path):
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('"model_type": "vit"', '"model_type": "swin"'), encoding="utf-8")
     with pytest.raises(ValueError, match="model_type 'swin', which minivit's ViT is not"):
-        minivit.load_pretrained(tmp_path)
+        load_pretrained(tmp_path)
     path.write_text(text.replace('"gelu"', '"relu"'), encoding="utf-8")
     with pytest.raises(ValueError, match="activation 'relu'; minivit has gelu, gelu_tanh, quick_gelu"):
-        minivit.load_pretrained(tmp_path)
+        load_pretrained(tmp_path)
     path.write_text(text.replace('"gelu"', '["gelu"]'), encoding="utf-8")
     with pytest.raises(ValueError, match=r"activation \['gelu'\]"):
-        minivit.load_pretrained(tmp_path)
+        load_pretrained(tmp_path)
     path.write_text('{"kind": "vit", "dim": 3}', encoding="utf-8")  # a config.json of some other program
-    assert minivit.load_pretrained(tmp_path, heads=2)[1]["layout"] == "Hugging Face"
+    assert load_pretrained(tmp_path, heads=2)[1]["layout"] == "Hugging Face"
 
 
 def test_a_field_that_vitconfig_has_not():
@@ -331,7 +332,7 @@ def test_it_is_refused_before_any_array_is_copied(monkeypatch, dtype):
     monkeypatch.setattr(pretrained, "read_weights", lambda path: (stand_ins(4096, 8), NO_SIDECAR))
     tracemalloc.start()
     with pytest.raises(ValueError, match=r"it lacks blocks\.0\.attn\.proj\.bias, as minivit calls it, and 65 others"):
-        minivit.load_pretrained("large", dtype)
+        load_pretrained("large", dtype=dtype)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64 << 20  # the arrays would be 7 GB; a head of zeros is 16 or 32 MB
@@ -346,7 +347,7 @@ def test_heads_are_those_of_the_known_sizes_and_are_said_to_be_assumed(dim, head
 @pytest.mark.parametrize("name, eps", [("hf-vit", 1e-12), ("hf-dinov2", 1e-6)])
 def test_hugging_faces_eps_without_config_json(tmp_path, name, eps):
     shutil.copy(FOLDER / name / "model.safetensors", tmp_path)
-    model, about = minivit.load_pretrained(tmp_path, np.float64, heads=2)
+    model, about = load_pretrained(tmp_path, dtype=np.float64, heads=2)
     assert model.config.eps == eps and f"assumed: eps {eps:g}" in about["recognised"][1]
     assert apart(answer(model, name), EXPECTED[name]) < 1e-10
 
