@@ -21,7 +21,7 @@ STRIP = 128  # columns
 HEADS = ("head.weight", "head.bias", "head_dist.weight", "head_dist.bias")
 
 
-def load_pretrained(path, dtype=np.float32, **changes):
+def load_pretrained(path, *, dtype=np.float32, **changes):
     """(a ViT in evaluation mode, about) from a file of weights, or a folder with one, in the layout of timm, Hugging Face,
     torchvision, DeiT, DINO, MAE, Google (vit_jax, big_vision) or CLIP. `changes` replace fields of its ViTConfig: with another
     image_size the learned positions are resized as its authors' library does, with other classes the head is a new one, of zeros.

@@ -1,5 +1,6 @@
 """What a file of weights is: the ViTConfig that its names and shapes tell, with config.json beside it, and in words."""
 
+import json
 import math
 from dataclasses import dataclass, field, fields
 
@@ -47,7 +48,7 @@ class Sizes:
 def sizes_of(found, about, changes):
     """Sizes, from a layouts.Found, read_weights's about, and the fields of ViTConfig that are to be replaced. Raises ValueError
     for what does not fit together or cannot be told."""
-    config, has = _spoken(about["config"]), set(found.sources)
+    config, has = _spoken(about["config"] or _own(about)), set(found.sources)
     if wrong := [name for name in changes if name not in {f.name for f in fields(ViTConfig)}]:
         ViTConfig(**{wrong[0]: None})  # which says what ViTConfig has
     layout = _flavour(found, about, config)
@@ -129,6 +130,14 @@ def _flavour(found, about, config):
     return "DeiT" if "model" in marks else "timm"
 
 
+def _own(about):
+    """What minivit.save(…, layout="timm") wrote into the file itself, or None."""
+    try:
+        return json.loads(about["metadata"]["timm"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+
+
 def _spoken(config):
     """What config.json says, Hugging Face's or timm's, in one manner; {} for another program's."""
     if not isinstance(config, dict):
@@ -139,6 +148,7 @@ def _spoken(config):
         size = args.get("img_size") or (cfg.get("input_size") or [None, None, None])[1:]
         said = {"timm": str(config.get("architecture", "")), "heads": args.get("num_heads"), "image_size": size}
         said |= {"pool": args.get("global_pool", config.get("global_pool")), "activation": args.get("act_layer")}
+        said["eps"] = config.get("norm_eps")
         return said | {"classes": config.get("label_names")}
     if not {"model_type", "hidden_size", "architectures"} & set(config):
         return {}

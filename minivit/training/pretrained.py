@@ -1,5 +1,5 @@
-"""A model that somebody trained, from whatever file: a run, a model.npz of minivit's, or weights that others trained. Of these it is
-said too how their pictures are prepared, and what their classes are called."""
+"""A model that somebody trained, from whatever file: a run, a model.npz of minivit's, or weights that others trained. Of these
+it is said too how their pictures are prepared, and what their classes are called."""
 
 import zipfile
 

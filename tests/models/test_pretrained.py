@@ -11,6 +11,8 @@ from minivit.backend import to_device
 from minivit.data.formats import safetensors
 from minivit.data.formats.weights import read_weights
 from minivit.models import layouts, pretrained
+from minivit.models.pretrained import load_pretrained
+from minivit.models.recognised import sizes_of
 from minivit.models.resize import WAYS, resized, weights
 
 from ..support.pretrained_fixtures import FOLDER, NAMES, NEW, OLD
@@ -42,7 +44,7 @@ BACKBONES = ("dino", "dinov2")
 
 
 def load(name, dtype=np.float64, **changes):
-    return minivit.load_pretrained(FOLDER / name, dtype, **MODELS[name][2] | changes)
+    return load_pretrained(FOLDER / name, dtype=dtype, **MODELS[name][2] | changes)
 
 
 def answer(model, name, images=IMAGES):
@@ -125,7 +127,7 @@ def test_every_wrong_mapping_would_be_seen(tmp_path, name, mistake):
     arrays = {key: np.array(array) for key, array in read_weights(tmp_path)[0].items()}
     MISTAKES[mistake](arrays)
     safetensors.write(tmp_path / "model.safetensors", arrays)
-    model, _ = minivit.load_pretrained(tmp_path, np.float64, **MODELS[name][2])
+    model, _ = load_pretrained(tmp_path, dtype=np.float64, **MODELS[name][2])
     assert apart(answer(model, name), EXPECTED[name]) > 1e-2
 
 
@@ -204,6 +206,18 @@ def test_a_loaded_model_learns_is_saved_and_is_nobody_elses(tmp_path):
     assert apart(again(IMAGES).numpy(), model.eval()(IMAGES).numpy()) == 0
 
 
+@pytest.mark.parametrize(
+    "options", [dict(eps=1e-5, pool="patches", heads=4), dict(activation="swiglu", dist_token=True, heads=1)]
+)
+def test_what_minivit_saved_in_timms_layout_needs_no_word(tmp_path, options):
+    config = minivit.ViTConfig(image_size=(8, 12), patch_size=4, channels=3, classes=5, dim=8, depth=2, mlp_dim=24, **options)
+    model = minivit.ViT(config, 3, np.float64).eval()
+    model.head.weight.data[...] = np.random.default_rng(0).standard_normal(model.head.weight.shape)
+    again, about = load_pretrained(minivit.save(tmp_path / "x", model, layout="timm"), dtype=np.float64)
+    assert again.config == config and "assumed" not in about["recognised"][1]
+    assert apart(again(IMAGES[:, :8]).numpy(), model(IMAGES[:, :8]).numpy()) < 1e-12
+
+
 def tree(name="timm"):
     return {key: np.array(array) for key, array in read_weights(FOLDER / name)[0].items()}
 
@@ -241,13 +255,43 @@ def test_what_is_no_vit_of_ours_is_refused_by_name(tmp_path, case):
     path = tmp_path / "x.safetensors"
     safetensors.write(path, arrays)
     with pytest.raises(ValueError, match=words) as refused:
-        minivit.load_pretrained(path, heads=2)
+        load_pretrained(path, heads=2)
     assert str(refused.value).startswith(str(path))
+
+
+ONE = np.ones((1, 1, 8))
+LEFT_OUT = {
+    "the decoder": ("timm", {"decoder_embed.weight": ONE[0], "decoder_blocks.0.norm1.bias": ONE[0, 0], "mask_token": ONE}),
+    "the mask token": ("hf-dinov2", {"dinov2.embeddings.mask_token": ONE[0]}),
+    "DINO's projection head": ("timm", {"head.mlp.0.weight": ONE[0], "head.last_layer.weight_g": ONE}),
+    "the pooler": ("hf-vit", {"vit.pooler.dense.weight": ONE[0]}),
+    "the text tower": ("clip", {"transformer.resblocks.0.ln_1.weight": ONE[0, 0], "token_embedding.weight": ONE[0]}),
+    "the numbers of the positions": ("hf-clip", {"vision_model.embeddings.position_ids": np.arange(10)[None]}),
+}
+
+
+@pytest.mark.parametrize("words", LEFT_OUT)
+def test_what_no_answer_needs_is_left_out_and_said(tmp_path, words):
+    name, more = LEFT_OUT[words]
+    shutil.copytree(FOLDER / name, tmp_path, dirs_exist_ok=True)
+    safetensors.write(tmp_path / "model.safetensors", tree(name) | more)
+    model, about = load_pretrained(tmp_path, dtype=np.float64, **MODELS[name][2])
+    assert words in about["recognised"][1]
+    assert apart(answer(model, name), EXPECTED[name]) < 1e-10
+
+
+def test_of_several_copies_the_average_is_taken(tmp_path):
+    arrays = {f"student.module.{key}": array + 1 for key, array in tree().items()}
+    arrays |= {f"teacher.backbone.{key}": array for key, array in tree().items()}
+    safetensors.write(tmp_path / "x.safetensors", arrays)
+    model, about = load_pretrained(tmp_path / "x.safetensors", dtype=np.float64, heads=2)
+    assert about["layout"] == "DINO" and "left out: the rest of a training" in about["recognised"][1]
+    assert apart(answer(model, "timm"), EXPECTED["timm"]) < 1e-10
 
 
 def test_heads_that_nothing_tells_are_asked_for():
     with pytest.raises(ValueError, match=r"how many heads share its width of 8: name them, heads=1"):
-        minivit.load_pretrained(FOLDER / "torchvision")
+        load_pretrained(FOLDER / "torchvision")
 
 
 def test_another_models_config_json_is_refused(tmp_path):
@@ -256,15 +300,15 @@ def test_another_models_config_json_is_refused(tmp_path):
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('"model_type": "vit"', '"model_type": "swin"'), encoding="utf-8")
     with pytest.raises(ValueError, match="model_type 'swin', which minivit's ViT is not"):
-        minivit.load_pretrained(tmp_path)
+        load_pretrained(tmp_path)
     path.write_text(text.replace('"gelu"', '"relu"'), encoding="utf-8")
     with pytest.raises(ValueError, match="activation 'relu'; minivit has gelu, gelu_tanh, quick_gelu"):
-        minivit.load_pretrained(tmp_path)
+        load_pretrained(tmp_path)
     path.write_text(text.replace('"gelu"', '["gelu"]'), encoding="utf-8")
     with pytest.raises(ValueError, match=r"activation \['gelu'\]"):
-        minivit.load_pretrained(tmp_path)
+        load_pretrained(tmp_path)
     path.write_text('{"kind": "vit", "dim": 3}', encoding="utf-8")  # a config.json of some other program
-    assert minivit.load_pretrained(tmp_path, heads=2)[1]["layout"] == "Hugging Face"
+    assert load_pretrained(tmp_path, heads=2)[1]["layout"] == "Hugging Face"
 
 
 def test_a_field_that_vitconfig_has_not():
@@ -272,20 +316,40 @@ def test_a_field_that_vitconfig_has_not():
         load("timm", num_classes=3)
 
 
-def test_it_is_refused_before_any_array_is_copied(monkeypatch):
-    dim, mlp = 4096, 1 << 14
-    arrays = {"cls_token": (1, 1, dim), "pos_embed": (1, 10, dim), "patch_embed.proj.weight": (dim, 3, 4, 4)}
-    block = {"mlp.fc1.weight": (mlp, dim), "mlp.fc2.weight": (dim, mlp), "attn.qkv.weight": (3 * dim, dim)}
-    arrays |= {f"blocks.{i}.{name}": shape for i in range(8) for name, shape in block.items()}
-    arrays = {name: np.broadcast_to(np.float32(0), shape) for name, shape in arrays.items()}
-    about = {"path": FOLDER / "large", "config": None, "preprocessor": None}
-    monkeypatch.setattr(pretrained, "read_weights", lambda path: (arrays, about))
+def stand_ins(dim, blocks=1):
+    """Arrays of a timm model, of the right shapes but for an attention that lacks its projection, that take no memory."""
+    shapes = {"cls_token": (1, 1, dim), "pos_embed": (1, 10, dim), "patch_embed.proj.weight": (dim, 3, 4, 4)}
+    block = {"mlp.fc1.weight": (4 * dim, dim), "mlp.fc2.weight": (dim, 4 * dim), "attn.qkv.weight": (3 * dim, dim)}
+    shapes |= {f"blocks.{i}.{name}": shape for i in range(blocks) for name, shape in block.items()}
+    return {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+
+
+NO_SIDECAR = {"path": FOLDER / "large", "config": None, "preprocessor": None, "metadata": {}}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_it_is_refused_before_any_array_is_copied(monkeypatch, dtype):
+    monkeypatch.setattr(pretrained, "read_weights", lambda path: (stand_ins(4096, 8), NO_SIDECAR))
     tracemalloc.start()
     with pytest.raises(ValueError, match=r"it lacks blocks\.0\.attn\.proj\.bias, as minivit calls it, and 65 others"):
-        minivit.load_pretrained("large")
+        load_pretrained("large", dtype=dtype)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 64 << 20  # the arrays would be 7 GB; a head of zeros is 16 MB
+    assert peak < 64 << 20  # the arrays would be 7 GB; a head of zeros is 16 or 32 MB
+
+
+@pytest.mark.parametrize("dim, heads", [(192, 3), (384, 6), (768, 12), (1024, 16), (1280, 16), (1152, 16), (1536, 24)])
+def test_heads_are_those_of_the_known_sizes_and_are_said_to_be_assumed(dim, heads):
+    sizes = sizes_of(layouts.recognise(stand_ins(dim)), NO_SIDECAR, {})
+    assert sizes.config.heads == heads and f"assumed: {heads} heads" in sizes.about["recognised"][1]
+
+
+@pytest.mark.parametrize("name, eps", [("hf-vit", 1e-12), ("hf-dinov2", 1e-6)])
+def test_hugging_faces_eps_without_config_json(tmp_path, name, eps):
+    shutil.copy(FOLDER / name / "model.safetensors", tmp_path)
+    model, about = load_pretrained(tmp_path, dtype=np.float64, heads=2)
+    assert model.config.eps == eps and f"assumed: eps {eps:g}" in about["recognised"][1]
+    assert apart(answer(model, name), EXPECTED[name]) < 1e-10
 
 
 def test_our_names_are_those_of_the_model():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import minivit
+from minivit.models.pretrained import load_pretrained
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -44,7 +44,7 @@ def test_features_are_onnxruntimes(tmp_path):
     model = onnx.load(FILE)
     safetensors.save_file(as_transformers_saves_it(model.graph), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(SIZES), encoding="utf-8")
-    ours, about = minivit.load_pretrained(tmp_path, image_size=224)
+    ours, about = load_pretrained(tmp_path, image_size=224)
     assert "positions resized from 37 x 37 to 16 x 16" in about["recognised"][1]
 
     last = [node for node in model.graph.node if node.name.startswith("/backbone/layernorm")][-1].output[0]
