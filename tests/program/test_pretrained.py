@@ -95,3 +95,13 @@ def test_the_cost_of_looking_into_a_large_model_is_bounded():
         (high, wide), draws = _plan(large)
         windows = large.image_size[0] // high * (large.image_size[1] // wide)
         assert 2 * windows + 2 * len(SHARES) * draws <= FEW and large.grid[0] * 16 % high == 0
+
+
+def test_info_downloads_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MINIVIT_DATA", str(tmp_path / "cache"))
+    assert main(["info", "some-one/tiny"]) == 2
+    assert "there is no preset 'some-one/tiny'" in capsys.readouterr().err and not (tmp_path / "cache").exists()
+    place = tmp_path / "cache" / "hub" / "some-one" / "tiny"
+    shutil.copytree(TIMM, place)
+    assert main(["info", "some-one/tiny"]) == 0
+    assert "layout timm" in capsys.readouterr().out

@@ -42,13 +42,17 @@ def fetched(name):
     what it was."""
     if not is_name(name):
         raise ValueError(f"{name!r:.100} is no model's name: OWNER/NAME, of letters, digits, '.', '_' and '-'")
-    owner, _, rest = name.partition("/")
-    folder = cache_folder() / "hub" / owner / rest
-    path = folder / WEIGHTS
+    path = place(name)
     if not path.is_file():
-        _download(name, folder)
-    _verify(name, folder)
+        _download(name, path.parent)
+    _verify(name, path.parent)
     return path
+
+
+def place(name):
+    """The path of a model in the cache, whether it is there or not."""
+    owner, _, rest = name.partition("/")
+    return cache_folder() / "hub" / owner / rest / WEIGHTS
 
 
 def _download(name, folder):

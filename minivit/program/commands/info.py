@@ -31,13 +31,18 @@ def add(commands):
 def run(arguments):
     """The models of the paper with exact parameters and multiply-adds; for one of them, the shape after every stage of a real
     forward pass on one 224 x 224 image, with time and memory. Of a run or a model.npz, its sizes; of
-    pretrained weights, a file, a folder, or OWNER/NAME on the model hub, what was recognised."""
+    pretrained weights, a file, a folder, or OWNER/NAME that was downloaded, what was recognised."""
     if arguments.name is None:
         table()
-    elif arguments.name not in PRESETS and (at_home(arguments.name).exists() or hub.is_name(arguments.name)):
+    elif arguments.name not in PRESETS and (at_home(arguments.name).exists() or _was_fetched(arguments.name)):
         saved(arguments.name)
     else:
         stages(preset_name(arguments.name))
+
+
+def _was_fetched(name):
+    """Whether it is a model of the hub that is in the cache: a preset that does not exist, X/16, is nothing to be downloaded."""
+    return hub.is_name(name) and hub.place(name).is_file()
 
 
 def table():
