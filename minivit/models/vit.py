@@ -101,7 +101,12 @@ class ViT(Module):
         if config.registers:
             x = with_registers(x, self.reg_token, math.prod(config.grid))
             yield "registers", x
-        for i, block in enumerate(self.blocks):
+        yield from self.stages_from(0, x, rng, attention)
+
+    def stages_from(self, number, x, rng=None, attention=None):
+        """The same from block `number` on, which reads the tokens x (B, T, D); `depth` begins with the last LayerNorm."""
+        config = self.config
+        for i, block in enumerate(self.blocks[number:], start=number):
             x = block(x, rng, attention)
             yield f"blocks.{i}", x
         x = self.norm(x)
