@@ -1,9 +1,9 @@
 """Few images of new classes: what a ViT is worth that was trained on others before.
 
-The clothes in two halves: a model is trained on the first five classes, all of their training images, and is then to learn the last
-five from 10, 25 or 100 images each. Three ways: its new head alone; all of it; and, from scratch, a model of the same sizes that has
-seen nothing. With one seed all three have the same images, drawn for that seed, and the test images of the last five classes are
-read once, at the end.
+The clothes in two halves: a model is trained on the first five classes, all of their training images, and is then to learn the
+last five from 10, 25 or 100 images each. Three ways: its new head alone; all of it; and, from scratch, a model of the same sizes
+that has seen nothing. With one seed all three have the same images, drawn for that seed, and the test images of the last five
+classes are read once, at the end.
 
 The rates were chosen with other seeds, on training images of the last five classes that nothing was trained on.
 """
@@ -44,7 +44,7 @@ def of_classes(dataset, chosen):
 
 
 def few(dataset, count, seed):
-    """The data set with `count` training images of each class, drawn for that seed: of two counts, the larger has the others too."""
+    """The data set with `count` training images of each class, drawn for that seed; a larger count has those of a smaller too."""
     order = np.random.default_rng(seed).permutation(len(dataset.train_labels))
     chosen = np.concatenate([order[dataset.train_labels[order] == k][:count] for k in range(len(dataset.classes))])
     return replace(dataset, train_images=dataset.train_images[chosen], train_labels=dataset.train_labels[chosen])

@@ -98,7 +98,9 @@ class Halves:
 
     def __init__(self, model, unfreeze):
         if not isinstance(model, ViT):
-            raise ValueError(f'unfreeze is {unfreeze}: only a ViT is trained in part; set it to "all" for a {type(model).__name__}')
+            raise ValueError(
+                f'unfreeze is {unfreeze}: only a ViT is trained in part; set it to "all" for a {type(model).__name__}'
+            )
         if unfreeze > model.config.depth:
             raise ValueError(
                 f'unfreeze is {unfreeze}, and the model has {model.config.depth} blocks: take at most so many, or "all"'

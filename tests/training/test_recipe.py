@@ -61,7 +61,12 @@ def test_flip_is_true_or_false(value):
 
 
 def test_numpy_s_numbers_are_numbers_and_are_kept_as_python_s():
-    given = {"unfreeze": np.int64(2)} | {name: np.int64(3) for name in WHOLE} | {name: np.float32(0.5) for name in NUMBERS} | {"flip": np.bool_(True)}
+    given = (
+        {"unfreeze": np.int64(2)}
+        | {name: np.int64(3) for name in WHOLE}
+        | {name: np.float32(0.5) for name in NUMBERS}
+        | {"flip": np.bool_(True)}
+    )
     found = asdict(Recipe(**given))
     assert found == {"unfreeze": 2} | {name: 3 for name in WHOLE} | {name: 0.5 for name in NUMBERS} | {"flip": True}
     assert {type(value) for value in found.values()} == {int, float, bool}

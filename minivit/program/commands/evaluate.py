@@ -1,5 +1,7 @@
 """The command evaluate."""
 
+from dataclasses import replace
+
 from ...data import load
 from ...training.calibration import temperature_of
 from ...training.tasks import kind_of_task
@@ -22,6 +24,7 @@ def run(arguments):
     threads = options.threads(arguments)
     model, about = options.trained_model(arguments)
     dataset = load(about["data"], arguments.data_dir, model.config.image_size)
+    dataset = replace(dataset, mean=tuple(about["mean"]), std=tuple(about["std"]))  # those by which the model learned
     if about["classes"] != list(dataset.classes):
         raise ValueError(
             f"{arguments.model} knows the classes {', '.join(about['classes'][:12])}, which are not those of {dataset.name}: "
