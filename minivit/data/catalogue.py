@@ -59,12 +59,13 @@ def load(name, data_dir=None, image_size=None):
 def _resized(dataset, size):
     from .formats.folder import MOST_BYTES
 
-    space = sum(4 * len(images) * images.shape[3] * size[0] * size[1] for images in (dataset.train_images, dataset.test_images))
+    (height, width), parts = size, (dataset.train_images, dataset.test_images)
+    space = sum(4 * len(images) * height * width * images.shape[3] for images in parts)
     if space > MOST_BYTES:
         raise ValueError(
-            f"the images of {dataset.name} would take {space / 1e9:,.0f} GB at {size[0]} x {size[1]}: ask for fewer pixels"
+            f"the images of {dataset.name} would take {space / 1e9:,.0f} GB at {height} x {width}: ask for fewer pixels"
         )
-    train, test = (resized(images, size) for images in (dataset.train_images, dataset.test_images))
+    train, test = (resized(images, size) for images in parts)
     mean, std = moments(train)
     return replace(dataset, train_images=train, test_images=test, mean=mean, std=std)
 

@@ -17,7 +17,7 @@ from ..data.fetch.sources import SOURCES
 from ..models.kinds import FROM_DATA, config_of, the_kind
 from ..training.files import replacing
 from ..training.parallel import cores
-from ..training.presets import changed, load_config, names
+from ..training.presets import changed, load_config, names, recipe
 from .folder import read_run, write_json
 
 FIGURES = ("test_accuracy", "calibration_error", "temperature", "seconds", "images_per_second")
@@ -117,9 +117,10 @@ def again(config):
     or None if they name a preset that minivit has."""
     kind = config.get("kind", "vit")
     if "init" in config:
-        recipe = "\n".join(f"{key} = {_toml(value)}" for key, value in config["recipe"].items())
-        init = f"init = {_toml(config['init']['name'])}  # sha256 of its weights: {config['init']['sha256']}"
-        return ["--config", "again.toml"], f"data = {_toml(config['data'])}\n{init}\n\n[recipe]\n{recipe}"
+        began = f"init = {_toml(config['init']['name'])}  # sha256 of its weights: {config['init']['sha256']}"
+        lines = [f"data = {_toml(config['data'])}", began, "", "[recipe]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in config["recipe"].items()]
+        return ["--config", "again.toml"], "\n".join(lines)
     for name in names():
         preset = load_config(name)
         if preset["model"].get("kind", "vit") != kind:
@@ -146,17 +147,13 @@ def again(config):
 
 def sized(config):
     """The option that gives images the size that they had, or no option where they have it anyway."""
-    height, width = config["model"]["image_size"]
-    asked = (config.get("reading") or {}).get("resized") or (config["data"] in CANVASES and height != CANVAS_SIZE)
-    known = SOURCES.get(config["data"])
-    asked = (
-        asked
-        or config["data"].endswith(".npz")
-        or (known and not asked and config["data"] not in CANVASES and (height, width) != known.shape[:2])
-    )
-    if "init" in config:  # which is of one size
-        return []
-    return ["--image-size", str(height)] if asked and height == width else []
+    data, (height, width) = config["data"], config["model"]["image_size"]
+    asked = (config.get("reading") or {}).get("resized") or data.endswith(".npz")
+    if data in CANVASES:
+        asked = height != CANVAS_SIZE
+    elif data in SOURCES:
+        asked = (height, width) != SOURCES[data].shape[:2]
+    return ["--image-size", str(height)] if asked and height == width and "init" not in config else []
 
 
 def _toml(value):

@@ -12,6 +12,7 @@ B batch, T tokens, D width, K classes
 
 import hashlib
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -44,8 +45,8 @@ class Start(NamedTuple):
 
 
 def opened(name):
-    """(a pretrained ViT, what was saved about it), whatever `name` names: a run's folder or its model.npz. Raises ValueError, with
-    what to do, for what is none, or does not say how its images are normalised."""
+    """(a pretrained ViT, what was saved about it), whatever `name` names: a run's folder or its model.npz. Raises ValueError,
+    with what to do, for what is none, or does not say how its images are normalised."""
     model, about = load_model(name)
     if not isinstance(model, ViT):
         raise ValueError(f"{name} is a {type(model).__name__}: fine-tuning begins from a ViT")
@@ -143,10 +144,9 @@ class _Below(Module):
         self.stop = f"blocks.{self.config.depth - unfreeze}" if unfreeze else "head"
 
     def __call__(self, images, rng=None):
-        for name, stage in self.model.stages(images):
+        for (_, x), (name, _) in pairwise(self.model.stages(images)):
             if name == self.stop:
                 return x
-            x = stage
 
 
 class _Above(Module):

@@ -26,7 +26,7 @@ class Recipe:
     validation       the fraction of the training images that is set aside to watch the training; never the test images
     patience         stops after so many epochs in which the validation accuracy did not rise, with the best weights; 0 does not
     unfreeze         of a pretrained ViT: "all" of it is trained, or its head and so many of its last blocks; 0: the head alone
-    layer_decay      of a pretrained ViT: the learning rate falls by this factor from block to block towards the images; 1: nowhere
+    layer_decay      of a pretrained ViT: by this factor the learning rate falls from block to block towards the images; 1: not
     temperature      what the trained model's logits are divided by to be probabilities; found on cross-validation folds
     seed             of everything random: weights, order, augmentation, dropout
     """
