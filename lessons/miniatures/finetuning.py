@@ -1,9 +1,9 @@
 """Few images of new classes: what a ViT is worth that was trained on others before.
 
 The clothes in two halves, each with clothes for above and with shoes: a model is trained on five classes, all of their training
-images, and is then to learn the other five from 10, 25 or 100 images each. Three ways: its new head alone; all of it; and, from scratch, a model of the same sizes
-that has seen nothing. With one seed all three have the same images, drawn for that seed, and the test images of the other five
-classes are read once, at the end.
+images, and is then to learn the other five from 10, 25 or 100 images each. Three ways: its new head alone; all of it; and, from
+scratch, a model of the same sizes that has seen nothing. With one seed all three have the same images, drawn for that seed, and
+the test images of the other five classes are read once, at the end.
 
 The rates were chosen with another seed, on training images of the other five classes that nothing was trained on.
 """
