@@ -27,7 +27,7 @@ BEFORE = (0, 1, 2, 5, 7)  # T-shirt/top, trouser, pullover, sandal, sneaker
 NEW = (3, 4, 6, 8, 9)  # dress, coat, shirt, bag, ankle boot
 MODEL = dict(dim=48, depth=2, mlp_dim=96)  # half the preset's, as is fit for few images
 IMAGES = (10, 25, 100)  # of each class
-STEPS, EPOCHS_BEFORE = 300, 60
+STEPS, EPOCHS_BEFORE = 200, 40
 COMMON = dict(batch_size=50, shift=1, flip=True, label_smoothing=0.1)
 WAYS = {
     "head alone": dict(batch_size=50, lr=1e-2, weight_decay=0.0, unfreeze=0),
