@@ -8,6 +8,7 @@ the test images of the other five classes are read once, at the end.
 The rates were chosen with another seed, on training images of the other five classes that nothing was trained on.
 """
 
+import copy
 import functools
 from dataclasses import replace
 
@@ -79,7 +80,7 @@ def learned(way, count, seed, before=pretrained, settings=None, steps=STEPS):
     if way == "from scratch":
         model = untrained(dataset, seed)
     else:
-        begun = start("five classes", before(seed), {"mean": dataset.mean, "std": dataset.std}, dataset)
+        begun = start("five classes", copy.deepcopy(before(seed)), {"mean": dataset.mean, "std": dataset.std}, dataset)
         model = begun.model
     _train(model, dataset, rules)
     return model.eval(), dataset

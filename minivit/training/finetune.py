@@ -18,11 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..checks import pair
 from ..engine import Tensor
+from ..models.heads import zero_head
 from ..models.vit import ViT
 from ..nn import Module
-from .checkpoint import load_model
 from .prediction import accuracy, predict
+from .pretrained import open_model
 from .task import Classification
 
 # How long and how fast, by what is trained, where nobody says otherwise
@@ -44,12 +46,16 @@ class Start(NamedTuple):
     std: tuple
 
 
-def opened(name):
-    """(a pretrained ViT, what was saved about it), whatever `name` names: a run's folder or its model.npz. Raises ValueError,
-    with what to do, for what is none, or does not say how its images are normalised."""
-    model, about = load_model(name)
+def opened(name, image_size=None):
+    """(a pretrained ViT, what is known about it), whatever `name` names: a run's folder or its model.npz, weights that others
+    trained, or OWNER/NAME of such on the model hub; see open_model. image_size: another than it was trained at. Raises
+    ValueError, with what to do, for what is none, or does not say how its images are normalised."""
+    model, about = open_model(name, **({} if image_size is None else {"image_size": image_size}))
     if not isinstance(model, ViT):
         raise ValueError(f"{name} is a {type(model).__name__}: fine-tuning begins from a ViT")
+    if image_size is not None and model.config.image_size != pair("image_size", image_size):
+        size = " x ".join(map(str, model.config.image_size))
+        raise ValueError(f"{name} reads images of {size}, to which others are brought: leave --image-size out")
     for key in ("mean", "std"):
         value = about.get(key)
         right = isinstance(value, list | tuple) and len(value) == model.config.channels
@@ -58,10 +64,10 @@ def opened(name):
     return model, about
 
 
-def start(name, opened_model, about, dataset):
-    """The Start on a data set: the same weights, and a new head at zero for its classes. Raises ValueError for images of other
-    channels or another size than the model reads."""
-    (height, width, channels), config = dataset.train_images.shape[1:], opened_model.config
+def start(name, model, about, dataset):
+    """The Start on a data set: the opened model itself, with a new head at zero for its classes. Raises ValueError for images of
+    other channels or another size than the model reads."""
+    (height, width, channels), config = dataset.train_images.shape[1:], model.config
     if channels != config.channels:
         kinds = {1: "grey", 3: "coloured"}
         theirs, own = (kinds.get(count, f"{count}-channel") for count in (channels, config.channels))
@@ -69,11 +75,10 @@ def start(name, opened_model, about, dataset):
     if (height, width) != config.image_size:
         size = " x ".join(map(str, config.image_size))
         raise ValueError(f"{dataset.name} has images of {height} x {width}, and {name} reads {size}: bring them to that size")
-    state = opened_model.state_dict()
-    init = {"name": str(name), "sha256": sha256_of(state)}
-    model = ViT(replace(config, classes=len(dataset.classes)), 0, opened_model.head.weight.dtype)
-    own = model.state_dict()
-    model.load_state_dict({key: own[key] if key.startswith("head") else state[key] for key in own})
+    init = {"name": str(name), "sha256": sha256_of(model.state_dict())}
+    dtype, model.config = model.head.weight.dtype, replace(config, classes=len(dataset.classes))
+    for head in ["head", *(["head_dist"] if config.dist_token else [])]:
+        setattr(model, head, zero_head(model.config, np.random.default_rng(0), dtype))
     return Start(model, init, tuple(about["mean"]), tuple(about["std"]))
 
 
@@ -159,7 +164,7 @@ class _Above(Module):
 
     def __call__(self, features, rng=None):
         if not self.unfreeze:
-            return self.model.head(features)
+            return self.model.logits(Tensor(features))
         for _, x in self.model.stages_from(self.model.config.depth - self.unfreeze, Tensor(features), rng):
             pass
         return x

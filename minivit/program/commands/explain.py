@@ -54,7 +54,7 @@ def explain(model, about, path, out, name):
         return explain_queries(model, about, path, out)
     if not isinstance(model, ViT):
         raise ValueError(f"{name} is a {type(model).__name__}, which has no attention to look into: explain reads a ViT")
-    picture = prepare(at_home(path), model.config, about["data"], about.get("reading"))
+    picture = prepare(at_home(path), model.config, about.get("data"), about.get("reading"))
     out = _folder(out)
     print(f"{path}: {', '.join(picture.notes)}")
     seen = look(model, about, picture.image)
@@ -166,11 +166,11 @@ def _figures(model, seen):
 
     said = f"{seen.answer}, {100 * seen.sure:.1f} %"
     yield "picture.png", lambda: reading.steps([(seen.name, seen.steps, said)]), "the picture as the model sees it, step by step"
-    if config.pool == "cls":
+    if config.reads_cls_token:
         yield "rollout.png", rollout, "what reaches the class token, through all blocks"
         yield "heads.png", heads, "where each head of the last block looks"
     else:
-        read = "the mean of all tokens" if config.pool == "mean" else "a weighted mean of all patches"
+        read = "a weighted mean of all patches" if config.pool == "sequence" else "the mean of all patches"
         yield None, None, f"no rollout and no heads of a class token: this model reads {read}"
     yield "occlusion.png", occlusion, "what becomes of the answer when a patch is painted over"
     yield "damage.png", lambda: looks.damage_curves(SHARES, seen.damage), "patches made grey, patches shuffled"
@@ -192,7 +192,7 @@ def explain_queries(model, about, path, out):
     from ...data.pictures import prepare
     from .. import boxes, figures
 
-    picture, out, attention = prepare(at_home(path), model.config, about["data"], about.get("reading")), _folder(out), []
+    picture, out, attention = prepare(at_home(path), model.config, about.get("data"), about.get("reading")), _folder(out), []
     image = normalise(picture.image[None], np.float32(about["mean"]), np.float32(about["std"]))
     with no_grad():
         stages = dict(model.eval().stages(to_device(image, model.device), attention))

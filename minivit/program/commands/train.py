@@ -10,6 +10,7 @@ from ...models.kinds import the_kind
 from ...training import finetune
 from ...training.presets import changed, fitting_detr, fitting_patch, load_config, model_config, names, recipe
 from ...training.tasks import kind_of_task
+from ..output import printable
 from . import options
 
 CHANGES = ("epochs", "lr", "batch_size", "seed", "unfreeze")  # what the command line changes of a recipe
@@ -28,7 +29,7 @@ def add(commands):
     p.add_argument(
         "--init",
         metavar="RUN",
-        help="begin from the weights of a ViT that was trained on other images, a run's folder or a model.npz, with a new head",
+        help="begin from the weights of a ViT that was trained on other images, named as --model of predict is, with a new head",
     )
     p.add_argument(
         "--unfreeze",
@@ -113,10 +114,8 @@ def _fine_tuning(arguments, given, settings):
         raise ValueError(f"the model is that of {init}: leave out [model], which {arguments.config} has, or --init")
     if data is None:
         raise ValueError(f"name what {init} is to learn, a data set, a folder or an .npz, with --data")
-    model, about = finetune.opened(init)
-    if arguments.image_size is not None:
-        size = " x ".join(map(str, model.config.image_size))
-        raise ValueError(f"{init} reads images of {size}, to which others are brought: leave --image-size out")
+    model, about = finetune.opened(init, arguments.image_size)
+    print("".join(f"{printable(line)}\n" for line in about.get("recognised", ())), end="")
     dataset = load(data, arguments.data_dir, model.config.image_size)
     kind_of_task(type(model.config), dataset)
     start = finetune.start(init, model, about, dataset)
