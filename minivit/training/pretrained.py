@@ -49,9 +49,7 @@ def _is_of_others(path):
     path = at_home(path)
     file = path / "model.npz" if path.is_dir() else path
     if not file.is_file():
-        return path.is_dir() and any(
-            other.name.endswith((*SUFFIXES, INDEX)) for other in path.iterdir() if other.name != CHECKPOINT
-        )
+        return path.is_dir() and any(other.name.endswith((*SUFFIXES, INDEX)) for other in path.iterdir() if other.name != CHECKPOINT)
     if file.suffix != ".npz":
         return True
     try:

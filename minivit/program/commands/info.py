@@ -20,12 +20,7 @@ from . import options
 def add(commands):
     p = options.add(commands, "info", run, help="the paper's models: sizes, cost, and the shape after every stage")
     known = ", ".join(PRESETS)
-    p.add_argument(
-        "name",
-        nargs="?",
-        metavar="PRESET",
-        help=f"one of {known}, or a run's folder, or pretrained weights; without it: the table of all",
-    )
+    p.add_argument("name", nargs="?", metavar="PRESET", help=f"one of {known}, or a run's folder, or pretrained weights; without it: the table of all")
 
 
 def run(arguments):
