@@ -15,6 +15,7 @@ from minivit.training.checkpoint import load_model, save_model
 from minivit.training.finetune import sha256_of
 from minivit.training.loop import Training
 
+from ..support.pretrained_fixtures import FOLDER as WEIGHTS
 from ..support.tiny import TOML, kill_in_epoch, same_state, tiny_vit
 
 ACCURACY = re.compile(r"^test accuracy (\d+\.\d) %$", re.MULTILINE)
@@ -136,6 +137,22 @@ def test_a_folder_s_pictures_are_read_at_the_size_of_the_model(printed, tmp_path
     out = printed("train", "--data", tmp_path / "mine", "--init", "runs/tiny", "--epochs", "2", "--out", tmp_path / "run")
     assert "resized to 8 x 8" in out and "test accuracy" in out
     assert "test accuracy" in printed("evaluate", "--model", tmp_path / "run")
+
+
+def test_weights_of_others_are_begun_from_too_and_at_another_size(printed, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIVIT_DATA", str(tmp_path / "cache"))
+    for k, name in enumerate(("red", "green")):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        for i in range(5):
+            colour = tuple(60 + 10 * i if c == k else 0 for c in range(3))
+            Image.new("RGB", (30, 20), colour).save(tmp_path / "mine" / name / f"{i}.png")
+    more = ["--epochs", "2", "--image-size", "16", "--out", tmp_path / "run"]
+    out = printed("train", "--data", tmp_path / "mine", "--init", WEIGHTS / "timm", *more)
+    assert out.startswith("layout timm") and "resized to 16 x 16" in out and "it begins from" in out
+    model, about = load_model(tmp_path / "run")
+    assert (model.config.image_size, about["mean"], about["classes"]) == ((16, 16), [0.5] * 3, ["green", "red"])
+    assert "test accuracy" in printed("evaluate", "--model", tmp_path / "run")
+    assert "red" in printed("predict", tmp_path / "mine" / "red" / "4.png", "--model", tmp_path / "run")
 
 
 MISTAKES = {

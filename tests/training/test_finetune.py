@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minivit import ViT, gradients, ops
+from minivit import ViT, gradients, models, ops
+from minivit.data import Dataset
 from minivit.engine import _topological_order
 from minivit.models import DETR, DETRConfig
 from minivit.training import finetune
@@ -14,6 +15,7 @@ from minivit.training.checkpoint import save_model
 from minivit.training.finetune import Halves
 from minivit.training.loop import Training
 
+from ..support.pretrained_fixtures import FOLDER, NAMES
 from ..support.tiny import few_digits, same_state, tiny_config, tiny_recipe, tiny_vit
 
 ABOUT = {"mean": [0.25], "std": [0.5]}
@@ -137,6 +139,26 @@ def test_features_and_the_trained_part_give_the_logits_and_the_gradients_of_the_
     whole, above = (gradients(ops.cross_entropy(x, labels), model.trained_parameters()) for x in logits)
     for a, b in zip(whole, above, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("unfreeze", [0, 1])
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_of_every_layout_are_cut_in_two_alike(name, unfreeze, rng):
+    model, _ = models.pretrained.load_pretrained(FOLDER / name, np.float64, heads=2)
+    finetune.start(name, model, {"mean": [0.5] * 3, "std": [0.5] * 3}, coloured(rng))
+    for head in (getattr(model, name, None) for name in ("head", "head_dist")):
+        if head is not None:
+            assert head.weight.shape[1] == 4 and not head.weight.data.any()
+            head.weight.data = rng.standard_normal(head.weight.shape)
+    halves, images = Halves(model, unfreeze), rng.standard_normal((3, 12, 12, 3))
+    features = halves.features(images, threads=1)
+    np.testing.assert_allclose(halves.above()(features).data, model(images).data, rtol=1e-12)
+    assert len(features) == 3 and ("head_dist.weight" in trained_names(model)) == model.config.dist_token
+
+
+def coloured(rng):
+    images, labels = rng.random((4, 12, 12, 3), np.float32), np.arange(4)
+    return Dataset("coloured", tuple("abcd"), images, labels, images, labels, (0.5,) * 3, (0.2,) * 3)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
