@@ -57,7 +57,7 @@ def test_it_says_what_it_begins_from_and_what_is_trained(printed, tmp_path):
     out = printed(*TUNE, "--epochs", "1", "--unfreeze", "1", "--out", tmp_path / "run")
     sha256 = sha256_of(load_model("runs/tiny")[0].state_dict())
     assert f"it begins from runs/tiny (sha256 of its weights {sha256[:12]}...), with a new head" in out
-    assert "trained is the last block and the head, 690 parameters; what the rest makes of an image is computed once" in out
+    assert "trained is the last block and the head, 570 parameters; what the rest makes of an image is computed once" in out
     assert "4,000 training and 1,000 test images, 8 x 8, 10 classes" in out
 
 
@@ -150,7 +150,7 @@ def test_weights_of_others_are_begun_from_too_and_at_another_size(printed, tmp_p
     out = printed("train", "--data", tmp_path / "mine", "--init", WEIGHTS / "timm", *more)
     assert out.startswith("layout timm") and "resized to 16 x 16" in out and "it begins from" in out
     model, about = load_model(tmp_path / "run")
-    assert (model.config.image_size, about["mean"], about["classes"]) == ((16, 16), [0.5] * 3, ["green", "red"])
+    assert (model.config.image_size, about["mean"], about["classes"]) == ((16, 16), [0.485, 0.456, 0.406], ["green", "red"])
     assert "test accuracy" in printed("evaluate", "--model", tmp_path / "run")
     assert "red" in printed("predict", tmp_path / "mine" / "red" / "4.png", "--model", tmp_path / "run")
 
