@@ -29,7 +29,7 @@ from .task import Classification
 
 # How long and how fast, by what is trained, where nobody says otherwise
 RECIPES = {
-    "head": dict(epochs=100, batch_size=64, lr=1e-2, weight_decay=0.0),
+    "head": dict(epochs=100, batch_size=128, lr=1e-2, weight_decay=0.0),
     "blocks": dict(epochs=40, batch_size=64, lr=1e-3),
     "all": dict(epochs=40, batch_size=64, lr=1e-3, layer_decay=0.75),
 }
