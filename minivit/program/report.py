@@ -148,12 +148,12 @@ def again(config):
 def sized(config):
     """The option that gives images the size that they had, or no option where they have it anyway."""
     data, (height, width) = config["data"], config["model"]["image_size"]
-    asked = (config.get("reading") or {}).get("resized") or data.endswith(".npz")
+    asked = (config.get("reading") or {}).get("resized") or data.endswith(".npz") or "init" in config
     if data in CANVASES:
         asked = height != CANVAS_SIZE
-    elif data in SOURCES:
+    elif data in SOURCES and "init" not in config:
         asked = (height, width) != SOURCES[data].shape[:2]
-    return ["--image-size", str(height)] if asked and height == width and "init" not in config else []
+    return ["--image-size", str(height)] if asked and height == width else []
 
 
 def _toml(value):
