@@ -42,6 +42,8 @@ SLOW = (
     "test_train.py::test_with_all_lessons_done",
     "test_train.py::test_lists_that_the_check_takes",
     "test_detection_run.py",
+    "test_finetune.py::test_killed_and_resumed_it_ends_in_the_same_weights[features",
+    "test_finetune.py::test_what_the_report_says_trains_it_again",
     "test_outside.py::test_a_training_that_nobody_reads_leaves_its_results[>",
     "test_outside.py::test_a_training_that_nobody_reads_leaves_its_results[2>",
     "test_outside.py::test_a_figure_that_fails_costs_itself_and_nothing_else[MemoryError",

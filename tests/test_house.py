@@ -17,7 +17,7 @@ ROOT = Path(minivit.__file__).parents[1]
 FLOORS = "backend / called checks / arguments / engine / kernels / ops / gradcheck nn optim data / models / training / program"
 FLOOR = {name: number for number, names in enumerate(FLOORS.split("/")) for name in names.split()}
 PAGES = "backend checks arguments engine gradcheck nn optim ops models.config models.vit models.hybrid training"
-BESIDE = "training.detection training.matching training.average_precision training.pretrained"  # what stands beside the book
+BESIDE = "training.detection training.matching training.average_precision training.finetune training.pretrained training.exported"
 BOOK_LINES = 3500
 
 

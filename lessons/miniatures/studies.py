@@ -1,6 +1,6 @@
 """The miniatures: what is asked, and which trainings answer it. Settings were fixed before the test images were read.
 
-STUDIES are the paper's questions; BETTER are those of improved ViTs and of DETR, three of which have files of their own.
+STUDIES are the paper's questions; BETTER are those of improved ViTs, of DETR and of fine-tuning; four have files of their own.
 """
 
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from . import charts
 from .detections import Detections
+from .finetuning import IMAGES, WAYS, finetuned
 from .resolution import SIZES, at_every_size
 from .runs import step_seconds, train_once
 from .variants import Variants
@@ -198,6 +199,18 @@ BETTER = {
             "blocks",
             True,
             f"digits, {STEPS} steps, blocks of width 32",
+        ),
+        Study(
+            "finetune",
+            "Few images of new classes: what is it worth to have learned others before?",
+            "section 4.4; BEiT, arXiv 2106.08254, appendix",
+            tuple(WAYS),
+            IMAGES,
+            5,
+            finetuned,
+            "training images of each new class",
+            True,
+            "five kinds of clothes, after five others",
         ),
     )
 }

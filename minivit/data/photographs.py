@@ -32,6 +32,16 @@ def fitted(picture, height, width, channels, whole=False):
     return np.array(picture.convert("L" if channels == 1 else "RGB")).reshape(height, width, channels)
 
 
+def resized(images, size):
+    """Images (N, H, W, C) squeezed or stretched to size (height, width), in float32; where they shrink, pixels are averaged."""
+    from PIL import Image
+
+    kind = Image.Resampling.BOX if min(images.shape[1] / size[0], images.shape[2] / size[1]) > 1 else Image.Resampling.BILINEAR
+    bands = np.moveaxis(images.astype(np.float32, copy=False), 3, 1).reshape(-1, *images.shape[1:3])  # (N C, H, W)
+    made = np.stack([np.asarray(Image.fromarray(band).resize(size[::-1], kind)) for band in bands])
+    return np.ascontiguousarray(np.moveaxis(made.reshape(len(images), -1, *size), 1, 3))
+
+
 def read_fitted(path, height, width, channels):
     """The same from a file; to be called in `quiet()`. Raises ValueError as opening.upright does."""
     return fitted(decode(path, 2 * max(height, width))[0], height, width, channels)

@@ -107,7 +107,12 @@ class ViT(Module):
         if config.norm_pre:
             x = self.norm_pre(x)
             yield "norm_pre", x
-        for i, block in enumerate(self.blocks):
+        yield from self.stages_from(0, x, rng, attention)
+
+    def stages_from(self, number, x, rng=None, attention=None):
+        """The same from block `number` on, which reads the tokens x (B, T, D); `depth` begins with the last LayerNorm."""
+        config = self.config
+        for i, block in enumerate(self.blocks[number:], start=number):
             x = block(x, rng, attention)
             yield f"blocks.{i}", x
         if not config.fc_norm:
@@ -122,7 +127,11 @@ class ViT(Module):
         if config.representation_size:
             x = ops.tanh(self.pre_logits(x))  # (B, R)
             yield "pre_logits", x
-        yield "head", mean_of_heads(x, self.head, self.head_dist) if config.dist_token else self.head(x)  # (B, K)
+        yield "head", self.logits(x)  # (B, K)
+
+    def logits(self, x):
+        """What the head, or DeiT's two, make of what they read."""
+        return mean_of_heads(x, self.head, self.head_dist) if self.config.dist_token else self.head(x)
 
     def forward_features(self, images, rng=None):
         """The tokens (B, T, D) that the head reads from, after the last LayerNorm unless fc_norm puts that behind the pooling."""

@@ -37,13 +37,13 @@ def load_pretrained(path, **changes):
     return model, about | more
 
 
-def open_model(name):
+def open_model(name, **changes):
     """(model in evaluation mode, about) of a run's folder or a file that minivit saved, as load_model; of any other file or
     folder of weights, or of OWNER/NAME on the model hub, which is downloaded, as load_pretrained: about["recognised"] tells that
-    it is one. Raises ValueError as they do."""
+    it is one. `changes` are for load_pretrained alone: what minivit saved is as it is. Raises ValueError as they do."""
     if hub.is_name(name):
-        return load_pretrained(hub.fetched(name))
-    return load_pretrained(name) if _is_of_others(name) else load_model(name)
+        return load_pretrained(hub.fetched(name), **changes)
+    return load_pretrained(name, **changes) if _is_of_others(name) else load_model(name)
 
 
 def _is_of_others(path):

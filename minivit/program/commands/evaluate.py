@@ -1,5 +1,7 @@
 """The command evaluate."""
 
+from dataclasses import replace
+
 from ...called import called
 from ...data import load
 from ...training.calibration import temperature_of
@@ -29,6 +31,7 @@ def run(arguments):
             f"`{called('minivit')} predict` asks it about pictures"
         )
     dataset = load(about["data"], arguments.data_dir, model.config.image_size)
+    dataset = replace(dataset, mean=tuple(about["mean"]), std=tuple(about["std"]))  # those by which the model learned
     if about["classes"] != list(dataset.classes):
         raise ValueError(
             f"{arguments.model} knows the classes {', '.join(about['classes'][:12])}, which are not those of {dataset.name}: "
