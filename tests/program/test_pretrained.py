@@ -105,3 +105,11 @@ def test_info_downloads_nothing(tmp_path, monkeypatch, capsys):
     shutil.copytree(TIMM, place)
     assert main(["info", "some-one/tiny"]) == 0
     assert "layout timm" in capsys.readouterr().out
+
+
+def test_a_saved_one_that_says_too_little_is_refused(photo, tmp_path, capsys):
+    model, about = minivit.load_pretrained(TIMM)
+    for key in ("classes", "mean", "std"):
+        minivit.save(tmp_path / "mine.npz", model, {name: value for name, value in about.items() if name != key})
+        assert main(["predict", photo, "--model", str(tmp_path / "mine.npz")]) == 2
+        assert f"({key})" in capsys.readouterr().err

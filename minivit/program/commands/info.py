@@ -61,7 +61,7 @@ def table():
 def saved(path):
     """Prints what a saved model is, and on what it was trained."""
     model, about = open_model(path)
-    if "recognised" in about:
+    if {"recognised", "format", "size", "classes"} <= about.keys():
         print(f"{path}: {about['format']}, {about['size'] / 1e6:,.1f} MB")
         print("\n".join(printable(line) for line in about["recognised"]))
         print(f"{_parameters(model)}; classes: {printable(_some(about['classes']))}")

@@ -66,15 +66,9 @@ def trained_model(arguments):
     recognised as."""
     model, about = open_model(arguments.model)
     model.to(device(arguments.device))
-    if "recognised" in about:
-        print("\n".join(printable(line) for line in about["recognised"]) + "\n")
-        if not knows_its_classes(model):
-            raise ValueError(
-                f"{arguments.model} has no head that was trained, and names no classes: "
-                f"fine-tune it with `{called('minivit')} train --data FOLDER --init {arguments.model}`"
-            )
-        return model, about
-    missing = [name for name in ("data", "classes", "mean", "std") if not isinstance(about.get(name), str | list)]
+    of_others = isinstance(about.get("recognised"), list)
+    needed = ("classes", "mean", "std", *([] if of_others else ["data"]))
+    missing = [name for name in needed if not isinstance(about.get(name), str | list)]
     if not missing and not all(isinstance(x, int | float) for name in ("mean", "std") for x in about[name]):
         missing = ["mean and std as numbers"]
     if missing or len(about["classes"]) != model.config.classes or not all(isinstance(x, str) for x in about["classes"]):
@@ -86,6 +80,13 @@ def trained_model(arguments):
         checked(about.get("reading"))
     except ValueError as error:
         raise ValueError(f"{arguments.model}: {error}") from None
+    if of_others:
+        print("\n".join(printable(line) for line in about["recognised"]) + "\n")
+        if not knows_its_classes(model):
+            raise ValueError(
+                f"{arguments.model} has no head that was trained, and names no classes: "
+                f"fine-tune it with `{called('minivit')} train --data FOLDER --init {arguments.model}`"
+            )
     return model, about
 
 
