@@ -42,6 +42,14 @@ def test_what_is_transparent_is_paper_and_grey_is_repeated():
     assert prepared(nothing, (4, 4), reading, channels=1).shape == (4, 4, 1)
 
 
+def test_a_large_photograph_is_decoded_at_its_own_size(tmp_path):
+    PICTURES["large"].save(tmp_path / "large.jpg", quality=90)
+    reading = {"resize": 20, "resample": "bicubic"}
+    image, _ = read_as_trained(tmp_path / "large.jpg", sizes(16, 16), reading)
+    with Image.open(tmp_path / "large.jpg") as whole:
+        assert np.array_equal(image, prepared(whole, (16, 16), reading) / np.float32(255))
+
+
 def test_notes_say_what_was_done(tmp_path):
     PICTURES["wide"].save(tmp_path / "wide.png")
     reading, _, _ = preparation("timm", None, None, sizes())
