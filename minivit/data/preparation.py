@@ -100,9 +100,9 @@ def prepared(picture, size, reading, channels=3):
 
 
 def read(path, config, reading):
-    """(image (H, W, C) of the model's size with values 0 to 1, notes on what was done to the file). The picture is upright as the
-    camera was held, and on white where it is transparent: both of which the libraries leave to whoever opens it. Raises ValueError
-    as opening.upright does."""
+    """(image (H, W, C) of the model's size with values 0 to 1, notes on what was done to the file). The picture is upright as
+    the camera was held, and on white where it is transparent: both of which the libraries leave to whoever opens it. Raises
+    ValueError as opening.upright does."""
     with quiet():
         picture, size = decode(path, 1 << 30)  # at its own size: a JPEG decoded at half of it has other pixels
         if picture.mode == "F":
