@@ -58,11 +58,11 @@ def _check(model, found, sizes):
         name = surplus[0]
         source = found.sources[name][0][0]
         raise ValueError(
-            f"{source} of shape {found.arrays[source].shape} has no place in minivit's ViT, nor have {len(surplus) - 1} others; "
-            f"the rest of it is {found.layout}'s Vision Transformer"
+            f"{source} of shape {found.arrays[source].shape} has no place in minivit's ViT{_others(surplus)}: take a plain Vision "
+            f"Transformer of {found.layout}"
         )
     if missing := sorted({*own} - given - fresh - {"reg_token"}):
-        raise ValueError(f"it lacks {missing[0]}, as minivit calls it, and {len(missing) - 1} others: use another copy")
+        raise ValueError(f"it lacks {missing[0]}, as minivit calls it{_others(missing)}: use another copy")
     for name in own.keys() - fresh - {"pos_embed", "reg_token"}:
         shape, expected = found.shape(name), own[name]
         if shape != expected and (math.prod(shape) != math.prod(expected) or not name.endswith("token")):
@@ -74,6 +74,10 @@ def _check(model, found, sizes):
             if found.arrays[source].dtype.kind != "f":
                 raise ValueError(f"{source} is {found.arrays[source].dtype}: take weights that are not quantised")
     return fresh
+
+
+def _others(names):
+    return f", and {len(names) - 1} more" if len(names) > 1 else ""
 
 
 def _fill(model, found, sizes, fresh):
