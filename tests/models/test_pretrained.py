@@ -233,7 +233,7 @@ REFUSED = {
     "BEiT": (tree() | {"blocks.0.attn.q_bias": np.ones(8)}, "blocks.0.attn.q_bias stands for blocks of BEiT"),
     "attention pooling": (tree() | {"attn_pool.latent": np.ones((1, 1, 8))}, "pools by attention"),
     "a hybrid": (tree() | {"patch_embed.backbone.stem.conv.weight": np.ones((8, 3, 7, 7))}, "convolutions"),
-    "something else": (tree() | {"adapter.weight": np.ones((8, 8))}, r"adapter.weight of shape \(8, 8\) has no place"),
+    "something else": (tree() | {"adapter.weight": np.ones((8, 8))}, r"no place for adapter.weight of shape \(8, 8\)"),
     "an array too few": (without("blocks.1.norm2.bias"), "lacks blocks.1.norm2.bias"),
     "no MLP": ({k: v for k, v in tree().items() if "mlp" not in k}, "no blocks with an MLP"),
     "no positions": (without("pos_embed"), "no learned positions"),
@@ -309,6 +309,23 @@ def test_another_models_config_json_is_refused(tmp_path):
         load_pretrained(tmp_path)
     path.write_text('{"kind": "vit", "dim": 3}', encoding="utf-8")  # a config.json of some other program
     assert load_pretrained(tmp_path, heads=2)[1]["layout"] == "Hugging Face"
+
+
+@pytest.mark.parametrize(
+    "name, changes, words",
+    [
+        ("timm-dinov2", dict(registers=5), "it has 3 registers, and 5 were asked for"),
+        ("timm", dict(registers=5), "it lacks reg_token"),
+        ("timm", dict(dim=16), "has shape"),
+        ("timm", dict(depth=3), "it lacks blocks.2"),
+        ("timm", dict(pool="mean"), "no place for cls_token"),
+        ("timm", dict(patch_size=3), "has shape"),
+        ("timm", dict(image_size=13), "do not divide"),
+    ],
+)
+def test_what_the_weights_cannot_be_is_refused(name, changes, words):
+    with pytest.raises(ValueError, match=words):
+        load(name, **changes)
 
 
 def test_a_field_that_vitconfig_has_not():
