@@ -136,7 +136,7 @@ def _tensor(storage, offset, shape, strides, *_):
     if not all(type(number) is int and 0 <= number < 1 << 62 for number in (offset, *shape, *strides)):
         raise ValueError("a tensor has an offset, a shape or strides that are no sizes")
     last = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if all(shape) else -1
-    if offset + last >= len(storage) or offset > len(storage) or math.prod(shape) > len(storage):
+    if offset + last >= len(storage) or math.prod(shape) > len(storage):
         raise ValueError(
             f"a tensor of shape {shape} is larger than its storage of {len(storage):,} numbers, or reaches beyond it"
         )

@@ -182,6 +182,16 @@ def test_a_tree_that_nobody_can_walk(read, content):
         read(made.saved({"a": Raw(content)}))
 
 
+def test_branches_without_number_that_are_not_deep(read):
+    with pytest.raises(ValueError, match="in too many places"):
+        read(made.saved({"a": Raw(b"]" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(24)))}))
+
+
+def test_a_storage_of_two_sizes(read):
+    with pytest.raises(ValueError, match="gives the storage '0' two sizes"):
+        read(made.saved({"a": tensor(FLOATS, (2,), (1,)), "b": tensor(storage("0", "Float", 9), (2,), (1,))}, NUMBERS))
+
+
 def test_a_tree_within_itself(read):
     with pytest.raises(ValueError, match="in themselves"):
         read(made.zipped({"data.pkl": b"\x80\x02}q\0X\1\0\0\0ah\0s."}))
