@@ -21,7 +21,7 @@ STORAGES = {
     **{"Long": "<i8", "Int": "<i4", "Short": "<i2", "Char": "|i1", "Byte": "|u1", "Bool": "|b1"},
 }
 PICKLE = 16 << 20  # bytes
-INSTRUCTIONS = 250_000  # a ViT-B/16 takes 6,000; one of 40 blocks with its optimizer's state 100,000
+INSTRUCTIONS = 250_000  # a ViT-B/16 takes 5,000; one of 40 blocks with its optimizer's state 90,000
 MOST_AXES = 16
 DEPTH = 32  # of dictionaries, lists and tuples in each other
 
