@@ -159,6 +159,8 @@ def test_a_name_with_dots_is_no_way_around(read):
         named("torch._utils._rebuild_tensor_v2") + made.say({"__code__": 1}) + b"b",
         named("torch._utils._rebuild_tensor_v2") + made.say((1,)) + b"R",
         named("torch.Size") + made.say("text") + b"R",
+        named("torch.Size") + made.say([(1,)]) + b"R",
+        call("torch._utils._rebuild_tensor_v2", FLOATS, 0, (1,), (1,), *"56789"),
         made.say(1) + b"a",  # appended to a dictionary
         b"h\x63",  # a memo that nobody wrote
         b"0" * 9,
