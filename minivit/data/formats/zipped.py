@@ -23,8 +23,11 @@ class Archive:
 
     def __init__(self, path):
         self.data = mapped(path)
-        with open(path, "rb") as file, zipfile.ZipFile(_Bounded(file)) as archive:
-            infos, end = archive.infolist(), archive.start_dir
+        with open(path, "rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("the list of members at its end is missing: it is no zip, or cut short; get it anew")
+            with zipfile.ZipFile(_Bounded(file)) as archive:
+                infos, end = archive.infolist(), archive.start_dir
         if len(infos) > MOST:
             raise ValueError(f"it has {len(infos):,} members; weights have at most {MOST:,}")
         self.members = {info.filename: (info, self._start(info)) for info in infos}
