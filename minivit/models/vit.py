@@ -122,7 +122,8 @@ class ViT(Module):
         if config.representation_size:
             x = ops.tanh(self.pre_logits(x))  # (B, R)
             yield "pre_logits", x
-        yield "head", mean_of_heads(x, self.head, self.head_dist) if config.dist_token else self.head(x)  # (B, K)
+        x = mean_of_heads(x, self.head, self.head_dist) if config.dist_token else self.head(x)  # (B, K)
+        yield "head", x
 
     def forward_features(self, images, rng=None):
         """The tokens (B, T, D) that the head reads from, after the last LayerNorm unless fc_norm puts that behind the pooling."""
