@@ -57,23 +57,28 @@ def _check(model, found, sizes):
     if surplus := sorted(given - {*own} - sizes.folded):
         name = surplus[0]
         source = found.sources[name][0][0]
-        raise ValueError(
-            f"{source} of shape {found.arrays[source].shape} has no place in minivit's ViT, nor have {len(surplus) - 1} others; "
-            f"the rest of it is {found.layout}'s Vision Transformer"
-        )
-    if missing := sorted({*own} - given - fresh - {"reg_token"}):
-        raise ValueError(f"it lacks {missing[0]}, as minivit calls it, and {len(missing) - 1} others: use another copy")
+        given_as = f"{source} of shape {found.arrays[source].shape}{_others(surplus)}"
+        raise ValueError(f"minivit's ViT has no place for {given_as}: take a plain Vision Transformer of {found.layout}")
+    if missing := sorted({*own} - given - fresh - ({"reg_token"} if sizes.registers else set())):
+        raise ValueError(f"it lacks {missing[0]}, as minivit calls it{_others(missing)}: use another copy")
     for name in own.keys() - fresh - {"pos_embed", "reg_token"}:
         shape, expected = found.shape(name), own[name]
         if shape != expected and (math.prod(shape) != math.prod(expected) or not name.endswith("token")):
             raise ValueError(
                 f"{found.sources[name][0][0]} has shape {shape} as minivit writes it, but a ViT of these sizes has {expected}"
             )
+    count = sum(found.shapes(name)[0][-2] for name in sizes.registers)
+    if count != sizes.config.registers:
+        raise ValueError(f"it has {count} registers, and {sizes.config.registers} were asked for: leave registers as they are")
     for name in given:
         for source, _ in found.sources[name]:
             if found.arrays[source].dtype.kind != "f":
                 raise ValueError(f"{source} is {found.arrays[source].dtype}: take weights that are not quantised")
     return fresh
+
+
+def _others(names):
+    return f", and {len(names) - 1} more" if len(names) > 1 else ""
 
 
 def _fill(model, found, sizes, fresh):

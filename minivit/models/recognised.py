@@ -109,7 +109,7 @@ def _depth(has):
     numbers = sorted({int(name.split(".")[1]) for name in has if name.startswith("blocks.")})
     for number, expected in zip(numbers, range(len(numbers)), strict=True):
         if number != expected:
-            raise ValueError(f"it has blocks {expected - 1} and {number}, and none between: use another copy")
+            raise ValueError(f"it has block {number}, and no block {expected}: use another copy")
     return len(numbers)
 
 

@@ -233,11 +233,11 @@ REFUSED = {
     "BEiT": (tree() | {"blocks.0.attn.q_bias": np.ones(8)}, "blocks.0.attn.q_bias stands for blocks of BEiT"),
     "attention pooling": (tree() | {"attn_pool.latent": np.ones((1, 1, 8))}, "pools by attention"),
     "a hybrid": (tree() | {"patch_embed.backbone.stem.conv.weight": np.ones((8, 3, 7, 7))}, "convolutions"),
-    "something else": (tree() | {"adapter.weight": np.ones((8, 8))}, r"adapter.weight of shape \(8, 8\) has no place"),
+    "something else": (tree() | {"adapter.weight": np.ones((8, 8))}, r"no place for adapter.weight of shape \(8, 8\)"),
     "an array too few": (without("blocks.1.norm2.bias"), "lacks blocks.1.norm2.bias"),
     "no MLP": ({k: v for k, v in tree().items() if "mlp" not in k}, "no blocks with an MLP"),
     "no positions": (without("pos_embed"), "no learned positions"),
-    "a block too few": ({k.replace("blocks.1.", "blocks.9."): v for k, v in tree().items()}, "blocks 0 and 9, and none between"),
+    "a block too few": ({k.replace("blocks.1.", "blocks.9."): v for k, v in tree().items()}, "block 9, and no block 1: use"),
     "a number of blocks that nobody has": (tree() | {"blocks.999999999.norm1.weight": np.ones(8)}, "999999999"),
     "another shape": (tree() | {"blocks.1.mlp.fc2.weight": np.ones((8, 13))}, r"shape \(13, 8\).*has \(12, 8\)"),
     "whole numbers": (tree() | {"head.weight": np.ones((5, 8), np.int8)}, "int8: take weights that are not quantised"),
@@ -311,6 +311,23 @@ def test_another_models_config_json_is_refused(tmp_path):
     assert load_pretrained(tmp_path, heads=2)[1]["layout"] == "Hugging Face"
 
 
+@pytest.mark.parametrize(
+    "name, changes, words",
+    [
+        ("timm-dinov2", dict(registers=5), "it has 3 registers, and 5 were asked for"),
+        ("timm", dict(registers=5), "it lacks reg_token"),
+        ("timm", dict(dim=16), "has shape"),
+        ("timm", dict(depth=3), "it lacks blocks.2"),
+        ("timm", dict(pool="mean"), "no place for cls_token"),
+        ("timm", dict(patch_size=3), "has shape"),
+        ("timm", dict(image_size=13), "do not divide"),
+    ],
+)
+def test_what_the_weights_cannot_be_is_refused(name, changes, words):
+    with pytest.raises(ValueError, match=words):
+        load(name, **changes)
+
+
 def test_a_field_that_vitconfig_has_not():
     with pytest.raises(ValueError, match="no field 'num_classes'; here that is classes"):
         load("timm", num_classes=3)
@@ -331,7 +348,7 @@ NO_SIDECAR = {"path": FOLDER / "large", "config": None, "preprocessor": None, "m
 def test_it_is_refused_before_any_array_is_copied(monkeypatch, dtype):
     monkeypatch.setattr(pretrained, "read_weights", lambda path: (stand_ins(4096, 8), NO_SIDECAR))
     tracemalloc.start()
-    with pytest.raises(ValueError, match=r"it lacks blocks\.0\.attn\.proj\.bias, as minivit calls it, and 65 others"):
+    with pytest.raises(ValueError, match=r"it lacks blocks\.0\.attn\.proj\.bias, as minivit calls it, and 65 more"):
         load_pretrained("large", dtype=dtype)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

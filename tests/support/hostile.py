@@ -249,8 +249,9 @@ def zips(members):
 
 def packed(name, count, content=None, claimed=70 << 20, places=None, comment=b""):
     """A zip archive of `count` members, "0name" and so on, of 70 MB each once unpacked, which lie at `places` places."""
+    checksum = zlib.crc32(bytes(70 << 20)) if content is None else 0
     content = zlib.compress(bytes(70 << 20), 9, wbits=-15) if content is None else content
-    sizes = struct.pack("<HHH3L", 8, 0, 0, zlib.crc32(bytes(70 << 20)) if claimed else 0, len(content), claimed)
+    sizes = struct.pack("<HHH3L", 8, 0, 0, checksum, len(content), claimed)
     member = b"PK\3\4" + struct.pack("<HH", 20, 0) + sizes + struct.pack("<HH", len(name), 0) + name.encode() + content
     places = places or count
     listed = b""

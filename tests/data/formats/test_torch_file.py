@@ -159,6 +159,8 @@ def test_a_name_with_dots_is_no_way_around(read):
         named("torch._utils._rebuild_tensor_v2") + made.say({"__code__": 1}) + b"b",
         named("torch._utils._rebuild_tensor_v2") + made.say((1,)) + b"R",
         named("torch.Size") + made.say("text") + b"R",
+        named("torch.Size") + made.say([(1,)]) + b"R",
+        call("torch._utils._rebuild_tensor_v2", FLOATS, 0, (1,), (1,), *"56789"),
         made.say(1) + b"a",  # appended to a dictionary
         b"h\x63",  # a memo that nobody wrote
         b"0" * 9,
@@ -180,6 +182,16 @@ def test_a_key_that_takes_years_to_hash(read):
 def test_a_tree_that_nobody_can_walk(read, content):
     with pytest.raises(ValueError, match=r"deep, or in themselves"):
         read(made.saved({"a": Raw(content)}))
+
+
+def test_branches_without_number_that_are_not_deep(read):
+    with pytest.raises(ValueError, match="in too many places"):
+        read(made.saved({"a": Raw(b"]" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(24)))}))
+
+
+def test_a_storage_of_two_sizes(read):
+    with pytest.raises(ValueError, match="gives the storage '0' two sizes"):
+        read(made.saved({"a": tensor(FLOATS, (2,), (1,)), "b": tensor(storage("0", "Float", 9), (2,), (1,))}, NUMBERS))
 
 
 def test_a_tree_within_itself(read):
