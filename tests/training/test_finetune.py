@@ -195,8 +195,10 @@ def test_what_is_no_part_of_a_model_is_refused(value):
 def test_features_are_computed_once(digits, rng, monkeypatch):
     stages, seen = ViT.stages, []
     monkeypatch.setattr(ViT, "stages", lambda self, x, *rest: seen.append(len(x)) or stages(self, x, *rest))
-    training, progress = run(taught(rng), digits, tiny_recipe(epochs=3, unfreeze=1, validation=0.25))
-    assert sum(seen) == 40 and len(progress) == 3 and training.images.shape == (30, 5, 8)
+    training = Training(taught(rng), digits, tiny_recipe(epochs=3, unfreeze=1, validation=0.25))
+    assert next(p for p in training.run(1) if p.complete).epoch == 1
+    assert [p.epoch for p in training.run(1) if p.complete] == [2, 3]
+    assert sum(seen) == 40 and training.images.shape == (30, 5, 8)
 
 
 @pytest.mark.parametrize("changes", [dict(shift=1), dict(flip=True), dict(mixup=0.2), dict(contrast=0.1)], ids=str)
