@@ -29,6 +29,13 @@ SLOW = (
     "test_detections.py::test_one_training_is_repeatable",
     "test_detection.py::test_it_learns_a_scene_by_heart",
     "test_checkpoint.py::test_a_damaged_byte_is_found",
+    "program/test_pretrained.py::test_explain_draws_what_fits",
+    "test_preparation.py::test_every_picture_is_what_the_library_makes_of_it_bit_for_bit[timm, ",
+    "test_preparation.py::test_every_picture_is_what_the_library_makes_of_it_bit_for_bit[torchvision",
+    "test_preparation.py::test_every_picture_is_what_the_library_makes_of_it_bit_for_bit[Hugging Face]",
+    "test_torch_file.py::test_everything_that_torch_saves",
+    "test_safetensors.py::test_what_its_own_package",
+    "test_hostile.py::test_all_of_a_kind",
     "test_damage.py::test_images",
     "test_damage.py::test_npz",
     "test_damage.py::test_cifar_archives",
@@ -46,6 +53,8 @@ SLOW = (
     "test_outside.py::test_pictures_and_folders_of_any_name",
     "test_outside.py::test_classes_of_any_name_are_trained_and_tested_in_any_locale[io]",
     "test_outside.py::test_classes_of_any_name_are_trained_and_tested_in_any_locale[ascii]",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[cls_and_patches",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[patches",
     "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[confusion, 250 classes]",
 )
 

@@ -1,10 +1,11 @@
-"""A picture as the library prepares it that a pretrained model comes from: resized, the middle cut out, and normalised, to the same
-float32 numbers as timm, torchvision, and Hugging Face's processors on Pillow, bit for bit.
+"""A picture as the library prepares it that a pretrained model comes from: resized, the middle cut out, and normalised, to the
+same float32 numbers as timm, torchvision, and Hugging Face's processors on Pillow, bit for bit.
 
 How, is kept with the model as its `reading`, beside mean and std, which have a number a channel:
 
     resize     the shorter side in pixels, while the picture keeps its shape, or [height, width], into which it is squeezed
     cover      whether, in place of that, it keeps its shape and covers [height, width]; may be missing: false
+    down       whether the middle begins at a half pixel rounded down, as Hugging Face's; may be missing: to the even number
     resample   with which of Pillow's filters: "bicubic"; also "nearest", "bilinear", "lanczos", "box", "hamming"
 
 Then the middle is cut out, as large as the model's images, and value / 255 is normalised (datasets.normalise).
@@ -22,7 +23,7 @@ LARGEST = 8192  # pixels a side of what is made of a picture
 HALF = ([0.5] * 3, [0.5] * 3)
 IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 CLIP = ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
-# layout: (share of the resized picture's side that is cut out, None: all of it is squeezed; filter; mean and std), where no file says it
+# Where no file says it, layout: (share of the resized side that is cut out, or None: all is squeezed, filter, mean and std)
 HABITS = {
     "timm": (0.9, "bicubic", HALF),
     "Google": (None, "bilinear", HALF),
@@ -68,7 +69,7 @@ def checked(reading):
     """The reading. Raises ValueError for one that cannot be followed, as another program may have written it."""
     resize, resample = reading.get("resize"), reading.get("resample")
     sides = resize if isinstance(resize, list | tuple) and len(resize) == 2 else [resize]
-    ok = resample in FILTERS and isinstance(reading.get("cover", False), bool)
+    ok = resample in FILTERS and all(isinstance(reading.get(name, False), bool) for name in ("cover", "down"))
     if not ok or not all(type(side) is int and 0 < side <= LARGEST for side in sides):
         raise ValueError(f"how its pictures are prepared is told as {reading!r:.80}, which is no such thing")
     return reading
@@ -93,8 +94,8 @@ def prepared(picture, size, reading, channels=3):
         raise ValueError(f"a picture of {picture.width} x {picture.height} is too long and narrow: cut a part out of it")
     if picture.size != sides:
         picture = picture.resize(sides, Image.Resampling[reading["resample"].upper()])
-    # Python's round, half to even, as torchvision
-    left, top = round((picture.width - wide) / 2), round((picture.height - high) / 2)
+    rounded = math.floor if reading.get("down") else round  # Python's round, half to even, as torchvision
+    left, top = rounded((picture.width - wide) / 2), rounded((picture.height - high) / 2)
     return np.array(picture.crop((left, top, left + wide, top + high))).reshape(high, wide, channels)
 
 
@@ -172,14 +173,14 @@ def _hugging_face(found, high, wide):
     cut = found.get("do_center_crop", False)
     given = _both(crop if cut else size, "crop_size" if cut else "size")
     growth = high / given[0], wide / given[1]  # 1 for the size of the file
-    if isinstance(size, dict) and "shortest_edge" in size or isinstance(size, int) and cut:
-        short = size["shortest_edge"] if isinstance(size, dict) else size
+    short = size.get("shortest_edge") if isinstance(size, dict) else size if cut and isinstance(size, int) else None
+    if short is not None:
         resize = int(_whole(short, "size") * growth[0])
     else:
         resize = [int(side * more) for side, more in zip(_both(size, "size"), growth, strict=True)]
     plain = found.get("do_normalize", True) is False
     mean, std = ([0.0], [1.0]) if plain else (found.get("image_mean") or HALF[0], found.get("image_std") or HALF[1])
-    return {"resize": resize, "resample": resample}, mean, std
+    return {"resize": resize, "resample": resample} | ({"down": True} if cut else {}), mean, std
 
 
 def _filter(value, file, name):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+MOST_BLOCKS = 1000
 # A file may hold more than the weights, and them more than once: the first of these that is there is taken.
 WRAPPERS = "model_ema state_dict_ema ema teacher model state_dict module net student".split()
 TIMM = (
@@ -202,7 +203,7 @@ def recognise(tree):
     else:
         raise ValueError(_stranger(arrays))
     found, parts = Found(layout, arrays, marks=set(road)), {}
-    found.marks |= set(prefixes[0].split("."))
+    found.marks |= {"teacher"} if "teacher" in prefixes[0] else set()
     for name in arrays:
         inside = name.startswith(prefixes[0])
         short = name.removeprefix(prefixes[0]) if inside else re.sub(r"^(?:module\.|_orig_mod\.|model\.)+", "", name)
@@ -228,7 +229,11 @@ def _preferred(prefix):
 def _numbered(name, shape):
     """(None, the name), or for big_vision's arrays of all blocks at once, (number, name of the block's) of each."""
     before, inside, rest = name.partition("Transformer/encoderblock/")
-    return [(i, f"blocks.{i}.{rest}") for i in range(shape[0])] if inside and not before else [(None, name)]
+    if not inside or before:
+        return [(None, name)]
+    if shape[0] > MOST_BLOCKS:
+        raise ValueError(f"{shape[0]:,} blocks are more than any Vision Transformer has")
+    return [(i, f"blocks.{i}.{rest}") for i in range(shape[0])]
 
 
 def _refuse_unlike(name):

@@ -21,7 +21,7 @@ STRIP = 128  # columns
 HEADS = ("head.weight", "head.bias", "head_dist.weight", "head_dist.bias")
 
 
-def load_pretrained(path, dtype=np.float32, **changes):
+def load_pretrained(path, *, dtype=np.float32, **changes):
     """(a ViT in evaluation mode, about) from a file of weights, or a folder with one, in the layout of timm, Hugging Face,
     torchvision, DeiT, DINO, MAE, Google (vit_jax, big_vision) or CLIP. `changes` replace fields of its ViTConfig: with another
     image_size the learned positions are resized as its authors' library does, with other classes the head is a new one, of zeros.
@@ -43,6 +43,8 @@ def load_pretrained(path, dtype=np.float32, **changes):
         _fill(model, found, sizes, fresh)
     except ValueError as error:
         raise ValueError(f"{about['path']}: {error}") from None
+    except (LookupError, TypeError, AttributeError, ArithmeticError, MemoryError):  # for shapes and texts that no library writes
+        raise ValueError(f"{about['path']}: its arrays do not have the axes of a Vision Transformer: use another copy") from None
     return model, about | sizes.about
 
 

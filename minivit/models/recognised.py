@@ -1,5 +1,6 @@
 """What a file of weights is: the ViTConfig that its names and shapes tell, with config.json beside it, and in words."""
 
+import json
 import math
 from dataclasses import dataclass, field, fields
 
@@ -47,17 +48,47 @@ class Sizes:
 def sizes_of(found, about, changes):
     """Sizes, from a layouts.Found, read_weights's about, and the fields of ViTConfig that are to be replaced. Raises ValueError
     for what does not fit together or cannot be told."""
-    config, has = _spoken(about["config"]), set(found.sources)
+    config, has = _spoken(about["config"] or _own(about)), set(found.sources)
     if wrong := [name for name in changes if name not in {f.name for f in fields(ViTConfig)}]:
         ViTConfig(**{wrong[0]: None})  # which says what ViTConfig has
     layout = _flavour(found, about, config)
     way, eps, activation = HABITS[layout]
     assumed = []
-    first, inside = found.shapes("patch_embed.weight")[0], "/" in found.sources["patch_embed.weight"][0][0]
-    if len(first) != 4:
-        raise ValueError(f"its patch embedding has shape {first}: it must be a convolution, whose patches have sides")
-    patch, channels, dim = (first[:2], first[2], first[3]) if inside else (first[2:], first[1], first[0])
-    depth = 1 + max((int(name.split(".")[1]) for name in has if name.startswith("blocks.")), default=-1)
+    new = _trunk(found)
+    if "activation" not in new:
+        new["activation"] = _activation(config, activation, "norm_pre.weight" in has, changes, assumed)
+    new["eps"] = _eps(config, eps, layout, has, assumed)
+    new["heads"] = _heads(found, config, new["dim"], changes, assumed)
+    new["pool"] = _pool(found, config, new["dim"], has)
+    kept = found.linear("head")[1] if "head.weight" in has else None
+    new["classes"] = kept or changes.get("classes") or 1000
+    # DeiT's distillation token is a register to a model that has no head for it
+    registers = [name for name in ("dist_token", "reg_token") if name in has and not (name == "dist_token" and new["dist_token"])]
+    new["registers"] = sum(found.shapes(name)[0][-2] for name in registers)
+    first = ("cls_token" in has) + ("dist_token" in has)
+    fronts = dict.fromkeys((first, 0, ("cls_token" in has) + new["dist_token"] + new["registers"]))
+    grid, front = _grid(found, config, new, fronts, changes, assumed)
+    new["image_size"] = tuple(count * side for count, side in zip(grid, new["patch_size"], strict=True))
+    if "register_tokens" in found.marks or config.get("model_type") == "dinov2_with_registers":
+        way = "timm"
+    sizes = ViTConfig(**new | changes)
+    made = Sizes(sizes, grid, front, way, registers, {*registers} - {"reg_token"}, kept is None or sizes.classes != kept)
+    made.about = _about(made, found, layout, assumed, kept, config)
+    return made
+
+
+def _trunk(found):
+    """The fields that shapes and names alone tell."""
+    has = set(found.sources)
+    (source, _), *_ = found.sources["patch_embed.weight"]
+    kernel = found.shapes("patch_embed.weight")[0]
+    if len(kernel) != 4:
+        raise ValueError(f"its patch embedding has shape {kernel}: it must be a convolution, whose patches have sides")
+    if "/" in source:  # Google's (P, P, C, D)
+        patch, (channels, dim) = kernel[:2], kernel[2:]
+    else:  # (D, C, P, P)
+        patch, (dim, channels) = kernel[2:], kernel[:2]
+    depth = _depth(has)
     if not depth or not {"blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.weight"} <= has:
         raise ValueError("it has no blocks with an MLP: use another copy, or take a plain Vision Transformer")
     wide, hidden = found.linear("blocks.0.mlp.fc1")[1], found.linear("blocks.0.mlp.fc2")[0]
@@ -66,39 +97,26 @@ def sizes_of(found, about, changes):
         if hidden % 8:
             raise ValueError(f"its SwiGLU is {hidden} wide, and minivit's is a multiple of 8")
         new |= {"activation": "swiglu", "mlp_dim": hidden * 3 // 2}
-    else:
-        new["activation"] = _activation(config, activation, layout, "norm_pre.weight" in has, changes, assumed)
-    new["eps"] = _eps(config, eps, layout, has, assumed)
-    new["heads"] = _heads(found, config, dim, changes, assumed)
-    new |= {"norm_pre": "norm_pre.weight" in has, "fc_norm": "fc_norm.weight" in has, "dist_token": "head_dist.weight" in has}
-    new |= {"qk_norm": "blocks.0.attn.q_norm.weight" in has, "layer_scale": 1e-5 if "blocks.0.ls1.gamma" in has else None}
     if "pre_logits.weight" in has:
         new["representation_size"] = found.linear("pre_logits")[1]
-    kept = found.linear("head")[1] if "head.weight" in has else None
-    new["classes"] = kept or changes.get("classes") or 1000
-    new["pool"] = _pool(found, config, dim, has)
-    # tokens in front of the patches: DeiT's distillation token is a register to a model that has no head for it
-    registers = [name for name in ("dist_token", "reg_token") if name in has and not (name == "dist_token" and new["dist_token"])]
-    new["registers"] = sum(found.shapes(name)[0][-2] for name in registers)
-    first = ("cls_token" in has) + new["dist_token"]
-    if "register_tokens" in found.marks or config.get("model_type") == "dinov2_with_registers":
-        way = "timm"
-    folded_dist = "dist_token" in registers
-    fronts = dict.fromkeys((first + folded_dist, 0, first + new["registers"]))
-    grid, front = _grid(found, config, patch, fronts, changes, layout, new, assumed)
-    new["image_size"] = (grid[0] * patch[0], grid[1] * patch[1])
-    sizes = ViTConfig(**new | changes)
-    new_head = kept is None or sizes.classes != kept
-    folded = set(registers) - {"reg_token"}
-    made = Sizes(sizes, grid, front, way, registers, folded, new_head)
-    made.about = _about(made, found, about, layout, assumed, kept, config)
-    return made
+    new |= {"norm_pre": "norm_pre.weight" in has, "fc_norm": "fc_norm.weight" in has, "dist_token": "head_dist.weight" in has}
+    new |= {"qk_norm": "blocks.0.attn.q_norm.weight" in has, "layer_scale": 1e-5 if "blocks.0.ls1.gamma" in has else None}
+    return new
+
+
+def _depth(has):
+    """How many blocks there are, numbered without a gap."""
+    numbers = sorted({int(name.split(".")[1]) for name in has if name.startswith("blocks.")})
+    for number, expected in zip(numbers, range(len(numbers)), strict=True):
+        if number != expected:
+            raise ValueError(f"it has blocks {expected - 1} and {number}, and none between: use another copy")
+    return len(numbers)
 
 
 def _flavour(found, about, config):
     """Which of those that share timm's names wrote the file."""
     marks, has = found.marks, set(found.sources)
-    if found.layout != "timm" or config.get("timm"):
+    if found.layout != "timm" or "timm" in config:
         return found.layout
     stem = about["path"].stem.lower()
     if "gamma_" in marks:
@@ -112,6 +130,14 @@ def _flavour(found, about, config):
     return "DeiT" if "model" in marks else "timm"
 
 
+def _own(about):
+    """What minivit.save(…, layout="timm") wrote into the file itself, or None."""
+    try:
+        return json.loads(about["metadata"]["timm"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+
+
 def _spoken(config):
     """What config.json says, Hugging Face's or timm's, in one manner; {} for another program's."""
     if not isinstance(config, dict):
@@ -122,6 +148,7 @@ def _spoken(config):
         size = args.get("img_size") or (cfg.get("input_size") or [None, None, None])[1:]
         said = {"timm": str(config.get("architecture", "")), "heads": args.get("num_heads"), "image_size": size}
         said |= {"pool": args.get("global_pool", config.get("global_pool")), "activation": args.get("act_layer")}
+        said["eps"] = config.get("norm_eps")
         return said | {"classes": config.get("label_names")}
     if not {"model_type", "hidden_size", "architectures"} & set(config):
         return {}
@@ -137,12 +164,12 @@ def _spoken(config):
     return said
 
 
-def _activation(config, activation, layout, clip, changes, assumed):
+def _activation(config, activation, clip, changes, assumed):
     said = config.get("activation")
     if "quickgelu" in config.get("timm", ""):
         return "quick_gelu"
     if said is not None:
-        if said not in ACTIVATIONS:
+        if not isinstance(said, str) or said not in ACTIVATIONS:
             raise ValueError(
                 f"config.json says activation {shown(said)}; minivit has {', '.join(dict.fromkeys(ACTIVATIONS.values()))}"
             )
@@ -195,31 +222,26 @@ def _pool(found, config, dim, has):
     return "patches" if said == "avg" or (said is None and "fc_norm.weight" in has) else "cls"
 
 
-def _grid(found, config, patch, fronts, changes, layout, new, assumed):
+def _grid(found, config, new, fronts, changes, assumed):
     """((rows, columns) of the patches that the positions are for, how many positions stand in front of them)."""
+    patch = new["patch_size"]
     if "pos_embed" not in found.sources:
-        if layout != "Google":
+        if found.layout != "Google":
             raise ValueError("it has no learned positions, pos_embed: minivit has no way to tell where its patches stand")
         new["pos_embed"] = "sincos2d"
         size = pair("image_size", changes.get("image_size", 224))
         assumed.append("fixed positions of sines and cosines")
         return (size[0] // patch[0], size[1] // patch[1]), 0
     rows = found.shapes("pos_embed")[0][-2]
-    hints = [config.get("image_size"), changes.get("image_size")]
-    hints = [_grid_of(size, patch) for size in hints]
-    for hint in hints[:1]:
-        if front := [n for n in fronts if hint and rows - n == math.prod(hint)]:
-            return hint, front[0]
-    for n in fronts:
-        side = math.isqrt(max(rows - n, 0))
-        if side and side * side == rows - n:
-            return (side, side), n
-    if front := [n for n in fronts if hints[1] and rows - n == math.prod(hints[1])]:
-        return hints[1], front[0]
+    sides = [(math.isqrt(max(rows - n, 0)),) * 2 for n in fronts]
+    for grid in (_grid_of(config.get("image_size"), patch), *sides, _grid_of(changes.get("image_size"), patch)):
+        if grid and (front := [n for n in fronts if rows - n == math.prod(grid)]):
+            return grid, front[0]
     raise ValueError(f"it has {rows} positions, for no square of patches: say image_size=(height, width) as it was trained")
 
 
 def _grid_of(size, patch):
+    """(rows, columns) of the patches of images of that size, or None if it is none."""
     try:
         high, wide = pair("image_size", plain(size))
         return high // patch[0], wide // patch[1]
@@ -227,19 +249,18 @@ def _grid_of(size, patch):
         return None
 
 
-def _about(made, found, about, layout, assumed, kept, config):
+def _about(made, found, layout, assumed, kept, config):
+    """What load_pretrained tells beside the model."""
     c = made.config
-    high, wide = c.image_size
     size = (
         f"layout {layout}: patches of {c.patch_size[0]} x {c.patch_size[1]}, width {c.dim}, {c.depth} blocks, {c.heads} heads, "
-        f"images of {high} x {wide}, {c.classes} classes"
+        f"images of {c.image_size[0]} x {c.image_size[1]}, {c.classes} classes"
     )
-    plain_ones = {f.name: f.default for f in fields(ViTConfig)}
-    names = "pool activation eps layer_scale qk_norm registers dist_token norm_pre fc_norm representation_size pos_embed".split()
-    told = ", ".join(
-        f"{n} {getattr(c, n)}" for n in names if n in ("pool", "activation", "eps") or getattr(c, n) != plain_ones[n]
-    )
-    lines = [f"options: {told}"]
+    usual = {f.name: f.default for f in fields(ViTConfig)}
+    always = ("pool", "activation", "eps")
+    names = "layer_scale qk_norm registers dist_token norm_pre fc_norm representation_size pos_embed".split()
+    options = [*always, *(name for name in names if getattr(c, name) != usual[name])]
+    lines = [f"options: {', '.join(f'{name} {getattr(c, name)}' for name in options)}"]
     if assumed:
         lines.append(f"assumed: {', '.join(assumed)}")
     if made.new_head:
@@ -249,9 +270,10 @@ def _about(made, found, about, layout, assumed, kept, config):
     if found.left_out:
         lines.append(f"left out: {', '.join(found.left_out)}")
     told = {"layout": layout, "recognised": [size, "; ".join(lines)]}
-    names = config.get("classes")
-    if isinstance(names, list) and len(names) == c.classes and not made.new_head and all(isinstance(n, str) for n in names):
-        told |= (
-            {} if all(name.startswith("LABEL_") for name in names) else {"classes": names}
-        )  # Hugging Face's where there is none
-    return told
+    return told | ({"classes": config["classes"]} if not made.new_head and _are_names(config.get("classes"), c.classes) else {})
+
+
+def _are_names(names, count):
+    """Whether they are so many texts, and not the LABEL_0, LABEL_1, ... that Hugging Face writes where there are none."""
+    texts = isinstance(names, list) and len(names) == count and all(isinstance(name, str) for name in names)
+    return texts and not all(name.startswith("LABEL_") for name in names)

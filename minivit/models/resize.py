@@ -25,8 +25,6 @@ def cubic(t, a):
 
 def weights(old, new, way):
     """(new, old), float64: how much of each old place is in each new one; every row sums to 1."""
-    if old == new:
-        return np.eye(old)
     if way == "timm":
         return _widened(old, new)
     if way in ("torchvision", "google"):
@@ -61,6 +59,8 @@ def resized(positions, old, new, way):
     if way not in WAYS:
         raise ValueError(f"positions are resized in one of the ways {', '.join(WAYS)}; got {way!r}")
     grid = np.asarray(positions, np.float64).reshape(*old, -1)  # (H, W, D)
+    if old == new:
+        return grid.reshape(-1, grid.shape[-1])
     rows, columns = (weights(*sizes, way) for sizes in zip(old, new, strict=True))
     grid = np.tensordot(rows, grid, 1)  # (H', W, D)
     grid = columns @ grid  # (H', W', D)

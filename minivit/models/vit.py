@@ -69,8 +69,7 @@ class ViT(Module):
             self.head_dist = zero_head(config, rng, dtype)
 
     def _positions(self, rng, dtype):
-        """(1, N+1, D), or without a class token (1, N, D), or with DeiT's two (1, N+2, D); or None. The class token's fixed
-        position is zero."""
+        """(1, N+1, D), with no class token (1, N, D), with DeiT's two (1, N+2, D); or None. A class token's fixed one is zero."""
         config, first = self.config, 0 if self.cls_token is None else 1 + self.config.dist_token
         if config.pos_embed == "none":
             return None
@@ -119,10 +118,8 @@ class ViT(Module):
         if not config.fc_norm:
             x = self.norm(x)
             yield "norm", x
-        if config.pool == "cls" and not config.dist_token:
-            x = x[:, 0]  # (B, D)
-        else:
-            x = pooled(x, config, getattr(self, "attention_pool", None))
+        plain = config.pool == "cls" and not config.dist_token
+        x = x[:, 0] if plain else pooled(x, config, getattr(self, "attention_pool", None))  # (B, D)
         yield "pool", x
         if config.fc_norm:
             x = self.fc_norm(x)

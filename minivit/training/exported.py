@@ -12,15 +12,16 @@ import math
 
 import numpy as np
 
-from ..models.vit import ViT
+from ..backend import to_host
 from ..models.encoder import swiglu_width
+from ..models.vit import ViT
 
 PLAIN = {"stem": "patch", "relative_pos": "none", "lsa": False, "class_blocks": 0, "representation_size": None}
 
 
 def to_timm(model, state=None):
-    """(arrays by timm's names, {"architecture": the class in timm, "model_args": its arguments}) of a ViT, or of `state` in the
-    place of its weights. Raises ValueError, and names the part, for a model that timm's class cannot be."""
+    """(arrays by timm's names, {"architecture": the class in timm, "model_args": its arguments, ...}) of a ViT, or of `state` in
+    the place of its weights. Raises ValueError, and names the part, for a model that timm's class cannot be."""
     if not isinstance(model, ViT):
         raise ValueError(f'layout="timm" is for a ViT; got a {type(model).__name__}')
     config = model.config
@@ -28,7 +29,8 @@ def to_timm(model, state=None):
         raise ValueError(f"timm's VisionTransformer has no {other}: save this model without a layout, as .npz")
     arrays = dict(model.state_dict() if state is None else state)
     no_embed_class = _move_positions(arrays, model)
-    return {_name(key): _in_shape(key, value, config) for key, value in arrays.items()}, _described(config, no_embed_class)
+    arrays = {_name(key): _in_shape(key, value, config) for key, value in arrays.items()}
+    return arrays, _described(config, no_embed_class)
 
 
 def _not_there(config):
@@ -52,15 +54,15 @@ def _move_positions(arrays, model):
         fixed = next((tensor for name, tensor in model.named_tensors() if name == "pos_embed"), None)
         shape, dtype = (1, front + patches, config.dim), arrays["patch_embed.bias"].dtype
         positions = np.zeros(shape, dtype) if fixed is None else to_host(fixed.data)
-    positions = positions.copy()
+    positions = positions.copy()  # (1, front + N, D)
     if config.norm_pre:
         positions[:, front:] += arrays.pop("patch_embed.bias")
     alone = not config.dist_token and (config.registers > 0 or not positions[:, :front].any())
     if alone and front:
         arrays["cls_token"] = arrays["cls_token"] + positions[:, :front]
-        positions = positions[:, front:]
+        positions = positions[:, front:]  # (1, N, D)
     arrays["pos_embed"] = positions
-    return alone and front + config.registers > 0
+    return alone
 
 
 def _name(key):
@@ -75,27 +77,25 @@ def _in_shape(key, value, config):
 
 
 def _described(config, no_embed_class):
-    """The class and its arguments. Two cannot be said in JSON, and stand there as texts: norm_layer and mlp_layer."""
+    """The class and its arguments; norm_layer and mlp_layer are made of the two that JSON cannot say."""
     c, gated = config, config.activation == "swiglu"
     arguments = {
-        "img_size": c.image_size,
-        "patch_size": c.patch_size,
-        "in_chans": c.channels,
-        "num_classes": c.classes,
-        "embed_dim": c.dim,
-        "depth": c.depth,
-        "num_heads": c.heads,
-        "mlp_ratio": (2 * swiglu_width(c.mlp_dim) if gated else c.mlp_dim) / c.dim,
-        "global_pool": "token" if c.pool == "cls" else "avg",
-        "class_token": c.has_cls_token,
-        "no_embed_class": no_embed_class,
-        "reg_tokens": c.registers,
-        "pre_norm": c.norm_pre,
-        "fc_norm": c.fc_norm,
-        "qk_norm": c.qk_norm,
-        "init_values": c.layer_scale,
-        "act_layer": "silu" if gated else c.activation,
-        "mlp_layer": "SwiGLUPacked" if gated else "Mlp",
-        "norm_layer": f"LayerNorm, eps={c.eps:g}",
+        **{"img_size": c.image_size, "patch_size": c.patch_size, "in_chans": c.channels, "num_classes": c.classes},
+        **{"embed_dim": c.dim, "depth": c.depth, "num_heads": c.heads, "mlp_ratio": _ratio(c, gated)},
+        **{"global_pool": "token" if c.pool == "cls" else "avg", "class_token": c.has_cls_token, "fc_norm": c.fc_norm},
+        **{"no_embed_class": no_embed_class, "reg_tokens": c.registers, "pre_norm": c.norm_pre, "qk_norm": c.qk_norm},
+        **{"init_values": c.layer_scale, "act_layer": "silu" if gated else c.activation},
     }
-    return {"architecture": "VisionTransformerDistilled" if c.dist_token else "VisionTransformer", "model_args": arguments}
+    return {
+        "architecture": "VisionTransformerDistilled" if c.dist_token else "VisionTransformer",
+        "model_args": arguments,
+        "norm_eps": c.eps,
+        "mlp_layer": "SwiGLUPacked" if gated else "Mlp",
+    }
+
+
+def _ratio(config, gated):
+    """timm computes int(dim * mlp_ratio): that number, whatever rounding does to it."""
+    width = 2 * swiglu_width(config.mlp_dim) if gated else config.mlp_dim
+    ratio = width / config.dim
+    return ratio if int(config.dim * ratio) == width else math.nextafter(ratio, math.inf)

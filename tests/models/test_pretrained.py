@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 import minivit
+from minivit.backend import to_device
 from minivit.data.formats import safetensors
 from minivit.data.formats.weights import read_weights
 from minivit.models import layouts, pretrained
+from minivit.models.pretrained import load_pretrained
+from minivit.models.recognised import sizes_of
 from minivit.models.resize import WAYS, resized, weights
 
 from ..support.pretrained_fixtures import FOLDER, NAMES, NEW, OLD
@@ -41,7 +44,7 @@ BACKBONES = ("dino", "dinov2")
 
 
 def load(name, dtype=np.float64, **changes):
-    return minivit.load_pretrained(FOLDER / name, dtype, **MODELS[name][2] | changes)
+    return load_pretrained(FOLDER / name, dtype=dtype, **MODELS[name][2] | changes)
 
 
 def answer(model, name, images=IMAGES):
@@ -66,7 +69,8 @@ def test_logits_are_the_librarys(name):
 def test_on_a_device_in_float32_too(device):
     for name in ("hf-vit", "vit-jax", "deit3"):
         model, _ = load(name, np.float32)
-        assert apart(answer(model.to(device), name, IMAGES.astype(np.float32)), EXPECTED[name]) < 1e-5
+        images = to_device(IMAGES.astype(np.float32), device)
+        assert apart(answer(model.to(device), name, images), EXPECTED[name]) < 1e-5
 
 
 def exchanged_q_and_k(arrays):
@@ -123,7 +127,7 @@ def test_every_wrong_mapping_would_be_seen(tmp_path, name, mistake):
     arrays = {key: np.array(array) for key, array in read_weights(tmp_path)[0].items()}
     MISTAKES[mistake](arrays)
     safetensors.write(tmp_path / "model.safetensors", arrays)
-    model, _ = minivit.load_pretrained(tmp_path, np.float64, **MODELS[name][2])
+    model, _ = load_pretrained(tmp_path, dtype=np.float64, **MODELS[name][2])
     assert apart(answer(model, name), EXPECTED[name]) > 1e-2
 
 
@@ -150,7 +154,8 @@ def test_positions_of_another_grid_are_the_librarys(way):
     found = resized(EXPECTED["positions"], OLD, NEW, way)
     assert np.abs(found - EXPECTED[f"resized {way}"]).max() < 1e-14
     assert max(np.abs(found - EXPECTED[f"resized {other}"]).max() for other in WAYS) > 1e-2  # the ways differ
-    assert np.allclose(weights(14, 24, way).sum(axis=1), 1) and np.array_equal(weights(5, 5, way), np.eye(5))
+    assert np.allclose(weights(14, 24, way).sum(axis=1), 1)
+    assert np.array_equal(resized(EXPECTED["positions"], OLD, OLD, way), EXPECTED["positions"])
 
 
 def test_a_way_that_nobody_has_is_refused():
@@ -201,6 +206,18 @@ def test_a_loaded_model_learns_is_saved_and_is_nobody_elses(tmp_path):
     assert apart(again(IMAGES).numpy(), model.eval()(IMAGES).numpy()) == 0
 
 
+@pytest.mark.parametrize(
+    "options", [dict(eps=1e-5, pool="patches", heads=4), dict(activation="swiglu", dist_token=True, heads=1)]
+)
+def test_what_minivit_saved_in_timms_layout_needs_no_word(tmp_path, options):
+    config = minivit.ViTConfig(image_size=(8, 12), patch_size=4, channels=3, classes=5, dim=8, depth=2, mlp_dim=24, **options)
+    model = minivit.ViT(config, 3, np.float64).eval()
+    model.head.weight.data[...] = np.random.default_rng(0).standard_normal(model.head.weight.shape)
+    again, about = load_pretrained(minivit.save(tmp_path / "x", model, layout="timm"), dtype=np.float64)
+    assert again.config == config and "assumed" not in about["recognised"][1]
+    assert apart(again(IMAGES[:, :8]).numpy(), model(IMAGES[:, :8]).numpy()) < 1e-12
+
+
 def tree(name="timm"):
     return {key: np.array(array) for key, array in read_weights(FOLDER / name)[0].items()}
 
@@ -220,10 +237,13 @@ REFUSED = {
     "an array too few": (without("blocks.1.norm2.bias"), "lacks blocks.1.norm2.bias"),
     "no MLP": ({k: v for k, v in tree().items() if "mlp" not in k}, "no blocks with an MLP"),
     "no positions": (without("pos_embed"), "no learned positions"),
+    "a block too few": ({k.replace("blocks.1.", "blocks.9."): v for k, v in tree().items()}, "blocks 0 and 9, and none between"),
+    "a number of blocks that nobody has": (tree() | {"blocks.999999999.norm1.weight": np.ones(8)}, "999999999"),
     "another shape": (tree() | {"blocks.1.mlp.fc2.weight": np.ones((8, 13))}, r"shape \(13, 8\).*has \(12, 8\)"),
     "whole numbers": (tree() | {"head.weight": np.ones((5, 8), np.int8)}, "int8: take weights that are not quantised"),
     "positions for no square": (tree() | {"pos_embed": np.ones((1, 13, 8))}, "13 positions, for no square"),
     "no Transformer": ({"conv1.weight": np.ones((8, 3, 7, 7)), "fc.bias": np.ones(3)}, "begin with conv1.weight, fc.bias"),
+    "positions of one axis": (tree() | {"pos_embed": np.ones(80)}, "its arrays do not have the axes"),
     "nothing": ({}, "begin with no array"),
     "stages": ({"stages.0.blocks.0.weight": np.ones(3)}, "stages of several sizes"),
 }
@@ -235,13 +255,43 @@ def test_what_is_no_vit_of_ours_is_refused_by_name(tmp_path, case):
     path = tmp_path / "x.safetensors"
     safetensors.write(path, arrays)
     with pytest.raises(ValueError, match=words) as refused:
-        minivit.load_pretrained(path, heads=2)
+        load_pretrained(path, heads=2)
     assert str(refused.value).startswith(str(path))
+
+
+ONE = np.ones((1, 1, 8))
+LEFT_OUT = {
+    "the decoder": ("timm", {"decoder_embed.weight": ONE[0], "decoder_blocks.0.norm1.bias": ONE[0, 0], "mask_token": ONE}),
+    "the mask token": ("hf-dinov2", {"dinov2.embeddings.mask_token": ONE[0]}),
+    "DINO's projection head": ("timm", {"head.mlp.0.weight": ONE[0], "head.last_layer.weight_g": ONE}),
+    "the pooler": ("hf-vit", {"vit.pooler.dense.weight": ONE[0]}),
+    "the text tower": ("clip", {"transformer.resblocks.0.ln_1.weight": ONE[0, 0], "token_embedding.weight": ONE[0]}),
+    "the numbers of the positions": ("hf-clip", {"vision_model.embeddings.position_ids": np.arange(10)[None]}),
+}
+
+
+@pytest.mark.parametrize("words", LEFT_OUT)
+def test_what_no_answer_needs_is_left_out_and_said(tmp_path, words):
+    name, more = LEFT_OUT[words]
+    shutil.copytree(FOLDER / name, tmp_path, dirs_exist_ok=True)
+    safetensors.write(tmp_path / "model.safetensors", tree(name) | more)
+    model, about = load_pretrained(tmp_path, dtype=np.float64, **MODELS[name][2])
+    assert words in about["recognised"][1]
+    assert apart(answer(model, name), EXPECTED[name]) < 1e-10
+
+
+def test_of_several_copies_the_average_is_taken(tmp_path):
+    arrays = {f"student.module.{key}": array + 1 for key, array in tree().items()}
+    arrays |= {f"teacher.backbone.{key}": array for key, array in tree().items()}
+    safetensors.write(tmp_path / "x.safetensors", arrays)
+    model, about = load_pretrained(tmp_path / "x.safetensors", dtype=np.float64, heads=2)
+    assert about["layout"] == "DINO" and "left out: the rest of a training" in about["recognised"][1]
+    assert apart(answer(model, "timm"), EXPECTED["timm"]) < 1e-10
 
 
 def test_heads_that_nothing_tells_are_asked_for():
     with pytest.raises(ValueError, match=r"how many heads share its width of 8: name them, heads=1"):
-        minivit.load_pretrained(FOLDER / "torchvision")
+        load_pretrained(FOLDER / "torchvision")
 
 
 def test_another_models_config_json_is_refused(tmp_path):
@@ -250,12 +300,15 @@ def test_another_models_config_json_is_refused(tmp_path):
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('"model_type": "vit"', '"model_type": "swin"'), encoding="utf-8")
     with pytest.raises(ValueError, match="model_type 'swin', which minivit's ViT is not"):
-        minivit.load_pretrained(tmp_path)
+        load_pretrained(tmp_path)
     path.write_text(text.replace('"gelu"', '"relu"'), encoding="utf-8")
     with pytest.raises(ValueError, match="activation 'relu'; minivit has gelu, gelu_tanh, quick_gelu"):
-        minivit.load_pretrained(tmp_path)
+        load_pretrained(tmp_path)
+    path.write_text(text.replace('"gelu"', '["gelu"]'), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"activation \['gelu'\]"):
+        load_pretrained(tmp_path)
     path.write_text('{"kind": "vit", "dim": 3}', encoding="utf-8")  # a config.json of some other program
-    assert minivit.load_pretrained(tmp_path, heads=2)[1]["layout"] == "Hugging Face"
+    assert load_pretrained(tmp_path, heads=2)[1]["layout"] == "Hugging Face"
 
 
 def test_a_field_that_vitconfig_has_not():
@@ -263,20 +316,40 @@ def test_a_field_that_vitconfig_has_not():
         load("timm", num_classes=3)
 
 
-def test_it_is_refused_before_any_array_is_copied(monkeypatch):
-    dim, mlp = 4096, 1 << 14
-    arrays = {"cls_token": (1, 1, dim), "pos_embed": (1, 10, dim), "patch_embed.proj.weight": (dim, 3, 4, 4)}
-    block = {"mlp.fc1.weight": (mlp, dim), "mlp.fc2.weight": (dim, mlp), "attn.qkv.weight": (3 * dim, dim)}
-    arrays |= {f"blocks.{i}.{name}": shape for i in range(8) for name, shape in block.items()}
-    arrays = {name: np.broadcast_to(np.float32(0), shape) for name, shape in arrays.items()}
-    about = {"path": FOLDER / "large", "config": None, "preprocessor": None}
-    monkeypatch.setattr(pretrained, "read_weights", lambda path: (arrays, about))
+def stand_ins(dim, blocks=1):
+    """Arrays of a timm model, of the right shapes but for an attention that lacks its projection, that take no memory."""
+    shapes = {"cls_token": (1, 1, dim), "pos_embed": (1, 10, dim), "patch_embed.proj.weight": (dim, 3, 4, 4)}
+    block = {"mlp.fc1.weight": (4 * dim, dim), "mlp.fc2.weight": (dim, 4 * dim), "attn.qkv.weight": (3 * dim, dim)}
+    shapes |= {f"blocks.{i}.{name}": shape for i in range(blocks) for name, shape in block.items()}
+    return {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
+
+
+NO_SIDECAR = {"path": FOLDER / "large", "config": None, "preprocessor": None, "metadata": {}}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_it_is_refused_before_any_array_is_copied(monkeypatch, dtype):
+    monkeypatch.setattr(pretrained, "read_weights", lambda path: (stand_ins(4096, 8), NO_SIDECAR))
     tracemalloc.start()
-    with pytest.raises(ValueError, match="it lacks blocks.0.attn.proj.bias, as minivit calls it, and 65 others"):
-        minivit.load_pretrained("large")
+    with pytest.raises(ValueError, match=r"it lacks blocks\.0\.attn\.proj\.bias, as minivit calls it, and 65 others"):
+        load_pretrained("large", dtype=dtype)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 64 << 20  # the arrays would be 7 GB; a head of zeros is 16 MB
+    assert peak < 64 << 20  # the arrays would be 7 GB; a head of zeros is 16 or 32 MB
+
+
+@pytest.mark.parametrize("dim, heads", [(192, 3), (384, 6), (768, 12), (1024, 16), (1280, 16), (1152, 16), (1536, 24)])
+def test_heads_are_those_of_the_known_sizes_and_are_said_to_be_assumed(dim, heads):
+    sizes = sizes_of(layouts.recognise(stand_ins(dim)), NO_SIDECAR, {})
+    assert sizes.config.heads == heads and f"assumed: {heads} heads" in sizes.about["recognised"][1]
+
+
+@pytest.mark.parametrize("name, eps", [("hf-vit", 1e-12), ("hf-dinov2", 1e-6)])
+def test_hugging_faces_eps_without_config_json(tmp_path, name, eps):
+    shutil.copy(FOLDER / name / "model.safetensors", tmp_path)
+    model, about = load_pretrained(tmp_path, dtype=np.float64, heads=2)
+    assert model.config.eps == eps and f"assumed: eps {eps:g}" in about["recognised"][1]
+    assert apart(answer(model, name), EXPECTED[name]) < 1e-10
 
 
 def test_our_names_are_those_of_the_model():

@@ -9,7 +9,6 @@ from minivit import ViT, ViTConfig
 from ..support.plain import relative_error
 from ..support.timm_models import MODELS, config_of, in_our_names, logits_of, model_of
 
-pytest.importorskip("timm", reason="timm is not installed; these tests compare with it")
 IMAGES = np.random.default_rng(1).standard_normal((3, 32, 24, 3))
 
 

@@ -98,7 +98,14 @@ def picture(image, format="PNG"):
 def photographs():
     """{what it is: a PIL image} of several shapes: waves and noise in whole numbers, the same on every machine."""
     rng, found = np.random.default_rng(7), {}
-    shapes = {"wide": (427, 640), "odd": (211, 301), "tall": (333, 100), "exact": (224, 224), "small": (40, 51), "large": (900, 701)}
+    shapes = {
+        "wide": (427, 640),
+        "odd": (211, 301),
+        "tall": (333, 100),
+        "exact": (224, 224),
+        "small": (40, 51),
+        "large": (900, 701),
+    }
     for name, (high, wide) in shapes.items():
         y, x = np.mgrid[:high, :wide]
         waves = np.stack([x * 5 + y * 3, x * y // 7, rng.integers(0, 256, (high, wide))], axis=-1) % 256

@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import pytest
 
 from minivit import ViTConfig
 
@@ -41,17 +42,30 @@ def config_of(name):
     return ViTConfig(**SIZES | MODELS[name][0])
 
 
+@functools.cache
+def timm():
+    """The library; without it the test is skipped. It imports torchvision, whose compiled part may be of another torch: two names
+    of it are then declared, which no ViT calls."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed; this test compares with timm")
+    try:
+        import torchvision  # noqa: F401
+    except ImportError:
+        pass
+    except RuntimeError:
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+    return pytest.importorskip("timm", reason="timm is not installed; this test compares with it")
+
+
 def built(distilled=False, swiglu=False, eps=1e-6, **arguments):
     """timm's module with these arguments, in float64, all its numbers drawn at random, since zeros and ones hide mistakes."""
+    layers, models = timm().layers, timm().models
     import torch
-    from timm.layers import LayerNorm, SwiGLUPacked
-    from timm.models.deit import VisionTransformerDistilled
-    from timm.models.vision_transformer import VisionTransformer
 
-    kind = VisionTransformerDistilled if distilled else VisionTransformer
+    kind = models.deit.VisionTransformerDistilled if distilled else models.vision_transformer.VisionTransformer
     if swiglu:
-        arguments |= dict(mlp_layer=SwiGLUPacked, act_layer=torch.nn.SiLU)
-    model = kind(norm_layer=functools.partial(LayerNorm, eps=eps), **THEIRS | arguments).double().eval()
+        arguments |= dict(mlp_layer=layers.SwiGLUPacked, act_layer=torch.nn.SiLU)
+    model = kind(norm_layer=functools.partial(layers.LayerNorm, eps=eps), **THEIRS | arguments).double().eval()
     rng = np.random.default_rng(0)
     with torch.no_grad():
         for parameter in model.parameters():

@@ -42,17 +42,21 @@ def fetched(name):
     what it was."""
     if not is_name(name):
         raise ValueError(f"{name!r:.100} is no model's name: OWNER/NAME, of letters, digits, '.', '_' and '-'")
-    owner, _, rest = name.partition("/")
-    folder = cache_folder() / "hub" / owner / rest
-    path = folder / WEIGHTS
+    path = place(name)
     if not path.is_file():
-        _download(name, folder)
-    _verify(name, folder)
+        _download(name, path.parent)
+    _verify(name, path.parent)
     return path
 
 
+def place(name):
+    """The path of a model in the cache, whether it is there or not."""
+    owner, _, rest = name.partition("/")
+    return cache_folder() / "hub" / owner / rest / WEIGHTS
+
+
 def _download(name, folder):
-    """Fetches what describes the model, where there is such a file, and then the weights: their presence says that all is there."""
+    """Fetches what describes the model, where there is such a file, then the weights: once there, all is."""
     addresses = {file: f"{HUB}/{name}/resolve/main/{file}" for file in MOST}
     print(f"minivit: downloading {name} into {folder}", file=sys.stderr)
     try:

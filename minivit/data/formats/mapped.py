@@ -1,4 +1,5 @@
-"""A file as an array of its bytes, which the system reads where it is looked at; and bfloat16, the dtype that NumPy lacks."""
+"""What all files of weights share: the file as an array of its bytes, which the system reads where it is looked at; bfloat16, the
+dtype that NumPy lacks; and what an error says."""
 
 import mmap
 import os
@@ -33,3 +34,9 @@ def from_bfloat16(bits):
     numbers = bits.astype(np.uint32)
     numbers <<= 16
     return numbers.view(np.float32)
+
+
+def reason(error):
+    """What an error says, in one short line: NumPy's and zipfile's may repeat what they were given."""
+    line = (str(error) or type(error).__name__).splitlines()[0]
+    return line if len(line) <= 300 else f"{line[:300]}…"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .mapped import from_bfloat16
+from .mapped import from_bfloat16, reason
 from .zipped import Archive
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-LONGEST = 1 << 14  # bytes that an array's header is looked for in
+LONGEST = 1 << 10  # bytes of an array's header; numpy writes 128
 
 
 def read(path):
@@ -23,16 +23,15 @@ def read(path):
         archive = Archive(path)
         return {name.removesuffix(".npy"): _array(name, archive.read(name)) for name in archive.names}
     except Exception as error:  # zipfile, zlib and numpy raise a different class for each kind of damage
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path} cannot be read as weights in NumPy's format: {reason}") from None
+        raise ValueError(f"{path} cannot be read as weights in NumPy's format: {reason(error)}") from None
 
 
 def _array(name, data):
     header = io.BytesIO(data[:LONGEST].tobytes())
-    version = np.lib.format.read_magic(header)
-    if version not in HEADERS:
-        raise ValueError(f"{name!r:.60} is of version {version} of numpy's format, which weights are not")
-    shape, fortran, dtype = HEADERS[version](header)
+    try:
+        shape, fortran, dtype = HEADERS[np.lib.format.read_magic(header)](header, max_header_size=LONGEST)
+    except Exception:  # Python's parser raises a different class for each kind of damage, a MemoryError for many brackets
+        raise ValueError(f"{name!r:.60} has a damaged header, or one that no weights have") from None
     bfloat16 = dtype == np.dtype("V2")
     if dtype.kind not in "biufcU" and not bfloat16:  # O: Python's objects, a pickle, which could run anything
         raise ValueError(f"{name!r:.60} holds {dtype}, and no numbers")

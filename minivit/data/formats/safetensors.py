@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .mapped import from_bfloat16, mapped
+from .mapped import from_bfloat16, mapped, reason
 
 DTYPES = {  # NumPy's, of the same bytes
     **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "C64": "<c8", "BOOL": "|b1"},
@@ -37,7 +37,7 @@ def read(path):
     except RecursionError:
         raise ValueError(f"{path} is no safetensors file, or it is damaged: its header is nested too deeply") from None
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path} is no safetensors file, or it is damaged: {error}") from None
+        raise ValueError(f"{path} is no safetensors file, or it is damaged: {reason(error)}") from None
     return {name: from_bfloat16(view) if header[name]["dtype"] == "BF16" else view for name, view in views.items()}, texts
 
 

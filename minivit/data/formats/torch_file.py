@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .mapped import from_bfloat16
+from .mapped import from_bfloat16, reason
 from .zipped import Archive
 
 STORAGES = {
@@ -21,7 +21,7 @@ STORAGES = {
     **{"Long": "<i8", "Int": "<i4", "Short": "<i2", "Char": "|i1", "Byte": "|u1", "Bool": "|b1"},
 }
 PICKLE = 16 << 20  # bytes
-INSTRUCTIONS = 500_000  # a ViT-B/16 takes 6,000; one of 40 blocks with its optimizer's state 100,000
+INSTRUCTIONS = 250_000  # a ViT-B/16 takes 6,000; one of 40 blocks with its optimizer's state 100,000
 MOST_AXES = 16
 DEPTH = 32  # of dictionaries, lists and tuples in each other
 
@@ -65,11 +65,10 @@ def read(path):
         root = _root(archive)
         tree = _interpreted(archive.read(f"{root}data.pkl").tobytes(), _storages(archive, root))
         if not isinstance(tree, dict):
-            raise ValueError(f"it holds no dictionary of weights; save model.state_dict()")
+            raise ValueError("it holds no dictionary of weights; save model.state_dict()")
         _bounded(tree)
     except Exception as error:  # zipfile and zlib raise a different class for each kind of damage
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path} cannot be read as torch's weights: {reason}") from None
+        raise ValueError(f"{path} cannot be read as torch's weights: {reason(error)}") from None
     return tree
 
 
@@ -138,7 +137,9 @@ def _tensor(storage, offset, shape, strides, *_):
         raise ValueError("a tensor has an offset, a shape or strides that are no sizes")
     last = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) if all(shape) else -1
     if offset + last >= len(storage) or offset > len(storage) or math.prod(shape) > len(storage):
-        raise ValueError(f"a tensor of shape {shape} reaches beyond its storage of {len(storage):,} numbers")
+        raise ValueError(
+            f"a tensor of shape {shape} is larger than its storage of {len(storage):,} numbers, or reaches beyond it"
+        )
     width = storage.itemsize
     return np.ndarray(shape, storage.dtype, storage, offset * width, [stride * width for stride in strides])
 
@@ -185,10 +186,8 @@ def find_class(name):
 
 def _interpreted(pickle, storage):
     """What the pickle describes. `storage` makes an array out of a persistent id."""
-    from pickletools import genops  # it takes a pickle to pieces and runs none
-
     machine = _Machine(storage)
-    for number, (instruction, argument, position) in enumerate(genops(pickle)):
+    for number, (instruction, argument, position) in enumerate(_instructions(pickle)):
         if number == INSTRUCTIONS:
             raise ValueError(f"its pickle has more than {INSTRUCTIONS:,} instructions: it holds more than weights")
         try:
@@ -196,6 +195,15 @@ def _interpreted(pickle, storage):
         except (IndexError, KeyError, TypeError):
             raise ValueError(f"its pickle is damaged at byte {position:,}, {instruction.name}") from None
     return machine.stack.pop()
+
+
+def _instructions(pickle):
+    from pickletools import genops  # it takes a pickle to pieces and runs none
+
+    try:
+        yield from genops(pickle)
+    except Exception as error:  # of one class or another for each kind of damage
+        raise ValueError(f"its pickle is damaged: {reason(error)}") from None
 
 
 class _Machine:
@@ -268,6 +276,8 @@ class _Machine:
 
     def update(self, items):
         top = self.needs(dict, NotRead)
+        if len(items) % 2:
+            raise TypeError
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) is not str and not (type(key) is int and abs(key) < 1 << 60):  # others can take years to hash
                 raise ValueError("a key of its dictionaries is no text and no whole number")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..paths import at_home
 from . import npz_weights, safetensors, torch_file
+from .mapped import reason
 from .zipped import Archive
 
 WHOLE = ("model.safetensors", "pytorch_model.bin", "model.npz")  # of a folder, the first that is there
@@ -84,8 +85,7 @@ def _whole(path):
     try:
         names = Archive(path).names
     except Exception as error:  # zipfile raises a different class for each kind of damage
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path} is no file of weights, or it is damaged: {reason}") from None
+        raise ValueError(f"{path} is no file of weights, or it is damaged: {reason(error)}") from None
     if names and all(name.endswith(".npy") for name in names):
         return npz_weights.read(path), {"format": "npz", **more}
     return torch_file.read(path), {"format": "torch", **more}
@@ -125,6 +125,5 @@ def _json(path):
         if not isinstance(found, dict):
             raise ValueError("it holds no dictionary")
     except (ValueError, RecursionError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path} is damaged, mend it or take it away: {reason}") from None
+        raise ValueError(f"{path} is damaged, mend it or take it away: {reason(error)}") from None
     return found

@@ -26,8 +26,9 @@ def run(arguments):
     model, about = options.trained_model(arguments)
     if "data" not in about:
         raise ValueError(
-            f"{arguments.model} names no data to be tested on: `{called('minivit')} train --data FOLDER --init {arguments.model}` "
-            f"trains and tests it on yours; `{called('minivit')} predict` asks it about pictures"
+            f"{arguments.model} names no data to be tested on: "
+            f"`{called('minivit')} train --data FOLDER --init {arguments.model}` trains and tests it on yours; "
+            f"`{called('minivit')} predict` asks it about pictures"
         )
     dataset = load(about["data"], arguments.data_dir, model.config.image_size)
     dataset = replace(dataset, mean=tuple(about["mean"]), std=tuple(about["std"]))  # those by which the model learned

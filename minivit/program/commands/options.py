@@ -20,8 +20,8 @@ def add_model(parser):
         "--model",
         default="runs/digits",
         metavar="RUN",
-        help="a run's folder or a model.npz, a file or folder of pretrained weights (.safetensors, .pth, .bin, .npz), or OWNER/NAME "
-        "of such on the model hub, which is downloaded; default: runs/digits",
+        help="a run's folder or a model.npz, a file or folder of pretrained weights (.safetensors, .pth, .bin, .npz), or "
+        "OWNER/NAME of such on the model hub, which is downloaded; default: runs/digits",
     )
 
 
