@@ -144,7 +144,7 @@ def test_features_and_the_trained_part_give_the_logits_and_the_gradients_of_the_
 @pytest.mark.parametrize("unfreeze", [0, 1])
 @pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.iterdir() if path.is_dir()))
 def test_weights_of_every_layout_are_cut_in_two_alike(name, unfreeze, rng):
-    model, _ = models.pretrained.load_pretrained(FOLDER / name, np.float64, heads=2)
+    model, _ = models.pretrained.load_pretrained(FOLDER / name, dtype=np.float64, heads=2)
     finetune.start(name, model, {"mean": [0.5] * 3, "std": [0.5] * 3}, coloured(rng))
     for head in (getattr(model, name, None) for name in ("head", "head_dist")):
         if head is not None:
