@@ -144,7 +144,7 @@ def test_features_and_the_trained_part_give_the_logits_and_the_gradients_of_the_
 @pytest.mark.parametrize("unfreeze", [0, 1])
 @pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.iterdir() if path.is_dir()))
 def test_weights_of_every_layout_are_cut_in_two_alike(name, unfreeze, rng):
-    model, _ = models.pretrained.load_pretrained(FOLDER / name, np.float64, heads=2)
+    model, _ = models.pretrained.load_pretrained(FOLDER / name, dtype=np.float64, heads=2)
     finetune.start(name, model, {"mean": [0.5] * 3, "std": [0.5] * 3}, coloured(rng))
     for head in (getattr(model, name, None) for name in ("head", "head_dist")):
         if head is not None:
@@ -195,8 +195,10 @@ def test_what_is_no_part_of_a_model_is_refused(value):
 def test_features_are_computed_once(digits, rng, monkeypatch):
     stages, seen = ViT.stages, []
     monkeypatch.setattr(ViT, "stages", lambda self, x, *rest: seen.append(len(x)) or stages(self, x, *rest))
-    training, progress = run(taught(rng), digits, tiny_recipe(epochs=3, unfreeze=1, validation=0.25))
-    assert sum(seen) == 40 and len(progress) == 3 and training.images.shape == (30, 5, 8)
+    training = Training(taught(rng), digits, tiny_recipe(epochs=3, unfreeze=1, validation=0.25))
+    assert next(p for p in training.run(1) if p.complete).epoch == 1
+    assert [p.epoch for p in training.run(1) if p.complete] == [2, 3]
+    assert sum(seen) == 40 and training.images.shape == (30, 5, 8)
 
 
 @pytest.mark.parametrize("changes", [dict(shift=1), dict(flip=True), dict(mixup=0.2), dict(contrast=0.1)], ids=str)
