@@ -48,3 +48,11 @@ def test_all_of_it_was_run():
     results = runs.Results("finetune")
     assert STUDY.seeds == 5 and not [job for job in STUDY.jobs() if results.find(*job) is None]
     assert results.path.with_suffix(".png").stat().st_size > 5000
+
+
+def test_the_table_has_the_differences_with_the_same_seed(tmp_path):
+    results = runs.Results("finetune", tmp_path)
+    for way, accuracies in {"all of it": (80.0, 83.0), "from scratch": (79.0, 80.0, 10.0)}.items():
+        results.runs += [{"group": way, "x": 10, "seed": seed, "accuracy": a} for seed, a in enumerate(accuracies)]
+    lines = STUDY.table(results).splitlines()
+    assert lines[-2:] == ["head alone, less from scratch: not run", "all of it, less from scratch: +2.0 ± 1.0 with 10"]
