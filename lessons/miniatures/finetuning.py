@@ -5,9 +5,9 @@ images, and is then to learn the other five from 10, 25 or 100 images each. Thre
 scratch, a model of the same sizes that has seen nothing. With one seed all three have the same images, drawn for that seed, and
 the test images of the other five classes are read once, at the end.
 
-What it shows, of models as small as these: with the same steps, all of it is a little better than from scratch with 10 and with 25
-images of each class, which is beyond two standard errors with 25 alone, and with 100 no better; the head alone, which takes a
-twentieth of the time or less, is worse. Five classes of small grey clothes teach too little that the other five need.
+What it shows, of models as small as these: after the same steps, all of it is a little better than from scratch with 10 and with
+25 images of each class, which is beyond two standard errors with 25 alone, and with 100 no better; the head alone, which takes a
+tenth of the time, is worse. Five classes of small grey clothes teach little of what the other five need.
 
 The rates were chosen with another seed, on training images of the other five classes that nothing was trained on.
 """

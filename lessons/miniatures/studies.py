@@ -63,7 +63,7 @@ class Sizes(Study):
 
 
 class Paired(Study):
-    """A Study whose table also has the mean difference of each group to the last one, of the same seeds, and its standard error."""
+    """A Study whose table also has the mean difference of each group to the last one, seed by seed, and its standard error."""
 
     def table(self, results):
         *others, last = self.groups
