@@ -10,7 +10,21 @@ from .gradcheck import gradcheck
 from .models import ViT, ViTConfig
 
 __version__ = "0.1.0"
-__all__ = ["Tensor", "ViT", "ViTConfig", "data", "gradcheck", "gradients", "load", "models", "no_grad", "op", "ops", "optim"]
+__all__ = [
+    "Tensor",
+    "ViT",
+    "ViTConfig",
+    "data",
+    "gradcheck",
+    "gradients",
+    "load",
+    "load_pretrained",
+    "models",
+    "no_grad",
+    "op",
+    "ops",
+    "optim",
+]
 __all__ += ["save", "training"]
 
 LATER = {  # read when they are asked for: whoever only computes does not wait for them
@@ -18,6 +32,7 @@ LATER = {  # read when they are asked for: whoever only computes does not wait f
     "training": (".training", None),
     "checkpoint": (".training.checkpoint", None),
     "load": (".training.checkpoint", "load_model"),
+    "load_pretrained": (".training.pretrained", "load_pretrained"),
     "save": (".training.checkpoint", "save_model"),
 }
 

@@ -173,12 +173,13 @@ class Linear(Module):
 class LayerNorm(Module):
     """Every token to mean 0 and variance 1, then times weight, plus bias."""
 
-    def __init__(self, dim, dtype=np.float32):
+    def __init__(self, dim, dtype=np.float32, eps=1e-6):
+        self.eps = eps
         self.weight = Tensor(np.ones(dim, dtype), requires_grad=True)
         self.bias = zeros(dim, dtype)
 
     def __call__(self, x):
-        return ops.layernorm(x, self.weight, self.bias)
+        return ops.layernorm(x, self.weight, self.bias, eps=self.eps)
 
 
 class Dropout(Module):
@@ -198,17 +199,24 @@ class Dropout(Module):
         return self.function(x, self.rate, rng)
 
 
+def quick_gelu(x):
+    """y = x sigmoid(1.702 x), which comes near to GELU (Hendrycks and Gimpel 2016, section 2), and is silu of another scale.
+    CLIP was trained with it."""
+    return ops.silu(x * 1.702) * (1 / 1.702)
+
+
 class MLP(Module):
     """Two linear layers with GELU between them: (B, T, D) to (B, T, mlp_dim) and back, one token at a time."""
 
     def __init__(self, dim, mlp_dim, rng, dtype=np.float32, activation="gelu", dropout=0.0):
         self.fc1 = Linear(dim, mlp_dim, rng, dtype)
         self.fc2 = Linear(mlp_dim, dim, rng, dtype)
-        self.approximate = activation == "gelu_tanh"
+        self.activation = activation
         self.dropout = Dropout(dropout)
 
     def __call__(self, x, rng=None):
-        x = ops.gelu(self.fc1(x), approximate=self.approximate)  # (B, T, M)
+        x = self.fc1(x)  # (B, T, M)
+        x = quick_gelu(x) if self.activation == "quick_gelu" else ops.gelu(x, approximate=self.activation == "gelu_tanh")
         return self.dropout(self.fc2(self.dropout(x, rng)), rng)  # (B, T, D)
 
 
@@ -234,10 +242,10 @@ class Block(Module):
     """One encoder block, normalising before each part rather than after: x + attention(norm1(x)), then x + mlp(norm2(x)).
     (ViT, equations 2 and 3.) Between the two additions x itself is never normalised, so gradients pass untouched."""
 
-    def __init__(self, dim, heads, mlp_dim, rng, dtype=np.float32, activation="gelu", dropout=0.0, drop_path=0.0):
-        self.norm1 = LayerNorm(dim, dtype)
+    def __init__(self, dim, heads, mlp_dim, rng, dtype=np.float32, activation="gelu", dropout=0.0, drop_path=0.0, eps=1e-6):
+        self.norm1 = LayerNorm(dim, dtype, eps)
         self.attn = Attention(dim, heads, rng, dtype, dropout)
-        self.norm2 = LayerNorm(dim, dtype)
+        self.norm2 = LayerNorm(dim, dtype, eps)
         self.mlp = MLP(dim, mlp_dim, rng, dtype, activation, dropout)
         self.drop_path = Dropout(drop_path, ops.drop_path)
 

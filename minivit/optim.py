@@ -1,11 +1,12 @@
 """Optimizers, the learning-rate schedule, and clipping.
 
 Every parameter lives in one of two flat buffers, decayed or not, and `parameter.data` is a view into it. An update is then
-a few operations on two long arrays instead of a few hundred on short ones.
+a few operations on two long arrays instead of a few hundred on short ones. (With layer_decay there are two for every depth.)
 """
 
 import itertools
 import math
+import re
 
 import numpy as np
 
@@ -16,12 +17,12 @@ from .engine import Tensor
 
 
 class _Group:
-    """The parameters that share a weight decay, one after another in a flat buffer, with room for the optimizer's moments.
-    kept: {id of a parameter: its moments so far}."""
+    """The parameters that share a weight decay, and a share of the learning rate, one after another in a flat buffer, with room
+    for the optimizer's moments. kept: {id of a parameter: its moments so far}."""
 
-    def __init__(self, parameters, weight_decay, moments, kept):
+    def __init__(self, parameters, weight_decay, share, moments, kept):
         xp = array_module(parameters[0].data)
-        self.parameters, self.weight_decay = parameters, weight_decay
+        self.parameters, self.weight_decay, self.share = parameters, weight_decay, share
         self.values = xp.concatenate([p.data.reshape(-1) for p in parameters])
         self.moments = [xp.zeros_like(self.values) for _ in range(moments)]
         for p, part in zip(parameters, self.parts(), strict=True):
@@ -55,16 +56,33 @@ def decays(name, parameter):
     return name.rpartition(".")[2] == "weight" and parameter.ndim > 1
 
 
+def layer_shares(names, layer_decay):
+    """{name: share of the learning rate} of a model's parameters, named in their order from the images to the logits: of block i
+    of `depth` blocks layer_decay^(depth - i), of what stands in front of the blocks layer_decay^(depth + 1), the smallest, and
+    of what stands behind them 1. What was pretrained moves the less, the nearer to the images it is. (BEiT, arXiv 2106.08254,
+    appendix.) Raises ValueError if there are no blocks."""
+    names = list(names)
+    blocks = {name: int(found[1]) for name in names if (found := re.match(r"blocks\.(\d+)\.", name))}
+    if layer_decay == 1:
+        return dict.fromkeys(names, 1.0)
+    if not blocks:
+        raise ValueError(f"layer_decay is {layer_decay}: it goes by the blocks of a ViT, and this model has none; set it to 1")
+    depth, first = 1 + max(blocks.values()), names.index(next(iter(blocks)))
+    powers = {name: depth - blocks[name] if name in blocks else (i < first) * (depth + 1) for i, name in enumerate(names)}
+    return {name: layer_decay**power for name, power in powers.items()}
+
+
 class Optimizer:
-    """What SGD and AdamW share: the two flat buffers, clipping, and where the gradients come from.
+    """What SGD and AdamW share: the flat buffers, clipping, and where the gradients come from.
 
     lr may be set anew before each step, by a schedule. clip_norm, if given, bounds the gradient's global norm: all of it is
     scaled by clip_norm / norm if its length as one vector is above clip_norm (Pascanu et al. 2013, arXiv 1211.5063).
+    layer_decay: see layer_shares.
     """
 
     moments = 0
 
-    def __init__(self, model, lr, weight_decay, clip_norm):
+    def __init__(self, model, lr, weight_decay, clip_norm, layer_decay=1.0):
         if isinstance(model, type) or not callable(getattr(model, "named_parameters", None)):
             raise ValueError(
                 f"an optimizer takes the model itself, AdamW(model), whose names tell what decays; got {type(model).__name__}"
@@ -72,6 +90,7 @@ class Optimizer:
         self.model, self.lr, self.steps = model, lr, 0
         self.weight_decay = number("weight_decay", weight_decay)
         self.clip_norm = clip_norm if clip_norm is None else number("clip_norm", clip_norm)
+        self.layer_decay = number("layer_decay", layer_decay, most=1)
         self.groups = []
         self._gather()
         if not self.groups:
@@ -95,10 +114,13 @@ class Optimizer:
         self.named = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
         if len({p.dtype for _, p in self.named}) > 1:
             raise ValueError("the trained parameters are of float32 and float64; make them alike")
-        decayed = [p for name, p in self.named if decays(name, p)]
-        others = [p for name, p in self.named if not decays(name, p)]
-        wanted = ((decayed, self.weight_decay), (others, 0.0))
-        self.groups = [_Group(parameters, decay, self.moments, kept) for parameters, decay in wanted if parameters]
+        shares = layer_shares((name for name, _ in self.model.named_parameters()), self.layer_decay)
+        alike = {}  # (not decayed, share of the learning rate): parameters
+        for name, p in self.named:
+            alike.setdefault((not decays(name, p), shares[name]), []).append(p)
+        self.groups = [
+            _Group(alike[key], 0.0 if key[0] else self.weight_decay, key[1], self.moments, kept) for key in sorted(alike)
+        ]
 
     def _see_to_it_that_nothing_moved(self):
         """A copy of the model, model.to(), a second optimizer, data that was bound anew, or a parameter that was frozen or
@@ -167,16 +189,16 @@ class SGD(Optimizer):
 
     moments = 1
 
-    def __init__(self, model, lr, momentum=0.0, weight_decay=0.0, clip_norm=None):
+    def __init__(self, model, lr, momentum=0.0, weight_decay=0.0, clip_norm=None, layer_decay=1.0):
         self.momentum = number("momentum", momentum)
-        super().__init__(model, lr, weight_decay, clip_norm)
+        super().__init__(model, lr, weight_decay, clip_norm, layer_decay)
 
     def _update(self, group, g, applies):
         (m,), xp = group.moments, array_module(g)
         if group.weight_decay:
             g += group.weight_decay * group.values
         m[...] = xp.where(applies, self.momentum * m + g, m)
-        group.values -= xp.where(applies, self.lr * m, 0)
+        group.values -= xp.where(applies, self.lr * group.share * m, 0)
 
 
 class AdamW(Optimizer):
@@ -189,16 +211,16 @@ class AdamW(Optimizer):
 
     moments = 2
 
-    def __init__(self, model, lr=1e-3, betas=(0.9, 0.999), weight_decay=0.01, eps=1e-8, clip_norm=None):
+    def __init__(self, model, lr=1e-3, betas=(0.9, 0.999), weight_decay=0.01, eps=1e-8, clip_norm=None, layer_decay=1.0):
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise ValueError(f"betas is {betas!r}; it must be two numbers, like (0.9, 0.999)")
         self.betas = tuple(number(f"betas[{i}]", beta, below=1) for i, beta in enumerate(betas))
         self.eps = number("eps", eps)
-        super().__init__(model, lr, weight_decay, clip_norm)
+        super().__init__(model, lr, weight_decay, clip_norm, layer_decay)
 
     def _update(self, group, g, applies):
         b1, b2 = self.betas
-        rates = self.lr, b1, b2, self.eps, group.weight_decay, 1 - b1**self.steps, 1 - b2**self.steps
+        rates = self.lr * group.share, b1, b2, self.eps, group.weight_decay, 1 - b1**self.steps, 1 - b2**self.steps
         kernels.run(adamw_plain, g, applies, rates, group.values, *group.moments)
 
 

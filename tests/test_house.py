@@ -17,7 +17,7 @@ ROOT = Path(minivit.__file__).parents[1]
 FLOORS = "backend / called checks / arguments / engine / kernels / ops / gradcheck nn optim data / models / training / program"
 FLOOR = {name: number for number, names in enumerate(FLOORS.split("/")) for name in names.split()}
 PAGES = "backend checks arguments engine gradcheck nn optim ops models.config models.vit models.hybrid training"
-BESIDE = "training.detection training.matching training.average_precision"  # DETR stands beside the book
+BESIDE = "training.detection training.matching training.average_precision training.finetune training.pretrained training.exported"
 BOOK_LINES = 3500
 
 
@@ -102,6 +102,22 @@ def test_the_book_needs_numpy_alone(module):
         assert first in allowed, f"{module} imports {imported}"
 
 
+RUNS_A_PICKLE = "pickle _pickle pickletools copyreg marshal shelve joblib dill cloudpickle".split()
+
+
+def test_no_pickle_is_ever_executed():
+    """One file takes pickles to pieces, which runs nothing; no other knows of them, and NumPy is told to refuse them."""
+    found = {(m, i) for m in MODULES for i, _ in imports(m) if i.split(".")[0] in RUNS_A_PICKLE}
+    assert found == {("minivit.data.formats.torch_file", "pickletools")}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not (isinstance(node, ast.ClassDef) and "Unpickler" in ast.unparse(node)), module
+            if isinstance(node, ast.FunctionDef) and node.name == "find_class":
+                assert "super" not in ast.unparse(node), module
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.load", "numpy.load"):
+                assert "allow_pickle=False" in ast.unparse(node), module
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_minivit_never_imports_the_course(module):
     assert not [i for i, _ in imports(module) if i.split(".")[0] in ("lessons", "tests", "benchmarks")]
@@ -142,7 +158,7 @@ def test_the_names_that_others_import():
     assert minivit.ops.registry["gelu"] is minivit.ops.gelu and callable(minivit.ops.use)
 
 
-@pytest.mark.parametrize("name", ["data", "training", "checkpoint", "load", "save"])
+@pytest.mark.parametrize("name", ["data", "training", "checkpoint", "load", "load_pretrained", "save"])
 def test_rooms_beside_the_model_are_there_after_import_minivit_and_read_only_when_asked_for(name):
     code = f"import sys, minivit; assert 'minivit.training' not in sys.modules; minivit.{name}; print('there')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

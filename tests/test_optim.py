@@ -361,6 +361,91 @@ def test_a_parameter_under_two_names_counts_once_in_the_norm(rng):
     assert model.decode.weight is model.encode.weight
 
 
+# Layer-wise learning rates
+
+
+def share_of(name, decay, depth):
+    """timm's: layer 0 is what stands in front, i + 1 is block i, depth + 1 is what stands behind."""
+    first, _, rest = name.partition(".")
+    front = first in ("stem", "patch_embed", "cls_token", "pos_embed", "reg_token")
+    layer = int(rest.split(".")[0]) + 1 if first == "blocks" else 0 if front else depth + 1
+    return decay ** (depth + 1 - layer)
+
+
+@pytest.mark.parametrize("parts", [{}, dict(registers=2, pool="sequence"), dict(representation_size=7)], ids=str)
+def test_the_rate_falls_from_block_to_block_towards_the_images(parts, rng):
+    names = [name for name, _ in small_vit(rng, depth=3, **parts).named_parameters()]
+    found = optim.layer_shares(names, 0.5)
+    assert found == {name: share_of(name, 0.5, 3) for name in names}
+    assert found["pos_embed"] == min(found.values()) == 0.5**4 and found["blocks.2.norm1.bias"] == 0.5
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["all", "with frozen parts"])
+def test_a_share_of_the_rate_is_a_smaller_rate(frozen, rng):
+    model, settings = small_vit(rng, depth=2), dict(betas=(0.8, 0.95), weight_decay=0.3, eps=1e-4)
+    model.blocks[0].freeze(frozen)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    start, shares = model.state_dict(), {name: share_of(name, 0.5, 2) for name in trained}
+    history = [[rng.standard_normal(p.shape) for p in trained.values()] for _ in range(3)]
+    expected = dict(start)
+    for share in set(shares.values()):
+        alone = [name for name in trained if shares[name] == share]
+        own = [[g for name, g in zip(trained, grads, strict=True) if name in alone] for grads in history]
+        expected |= adamw_loop({name: start[name] for name in alone}, own, lr=0.01 * share, **settings)
+    optimizer = optim.AdamW(model, lr=0.01, layer_decay=0.5, **settings)
+    for grads in history:
+        optimizer.step(grads)
+    assert len(optimizer.groups) == 2 * len(set(shares.values()))
+    assert_same_weights(model, expected)
+
+
+def test_sgd_takes_the_share_too(model, rng):
+    start, grads = model.state_dict(), random_gradients(model, rng)
+    optim.SGD(model, lr=0.1, layer_decay=0.5).step(grads)
+    for (name, p), g in zip(model.named_parameters(), grads, strict=True):
+        np.testing.assert_allclose(p.data, start[name] - 0.1 * share_of(name, 0.5, 1) * g, rtol=1e-12)
+
+
+@pytest.mark.parametrize("happening", HAPPENINGS.values(), ids=HAPPENINGS.keys())
+def test_the_shares_stay_whatever_happened_to_the_arrays(happening, model, rng):
+    other, history = copy.deepcopy(model), [random_gradients(model, rng) for _ in range(4)]
+    one, two = (optim.AdamW(m, lr=0.1, layer_decay=0.5) for m in (model, other))
+    for i, grads in enumerate(history):
+        one.step(grads)
+        two.step(grads)
+        other, two = happening(other, two) if i == 1 else (other, two)
+    assert all(np.array_equal(a.data, b.data) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_what_is_thawed_on_the_way_keeps_its_share_and_the_others_their_moments(model, rng):
+    optimizer = optim.AdamW(model, lr=0.1, layer_decay=0.5)
+    optimizer.step(random_gradients(model, rng))
+    before = {
+        id(p): m[part].copy()
+        for g in optimizer.groups
+        for m in g.moments[:1]
+        for p, part in zip(g.parameters, g.parts(), strict=True)
+    }
+    model.head.freeze()
+    optimizer._see_to_it_that_nothing_moved()
+    for group in optimizer.groups:
+        for p, part in zip(group.parameters, group.parts(), strict=True):
+            np.testing.assert_array_equal(group.moments[0][part], before[id(p)])
+    assert {group.share for group in optimizer.groups} == {0.25, 0.5, 1.0}
+
+
+def test_a_model_without_blocks_has_no_layers_to_go_by(rng):
+    class Two(Module):
+        def __init__(self):
+            self.one, self.two = Linear(2, 3, rng), Linear(3, 2, rng)
+
+    optim.AdamW(Two(), layer_decay=1)
+    with pytest.raises(ValueError, match=r"layer_decay is 0\.5: it goes by the blocks of a ViT"):
+        optim.AdamW(Two(), layer_decay=0.5)
+    with pytest.raises(ValueError, match=r"layer_decay is 1\.5; it must be a number that is at least 0 and at most 1"):
+        optim.AdamW(Two(), layer_decay=1.5)
+
+
 # What an optimizer is given
 
 

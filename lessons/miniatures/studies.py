@@ -1,13 +1,15 @@
 """The miniatures: what is asked, and which trainings answer it. Settings were fixed before the test images were read.
 
-STUDIES are the paper's questions; BETTER are those of improved ViTs and of DETR, three of which have files of their own.
+STUDIES are the paper's questions; BETTER are those of improved ViTs, of DETR and of fine-tuning; four have files of their own.
 """
 
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import charts
 from .detections import Detections
+from .finetuning import IMAGES, WAYS, finetuned
 from .resolution import SIZES, at_every_size
 from .runs import step_seconds, train_once
 from .variants import Variants
@@ -58,6 +60,24 @@ class Sizes(Study):
         for x in reversed(self.xs):  # the first, which says that the training was run, comes last
             if results.find(group, x, seed) is None:
                 results.add(group, x, seed, found[x])
+
+
+class Paired(Study):
+    """A Study whose table also has the mean difference of each group to the last one, seed by seed, and its standard error."""
+
+    def table(self, results):
+        *others, last = self.groups
+        lines = ["", *(f"{group}, less {last}: {self._differences(results, group, last)}" for group in others)]
+        return "\n".join([super().table(results), *lines])
+
+    def _differences(self, results, group, last):
+        found = []
+        for x in self.xs:
+            seeds = [seed for seed in range(self.seeds) if results.find(group, x, seed) and results.find(last, x, seed)]
+            apart = [results.find(group, x, seed)["accuracy"] - results.find(last, x, seed)["accuracy"] for seed in seeds]
+            if len(apart) > 1:
+                found.append(f"{statistics.mean(apart):+.1f} ± {statistics.stdev(apart) / len(apart) ** 0.5:.1f} with {x}")
+        return "; ".join(found) or "not run"
 
 
 def patch_size(group, x, seed):
@@ -198,6 +218,18 @@ BETTER = {
             "blocks",
             True,
             f"digits, {STEPS} steps, blocks of width 32",
+        ),
+        Paired(
+            "finetune",
+            "Few images of new classes: what is it worth to have learned others before?",
+            "sections 3.2 and 4.3; layer-wise rates: BEiT, arXiv 2106.08254",
+            tuple(WAYS),
+            IMAGES,
+            5,
+            finetuned,
+            "training images of each new class",
+            True,
+            "five kinds of clothes, after five others",
         ),
     )
 }

@@ -1,15 +1,17 @@
 """Every data set by its name."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..checks import pair
-from .datasets import Dataset, from_pixels
+from .datasets import Dataset, from_pixels, moments
 from .fetch import copies
 from .fetch.sources import SOURCES
 from .paths import at_home
+from .photographs import resized
 
 HERE = Path(__file__).parent
 CANVASES = {"canvases": "digits", "canvases-clothes": "fashion-mini"}  # of which single things they are made
@@ -21,7 +23,7 @@ def load(name, data_dir=None, image_size=None):
     file (see folder.py and npz.py), which may start in `data_dir`; or of a folder with boxes, the Scenes (see coco.py).
 
     image_size: what the pictures of a folder are brought to, see folder.read, and how large canvases are; the images of other
-    data sets must be of it.
+    data sets are resized to it if they are of another size.
 
     What does not come with minivit is looked for in data_dir, in the cache and among the system's data sets, and otherwise
     downloaded into the cache; nothing else is written. Raises ValueError if there is no such data set, a file is damaged, or
@@ -50,11 +52,22 @@ def load(name, data_dir=None, image_size=None):
             f"there is no data set {str(name)!r}; there is {', '.join(SOURCES)}, "
             "or give a folder of class folders, one with boxes in COCO's form, or an .npz file"
         )
-    height, width = dataset.train_images.shape[1:3]
-    if image_size is not None and pair("image_size", image_size) != (height, width):
-        asked = " x ".join(map(str, pair("image_size", image_size)))
-        raise ValueError(f"{name} has images of {height} x {width}, not {asked}: only folders of images are brought to a size")
-    return dataset
+    size = None if image_size is None else pair("image_size", image_size)
+    return dataset if size in (None, dataset.train_images.shape[1:3]) else _resized(dataset, size)
+
+
+def _resized(dataset, size):
+    from .formats.folder import MOST_BYTES
+
+    (height, width), parts = size, (dataset.train_images, dataset.test_images)
+    space = sum(4 * len(images) * height * width * images.shape[3] for images in parts)
+    if space > MOST_BYTES:
+        raise ValueError(
+            f"the images of {dataset.name} would take {space / 1e9:,.0f} GB at {height} x {width}: ask for fewer pixels"
+        )
+    train, test = (resized(images, size) for images in parts)
+    mean, std = moments(train)
+    return replace(dataset, train_images=train, test_images=test, mean=mean, std=std)
 
 
 def _named(name, data_dir):

@@ -1,7 +1,8 @@
 """A picture of any size becomes one of the size that a model reads: its shorter side is resized, and the middle is cut out; where
 there are boxes, the whole of it is squeezed, so that nothing is lost and fractions stay fractions.
 
-How a folder's pictures were read is kept beside the data, and with a model that learned from them, as a dictionary, `reading`:
+How a folder's pictures were read is kept beside the data, and with a model that learned from them, as a dictionary, `reading`
+(a pretrained model's says other things: see preparation.py):
 
     resized   whether they were brought to another size than their own
     whole     whether that was done without cutting anything away; may be missing: false
@@ -13,6 +14,7 @@ import math
 
 import numpy as np
 
+from . import preparation
 from .opening import decode, quiet, shades, span
 
 
@@ -30,6 +32,16 @@ def fitted(picture, height, width, channels, whole=False):
     return np.array(picture.convert("L" if channels == 1 else "RGB")).reshape(height, width, channels)
 
 
+def resized(images, size):
+    """Images (N, H, W, C) squeezed or stretched to size (height, width), in float32; where they shrink, pixels are averaged."""
+    from PIL import Image
+
+    kind = Image.Resampling.BOX if min(images.shape[1] / size[0], images.shape[2] / size[1]) > 1 else Image.Resampling.BILINEAR
+    bands = np.moveaxis(images.astype(np.float32, copy=False), 3, 1).reshape(-1, *images.shape[1:3])  # (N C, H, W)
+    made = np.stack([np.asarray(Image.fromarray(band).resize(size[::-1], kind)) for band in bands])
+    return np.ascontiguousarray(np.moveaxis(made.reshape(len(images), -1, *size), 1, 3))
+
+
 def read_fitted(path, height, width, channels):
     """The same from a file; to be called in `quiet()`. Raises ValueError as opening.upright does."""
     return fitted(decode(path, 2 * max(height, width))[0], height, width, channels)
@@ -45,6 +57,8 @@ def checked(reading):
     """The reading, or None where there is none. Raises ValueError for what is none, as another program may have written it."""
     if reading is None:
         return None
+    if preparation.is_one(reading):
+        return preparation.checked(reading)
     limits = reading.get("span") if isinstance(reading, dict) else ()
     numbers = isinstance(limits, list | tuple) and len(limits) == 2 and all(isinstance(x, int | float) for x in limits)
     if (limits is not None and not (numbers and -math.inf < limits[0] < limits[1] < math.inf)) or not all(
@@ -58,6 +72,8 @@ def read_as_trained(path, config, reading):
     """(image of the model's size (H, W, C) with values 0 to 1, notes on what was done to the file) as the pictures of the folder
     were read that the model learned from. Raises ValueError as opening.upright does, or for a reading that is none."""
     reading = checked(reading)
+    if preparation.is_one(reading):
+        return preparation.read(path, config, reading)
     (height, width), whole = config.image_size, reading.get("whole", False)
     with quiet():
         picture, size = decode(path, 2 * max(height, width))

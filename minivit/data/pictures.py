@@ -6,7 +6,7 @@ import numpy as np
 
 from .ink import NoDigit
 from .opening import upright
-from .photographs import read_as_trained
+from .photographs import read_as_trained, resized
 from .roads import ROADS
 
 SHADES = " .:-=+*#%@"
@@ -45,11 +45,11 @@ def prepared(picture, config, data, size=None):
     image of the data set, also enlarged, is read as it is. Raises NoDigit where there is no digit, or more than one."""
     size = size or picture.size  # of the file
     road = ROADS.get(data) if config.channels == 1 else None
-    if road is None or config.image_size != road.size:
-        image, notes = _plain(picture, config, size)
+    if road is None:
+        image, notes = _plain(picture, config.image_size, config.channels, size)
         steps = []
     elif (exact := _exact(picture, road.size)) is not None:
-        image, notes = _plain(exact, config, size)
+        image, notes = _plain(exact, road.size, 1, size)
         notes[0] += ", read as they are"
         steps = []
         if image.max() == image.min():
@@ -58,6 +58,9 @@ def prepared(picture, config, data, size=None):
         image, done, steps = road.prepare(picture)
         notes = [f"{size[0]} x {size[1]} pixels", *done]
     image = np.ascontiguousarray(image if image.ndim == 3 else image[..., None], dtype=np.float32)
+    if image.shape[:2] != config.image_size:  # so were the data set's images when the model learned from them
+        image = resized(image[None], config.image_size)[0]
+        notes.append(f"resized to {config.image_size[1]} x {config.image_size[0]}")
     return Prepared(image, notes, [("the picture", _seen(picture)), *steps, ("what the model sees", image)])
 
 
@@ -70,7 +73,7 @@ def read_image(path, config, reading=None):
     if reading is not None:
         return read_as_trained(path, config, reading)
     picture, size = _opened(path)
-    return _plain(picture, config, size)
+    return _plain(picture, config.image_size, config.channels, size)
 
 
 def _opened(path):
@@ -79,19 +82,19 @@ def _opened(path):
     return picture.convert("RGBA"), size
 
 
-def _plain(picture, config, size):
+def _plain(picture, image_size, channels, size):
     from PIL import Image
 
     white = Image.new("RGBA", picture.size, "white")
     whole = Image.alpha_composite(white, picture)  # what is transparent is paper
     notes = [f"{size[0]} x {size[1]} pixels"]
-    height, width = config.image_size
+    height, width = image_size
     middle = _middle(*picture.size, width, height)
     if middle != (0, 0, *picture.size):
         whole = whole.crop(middle)
         notes.append("the middle")
-    pixels = np.asarray(whole.convert("L" if config.channels == 1 else "RGB"), dtype=np.float32) / 255
-    if config.channels == 1:
+    pixels = np.asarray(whole.convert("L" if channels == 1 else "RGB"), dtype=np.float32) / 255
+    if channels == 1:
         notes.append("grey")
         edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
         if np.median(edge) > 0.5:

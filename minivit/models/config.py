@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from ..checks import YES_OR_NO, choice, number, pair, whole
-from . import encoder
+from . import encoder, heads
 from .positions import POSITIONS
 from .tokens import STEMS
 
@@ -37,18 +37,22 @@ OTHER_NAMES = {  # what timm, Hugging Face and torchvision call our fields
     ),
     **dict.fromkeys(("drop_rate", "hidden_dropout_prob", "emb_dropout"), "dropout"),
     **dict.fromkeys(("drop_path_rate", "stochastic_depth"), "drop_path"),
-    **dict.fromkeys(("global_pool", "class_token"), 'pool, "cls", "mean" or "sequence"'),
+    **dict.fromkeys(("global_pool", "class_token"), 'pool, "cls", "mean", "patches" and others'),
     **dict.fromkeys(("init_values", "layerscale_value"), "layer_scale"),
     **dict.fromkeys(("reg_tokens", "num_register_tokens"), "registers"),
-    **dict.fromkeys(("act_layer", "hidden_act"), 'activation, "gelu" or "gelu_tanh"'),
+    **dict.fromkeys(("act_layer", "hidden_act"), 'activation, "gelu", "gelu_tanh" or "quick_gelu"'),
+    **dict.fromkeys(("layer_norm_eps", "layer_norm_epsilon", "norm_eps"), "eps"),
+    **dict.fromkeys(("distilled",), "dist_token"),
+    **dict.fromkeys(("pre_norm",), "norm_pre"),
 }
 CHOICES = {
-    "pool": ("cls", "mean", "sequence"),
+    "pool": ("cls", "mean", "patches", "cls_and_patches", "sequence"),
     "pos_embed": ("learned", "sincos2d", "none"),
     "relative_pos": ("none", *POSITIONS),
     "stem": ("patch", *STEMS),
-    "activation": ("gelu", "gelu_tanh", "swiglu"),
+    "activation": ("gelu", "gelu_tanh", "quick_gelu", "swiglu"),
 }
+SWITCHES = ("qk_norm", "lsa", "dist_token", "norm_pre", "fc_norm")
 
 
 def preset_name(name):
@@ -66,7 +70,8 @@ class ViTConfig:
     dim, depth, heads        D, the number of blocks, h
     mlp_dim                  M, the width inside the MLP
     pool                     what the head reads: the class token ("cls"), or without one the mean of all patches ("mean"), or
-                             a mean with weights of their own ("sequence")
+                             a mean with weights of their own ("sequence"); or with a class token all the same the mean of the
+                             patches ("patches"), or both, 2D numbers ("cls_and_patches")
     pos_embed                "learned", "sincos2d" (fixed sines and cosines), or "none"
     pos_embed_std            of the learned positions at the start. 0.02 suits long training; with few images and steps, a larger
                              one spares the model finding out where each patch was: see configs/digits.toml
@@ -74,13 +79,18 @@ class ViTConfig:
                              "rope_mixed" (see positions.py); or "none"
     stem                     "patch" cuts the image itself; "conv" is the hybrid: a few convolutions first (see ConvStem);
                              "overlap", "t2t", "shifted" and "progressive" let a token see more than its patch (see tokens.py)
-    activation               "gelu", exact, or "gelu_tanh", as in the paper's own code; or "swiglu", an MLP with a gate
+    activation               "gelu", exact, or "gelu_tanh", as in the paper's own code; "quick_gelu", CLIP's; or "swiglu", an MLP
+                             with a gate, whose hidden width is 2/3 of mlp_dim
     layer_scale              a number, 0.1 or less: each part of a block is added times as much at first, which is then learned
     qk_norm                  True normalises q and k, so that attention cannot harden
     lsa                      True: no token looks at itself, and how sharply a head looks is learned
     registers                so many learned tokens more, which nobody reads at the end
     class_blocks             in the last so many of the blocks alone, the class token looks at the others, and nobody else looks
                              (see encoder.py for these five)
+    dist_token               True: a distillation token beside the class token, with a head of its own (DeiT)
+    norm_pre                 True: a LayerNorm in front of the blocks too (CLIP)
+    fc_norm                  True: the last LayerNorm stands behind the pooling (see heads.py for these three and for pool)
+    eps                      of every LayerNorm: what is added to the variance
     representation_size      a number puts the paper's tanh layer of that width in front of the head
     dropout                  rate, after embed_tokens, proj, fc1 (past its GELU) and fc2
     drop_path                rate at the last block, growing linearly from 0 at the first
@@ -108,6 +118,10 @@ class ViTConfig:
     lsa: bool = False
     registers: int = 0
     class_blocks: int = 0
+    dist_token: bool = False
+    norm_pre: bool = False
+    fc_norm: bool = False
+    eps: float = 1e-6
 
     def __new__(cls, *args, **fields):
         known = cls.__dataclass_fields__
@@ -124,13 +138,14 @@ class ViTConfig:
             checked[name] = None if value is None and name == "representation_size" else whole(name, value)
         for name, choices in CHOICES.items():
             checked[name] = choice(name, getattr(self, name), dict(zip(choices, choices, strict=True)))
-        checked |= {name: choice(name, getattr(self, name), YES_OR_NO) for name in ("qk_norm", "lsa")}
+        checked |= {name: choice(name, getattr(self, name), YES_OR_NO) for name in SWITCHES}
         checked |= {name: whole(name, getattr(self, name), least=0) for name in ("registers", "class_blocks")}
         if self.layer_scale is not None:
             checked["layer_scale"] = number("layer_scale", self.layer_scale, above=0)
         for name in ("dropout", "drop_path"):
             checked[name] = number(name, getattr(self, name), below=1)
         checked["pos_embed_std"] = number("pos_embed_std", self.pos_embed_std)
+        checked["eps"] = float(number("eps", self.eps, above=0))
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         self._check_fit()
@@ -151,6 +166,7 @@ class ViTConfig:
         if self.stem != "patch":
             STEMS[self.stem].check(self)
         encoder.check(self)
+        heads.check(self)
 
     @classmethod
     def preset(cls, name, **changes):
@@ -171,8 +187,17 @@ class ViTConfig:
 
     @property
     def tokens(self):
-        """T: the patches, the registers, and the class token if there is one."""
-        return math.prod(self.grid) + self.registers + (self.pool == "cls")
+        """T: the patches, the registers, and the class token and the distillation token if there are such."""
+        return math.prod(self.grid) + self.registers + self.dist_token + self.has_cls_token
+
+    @property
+    def has_cls_token(self):
+        return self.pool in heads.WITH_CLASS_TOKEN
+
+    @property
+    def reads_cls_token(self):
+        """Whether the head reads the class token, alone or beside the patches."""
+        return self.pool in ("cls", "cls_and_patches")
 
     @property
     def patch_length(self):
@@ -181,7 +206,6 @@ class ViTConfig:
 
     def multiply_adds(self):
         """Multiply-adds of the matrix products of one image's forward pass, q k^T and p v included; FLOPs are twice that."""
-        D, R = self.dim, self.representation_size
         stem = 0 if self.stem == "patch" else STEMS[self.stem].multiply_adds(self)
-        head = (D * R if R else 0) + (R or D) * self.classes
-        return stem + math.prod(self.grid) * self.patch_length * D + encoder.multiply_adds(self) + head
+        embedded = math.prod(self.grid) * self.patch_length * self.dim
+        return stem + embedded + encoder.multiply_adds(self) + heads.multiply_adds(self)

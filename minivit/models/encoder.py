@@ -1,5 +1,5 @@
 """Encoder blocks of other parts than the plain one's: LayerScale, QK-norm, LSA, SwiGLU, relative positions, class attention;
-and around the blocks, registers and sequence pooling. A model that names none of them has plain blocks, see nn.Block.
+and in front of them, registers. A model that names none of them has plain blocks, see nn.Block.
 
 Each part is chosen by a field of ViTConfig; at the end stand what they ask of each other (`check`), and what they cost.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import ops
 from ..engine import Tensor
-from ..nn import MLP, Attention, Block, Dropout, LayerNorm, Linear, Module, xavier_uniform
+from ..nn import MLP, Attention, Block, Dropout, LayerNorm, Linear, Module
 from .positions import IN_ATTENTION, PEG, POSITIONS, tokens_in_blocks
 
 
@@ -27,7 +27,8 @@ class LayerScale(Module):
 
 
 def swiglu_width(mlp_dim):
-    """Of SwiGLU's three matrices, so that they hold about as many numbers as the MLP's two: 2/3 of it, a multiple of 8."""
+    """Of SwiGLU's three matrices, so that they hold about as many numbers as the MLP's two: 2/3 of it, a multiple of 8. Each
+    multiple of 8 is the width of some mlp_dim: h of 3 h / 2."""
     return 8 * max(1, round(mlp_dim / 12))
 
 
@@ -60,7 +61,7 @@ class ChosenAttention(Attention):
         super().__init__(config.dim, config.heads, rng, dtype, dropout)
         width = config.dim // config.heads
         if config.qk_norm:
-            self.q_norm, self.k_norm = LayerNorm(width, dtype), LayerNorm(width, dtype)
+            self.q_norm, self.k_norm = (LayerNorm(width, dtype, config.eps) for _ in range(2))
         if config.relative_pos in IN_ATTENTION:
             self.rel_pos = IN_ATTENTION[config.relative_pos](config, rng, dtype)
         if config.lsa:
@@ -105,7 +106,7 @@ class ClassAttention(Module):
         self.q, self.k, self.v, self.proj = (Linear(dim, dim, rng, dtype) for _ in range(4))
         self.qk_norm = config.qk_norm
         if config.qk_norm:
-            self.q_norm, self.k_norm = (LayerNorm(dim // self.heads, dtype) for _ in range(2))
+            self.q_norm, self.k_norm = (LayerNorm(dim // self.heads, dtype, config.eps) for _ in range(2))
         self.dropout = Dropout(dropout)
 
     def __call__(self, x, rng=None, attention=None):
@@ -127,10 +128,10 @@ class ChosenBlock(Module):
 
     attention = ChosenAttention
 
-    def __init__(self, config, number, dim, heads, mlp_dim, rng, dtype, activation, dropout, drop_path):
-        self.norm1 = LayerNorm(dim, dtype)
+    def __init__(self, config, number, dim, heads, mlp_dim, rng, dtype, activation, dropout, drop_path, eps):
+        self.norm1 = LayerNorm(dim, dtype, eps)
         self.attn = self.attention(config, rng, dtype, dropout)
-        self.norm2 = LayerNorm(dim, dtype)
+        self.norm2 = LayerNorm(dim, dtype, eps)
         gated = activation == "swiglu"
         self.mlp = SwiGLU(dim, mlp_dim, rng, dtype, dropout) if gated else MLP(dim, mlp_dim, rng, dtype, activation, dropout)
         self.ls1 = self.ls2 = self.peg = _as_it_is
@@ -195,23 +196,6 @@ def with_registers(x, reg_token, patches):
     return ops.concatenate(*before, tokens, x[:, first:] if first else x, axis=1)
 
 
-def without_registers(x, count):
-    """The tokens behind so many registers that stand first."""
-    return x[:, count:] if count else x
-
-
-class SequencePool(Module):
-    """y = softmax(x w)^T x: a mean of the tokens whose weights the model gives itself, (B, N, D) to (B, D).
-    (Compact transformers, arXiv 2104.05704, section 3.2.)"""
-
-    def __init__(self, dim, rng, dtype):
-        self.weight = xavier_uniform(rng, (dim, 1), dtype)
-
-    def __call__(self, x):
-        weights = ops.softmax(ops.transpose(ops.matmul(x, self.weight), axes=(0, 2, 1)))  # (B, 1, N)
-        return ops.matmul(weights, x)[:, 0]
-
-
 def check(config):
     """Raises ValueError for parts that do not go together."""
     c = config
@@ -229,13 +213,12 @@ def check(config):
 
 
 def multiply_adds(config):
-    """Of all blocks and the pooling, for one image."""
-    c, D, N, T = config, config.dim, math.prod(config.grid), tokens_in_blocks(config)
+    """Of all blocks, for one image."""
+    c, D, T = config, config.dim, tokens_in_blocks(config)
     mlp = 3 * D * swiglu_width(c.mlp_dim) if c.activation == "swiglu" else 2 * D * c.mlp_dim
     block = T * (4 * D * D + mlp) + 2 * T * T * D
     if c.relative_pos in IN_ATTENTION:
         block += POSITIONS[c.relative_pos].multiply_adds(c)
     last = 2 * c.tokens * D * D + 2 * D * D + mlp + 2 * c.tokens * D  # k and v of all, q and proj of one
     once = PEG.multiply_adds(c) if c.relative_pos == "peg" else 0
-    pool = 2 * N * D if c.pool == "sequence" else 0
-    return (c.depth - c.class_blocks) * block + c.class_blocks * last + once + pool
+    return (c.depth - c.class_blocks) * block + c.class_blocks * last + once

@@ -30,7 +30,7 @@ class Kind:
     describe: Callable
 
 
-PARTS = "stem relative_pos pool activation layer_scale qk_norm lsa registers class_blocks".split()
+PARTS = "stem relative_pos pool activation layer_scale qk_norm lsa registers class_blocks dist_token norm_pre fc_norm eps".split()
 
 
 def _parts(config):

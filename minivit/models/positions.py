@@ -18,6 +18,15 @@ from ..engine import Tensor
 from ..nn import Module, zeros
 
 
+def sincos2d(grid, dim):
+    """Fixed positions, (N, D): a quarter of the numbers each sin and cos of the column and of the row, at frequencies from 1
+    down to 1/10000, as in Vaswani et al. 2017, section 3.5, for two axes."""
+    rows, columns = np.meshgrid(np.arange(grid[0]), np.arange(grid[1]), indexing="ij")
+    frequencies = 1 / 10000 ** (np.arange(dim // 4) / max(1, dim // 4 - 1))  # (D/4,)
+    angles = [axis.reshape(-1, 1) * frequencies for axis in (columns, rows)]  # 2 of (N, D/4)
+    return np.concatenate([f(a) for a in angles for f in (np.sin, np.cos)], axis=1)
+
+
 def tokens_in_blocks(config):
     """How many tokens there are in a block in which the patches look at each other."""
     return config.tokens - (config.class_blocks > 0)

@@ -58,11 +58,11 @@ class TokenTransformer(Module):
     """A small Transformer of one head between two splits: tokens of `inputs` numbers to `width`. Since the widths differ, what
     goes past attention is v: x = v + proj(attention(q, k, v)), then x + MLP(norm(x)), the MLP as wide as the token."""
 
-    def __init__(self, inputs, width, rng, dtype):
-        self.norm1 = LayerNorm(inputs, dtype)
+    def __init__(self, inputs, width, rng, dtype, eps):
+        self.norm1 = LayerNorm(inputs, dtype, eps)
         self.qkv = Linear(inputs, 3 * width, rng, dtype, parts=3)
         self.proj = Linear(width, width, rng, dtype)
-        self.norm2 = LayerNorm(width, dtype)
+        self.norm2 = LayerNorm(width, dtype, eps)
         self.mlp = MLP(width, width, rng, dtype)
 
     def __call__(self, x):
@@ -88,7 +88,8 @@ class T2T(Module):
 
     def __init__(self, config, rng, dtype):
         self.splits = self.layers(config)
-        self.transformers = [TokenTransformer(inputs, self.width(config), rng, dtype) for *_, inputs in self.splits[:-1]]
+        width, inputs = self.width(config), [count for *_, count in self.splits[:-1]]
+        self.transformers = [TokenTransformer(count, width, rng, dtype, config.eps) for count in inputs]
 
     def __call__(self, x):
         for i, (grid, split, _) in enumerate(self.splits):
@@ -146,7 +147,7 @@ class Shifted(Module):
     def __init__(self, config, rng, dtype):
         self.grid, (p, q) = config.grid, config.patch_size
         self.patch_size, self.half = p if p == q else (p, q), (p // 2, q // 2)
-        self.norm = LayerNorm(self.features(config), dtype)
+        self.norm = LayerNorm(self.features(config), dtype, config.eps)
 
     def __call__(self, images):
         height, width = images.shape[1:3]
@@ -198,7 +199,7 @@ class Progressive(Module):
         dim, self.grid = config.dim, config.grid
         self.convs = ConvStem(config, rng, dtype, patch=config.patch_size[0] // 2)
         self.pos = Linear(2, dim, rng, dtype)
-        self.blocks = [Block(dim, config.heads, config.mlp_dim, rng, dtype) for _ in range(self.ROUNDS)]
+        self.blocks = [Block(dim, config.heads, config.mlp_dim, rng, dtype, eps=config.eps) for _ in range(self.ROUNDS)]
         self.offsets = [Linear(dim, 2, rng, dtype) for _ in range(self.ROUNDS - 1)]
         for offset in self.offsets:
             offset.weight.data = np.zeros_like(offset.weight.data)

@@ -12,18 +12,11 @@ from ..checks import YES_OR_NO, choice, random_numbers, whole
 from ..engine import Tensor
 from ..nn import Dropout, LayerNorm, Linear, Module, zeros
 from .config import ViTConfig
-from .encoder import SequencePool, block_kinds, registers, with_registers, without_registers
+from .encoder import block_kinds, learned, registers, with_registers
+from .heads import SequencePool, mean_of_heads, pooled, width, zero_head
 from .images import as_read
+from .positions import sincos2d
 from .tokens import STEMS
-
-
-def sincos2d(grid, dim):
-    """Fixed positions, (N, D): a quarter of the numbers each sin and cos of the column and of the row, at frequencies from 1
-    down to 1/10000, as in Vaswani et al. 2017, section 3.5, for two axes."""
-    rows, columns = np.meshgrid(np.arange(grid[0]), np.arange(grid[1]), indexing="ij")
-    frequencies = 1 / 10000 ** (np.arange(dim // 4) / max(1, dim // 4 - 1))  # (D/4,)
-    angles = [axis.reshape(-1, 1) * frequencies for axis in (columns, rows)]  # 2 of (N, D/4)
-    return np.concatenate([f(a) for a in angles for f in (np.sin, np.cos)], axis=1)
 
 
 class ViT(Module):
@@ -48,28 +41,36 @@ class ViT(Module):
         if config.stem != "patch":
             self.stem = STEMS[config.stem](config, rng, dtype)
         self.patch_embed = Linear(config.patch_length, dim, rng, dtype)
-        first = config.pool == "cls" and not config.class_blocks  # with class blocks the first of them brings the class token
+        first = config.has_cls_token and not config.class_blocks  # with class blocks the first of them brings the class token
         self.cls_token = zeros((1, 1, dim), dtype) if first else None
+        if config.dist_token:
+            self.dist_token = learned((1, 1, dim), rng, dtype)
         self.pos_embed = self._positions(rng, dtype)
         if config.registers:
             self.reg_token = registers(config, rng, dtype)
         self.dropout = Dropout(config.dropout)
+        if config.norm_pre:
+            self.norm_pre = LayerNorm(dim, dtype, config.eps)
         rates = np.linspace(0, config.drop_path, config.depth)
         self.blocks = [
-            kind(dim, config.heads, config.mlp_dim, rng, dtype, config.activation, config.dropout, float(rate))
+            kind(dim, config.heads, config.mlp_dim, rng, dtype, config.activation, config.dropout, float(rate), config.eps)
             for kind, rate in zip(block_kinds(config), rates, strict=True)  # nn.Block, unless other parts are asked for
         ]
-        self.norm = LayerNorm(dim, dtype)
+        if config.fc_norm:
+            self.fc_norm = LayerNorm(dim, dtype, config.eps)
+        else:
+            self.norm = LayerNorm(dim, dtype, config.eps)
         if config.pool == "sequence":
             self.attention_pool = SequencePool(dim, rng, dtype)
         if config.representation_size:
-            self.pre_logits = Linear(dim, config.representation_size, rng, dtype)
-        self.head = Linear(config.representation_size or dim, config.classes, rng, dtype)
-        self.head.weight.data = np.zeros_like(self.head.weight.data)
+            self.pre_logits = Linear(width(config), config.representation_size, rng, dtype)
+        self.head = zero_head(config, rng, dtype)
+        if config.dist_token:
+            self.head_dist = zero_head(config, rng, dtype)
 
     def _positions(self, rng, dtype):
-        """(1, N+1, D), or without a class token (1, N, D); or None. The class token's fixed position is zero."""
-        config, first = self.config, 0 if self.cls_token is None else 1
+        """(1, N+1, D), with no class token (1, N, D), with DeiT's two (1, N+2, D); or None. A class token's fixed one is zero."""
+        config, first = self.config, 0 if self.cls_token is None else 1 + self.config.dist_token
         if config.pos_embed == "none":
             return None
         shape = (1, first + math.prod(config.grid), config.dim)
@@ -96,31 +97,46 @@ class ViT(Module):
         yield "patchify", x
         x = self.patch_embed(x)  # (B, N, D)
         yield "patch_embed", x
+        if config.dist_token:
+            x = ops.embed_tokens(x, self.dist_token, None)  # (B, 1+N, D)
         x = self.dropout(ops.embed_tokens(x, self.cls_token, self.pos_embed), rng)  # (B, T, D)
         yield "embed_tokens", x
         if config.registers:
             x = with_registers(x, self.reg_token, math.prod(config.grid))
             yield "registers", x
-        for i, block in enumerate(self.blocks):
+        if config.norm_pre:
+            x = self.norm_pre(x)
+            yield "norm_pre", x
+        yield from self.stages_from(0, x, rng, attention)
+
+    def stages_from(self, number, x, rng=None, attention=None):
+        """The same from block `number` on, which reads the tokens x (B, T, D); `depth` begins with the last LayerNorm."""
+        config = self.config
+        for i, block in enumerate(self.blocks[number:], start=number):
             x = block(x, rng, attention)
             yield f"blocks.{i}", x
-        x = self.norm(x)
-        yield "norm", x
-        if config.pool == "cls":
-            x = x[:, 0]  # (B, D)
-        elif config.pool == "mean":
-            x = without_registers(x, config.registers).mean(axis=1)
-        else:
-            x = self.attention_pool(without_registers(x, config.registers))
+        if not config.fc_norm:
+            x = self.norm(x)
+            yield "norm", x
+        plain = config.pool == "cls" and not config.dist_token
+        x = x[:, 0] if plain else pooled(x, config, getattr(self, "attention_pool", None))  # (B, D)
         yield "pool", x
+        if config.fc_norm:
+            x = self.fc_norm(x)
+            yield "fc_norm", x
         if config.representation_size:
             x = ops.tanh(self.pre_logits(x))  # (B, R)
             yield "pre_logits", x
-        yield "head", self.head(x)  # (B, K)
+        yield "head", self.logits(x)  # (B, K)
+
+    def logits(self, x):
+        """What the head, or DeiT's two, make of what they read."""
+        return mean_of_heads(x, self.head, self.head_dist) if self.config.dist_token else self.head(x)
 
     def forward_features(self, images, rng=None):
-        """The tokens (B, T, D) that the head reads from, after the last LayerNorm."""
-        return next(x for name, x in self.stages(images, rng) if name == "norm")
+        """The tokens (B, T, D) that the head reads from, after the last LayerNorm unless fc_norm puts that behind the pooling."""
+        last = f"blocks.{self.config.depth - 1}" if self.config.fc_norm else "norm"
+        return next(x for name, x in self.stages(images, rng) if name == last)
 
     def __call__(self, images, rng=None, return_attention=False):
         attention = [] if choice("return_attention", return_attention, YES_OR_NO) else None
@@ -129,19 +145,22 @@ class ViT(Module):
         return (x, attention) if return_attention else x
 
 
-class _Shapes:
-    """In a Generator's place: zeros that take no memory, for a model whose parameters are counted and never used."""
+class Shapes:
+    """In a Generator's place: zeros that take no memory, for a model whose parameters are counted, or replaced."""
+
+    def __init__(self, dtype=np.float32):
+        self.dtype = np.dtype(dtype)
 
     def uniform(self, low, high, shape):
-        return np.broadcast_to(np.float32(0), shape)
+        return np.broadcast_to(self.dtype.type(0), shape)
 
     def standard_normal(self, shape):
-        return np.zeros(shape, np.float32)
+        return np.zeros(shape, self.dtype)
 
 
 def _num_parameters(config):
     """How many numbers the model learns, counted from its parts; no memory is taken for its weights."""
-    return ViT(config, _Shapes()).num_parameters()
+    return ViT(config, Shapes()).num_parameters()
 
 
 ViTConfig.num_parameters = _num_parameters

@@ -10,6 +10,7 @@ from ..called import called
 from ..data.paths import at_home
 from ..models.kinds import config_of
 from ..training.files import read_text, replacing
+from ..training.finetune import Start
 from ..training.presets import recipe
 from .lock import Lock
 
@@ -124,11 +125,13 @@ def read_json(path):
 
 
 def begun_run(path):
-    """(name of the data set, configuration of the model, Recipe) of the run in a folder. A ValueError says that it is none."""
+    """(name of the data set, configuration of the model, Recipe, the Start of a fine-tuning or None) of the run in a folder. A
+    ValueError says that it is none."""
     path = at_home(path)
     try:
         begun = read_json(path / "config.json")
-        return begun["data"], config_of(begun.get("kind", "vit"), begun["model"]), recipe(begun["recipe"])
+        start = Start(None, begun["init"], tuple(begun["mean"]), tuple(begun["std"])) if "init" in begun else None
+        return begun["data"], config_of(begun.get("kind", "vit"), begun["model"]), recipe(begun["recipe"]), start
     except (OSError, LookupError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError):
         raise ValueError(f"{path} holds no run that can go on: its config.json is missing or damaged") from None
 

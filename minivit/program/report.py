@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import __version__
 from ..data.catalogue import CANVAS_SIZE, CANVASES
+from ..data.fetch.sources import SOURCES
 from ..models.kinds import FROM_DATA, config_of, the_kind
 from ..training.files import replacing
 from ..training.parallel import cores
@@ -115,6 +116,11 @@ def again(config):
     """What trains the run of a config.json again: the options of `python -m minivit train`, and the TOML file that they name,
     or None if they name a preset that minivit has."""
     kind = config.get("kind", "vit")
+    if "init" in config:
+        began = f"init = {_toml(config['init']['name'])}  # sha256 of its weights: {config['init']['sha256']}"
+        lines = [f"data = {_toml(config['data'])}", began, "", "[recipe]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in config["recipe"].items()]
+        return ["--config", "again.toml"], "\n".join(lines)
     for name in names():
         preset = load_config(name)
         if preset["model"].get("kind", "vit") != kind:
@@ -141,8 +147,12 @@ def again(config):
 
 def sized(config):
     """The option that gives images the size that they had, or no option where they have it anyway."""
-    height, width = config["model"]["image_size"]
-    asked = (config.get("reading") or {}).get("resized") or (config["data"] in CANVASES and height != CANVAS_SIZE)
+    data, (height, width) = config["data"], config["model"]["image_size"]
+    asked = (config.get("reading") or {}).get("resized") or data.endswith(".npz") or "init" in config
+    if data in CANVASES:
+        asked = height != CANVAS_SIZE
+    elif data in SOURCES and "init" not in config:
+        asked = (height, width) != SOURCES[data].shape[:2]
     return ["--image-size", str(height)] if asked and height == width else []
 
 
@@ -199,7 +209,8 @@ def page_of(folder, config, results, done, title, share, sentence, sections):
     environment = versions | {"platform": platform.platform(), "cores": cores()} | config.get("environment", {})
     speed = f"{results['images_per_second']:,.0f} images/s"
     spent = {"epochs": done, "time": f"{results['seconds']:,.1f} s", "throughput": speed}
-    tables = [table_of("Model", config["model"]), table_of("Recipe", config["recipe"])]
+    began = table_of("Began from", config["init"]) if "init" in config else ""
+    tables = [began + table_of("Model", config["model"]), table_of("Recipe", config["recipe"])]
     tables.append(table_of("Time", spent) + table_of("Environment", environment))
     options, toml = again(config)
     options += sized(config)

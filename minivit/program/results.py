@@ -42,7 +42,7 @@ def draw(folder, model, dataset, rows, tested):
         "confusion_matrix.png": lambda: figures.confusion_matrix(labels, predicted, classes),
         "predictions.png": lambda: figures.predictions(dataset.test_images, labels, tested["probabilities"], classes),
     }
-    if isinstance(model, ViT) and model.config.pool == "cls":
+    if isinstance(model, ViT) and model.config.reads_cls_token:
         drawn["rollout.png"] = lambda: _rollout(looks, model, dataset, predicted)
         drawn["attention.png"] = lambda: _attention(looks, model, dataset, predicted)
     for name, figure in drawn.items():

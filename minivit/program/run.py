@@ -1,5 +1,6 @@
 """One training run as a person meets it: a progress bar, a folder of results, a summary."""
 
+import math
 import platform
 import shlex
 import time
@@ -18,17 +19,19 @@ from . import results
 from .folder import CHECKPOINT, RunFolder
 from .output import unbreakable
 
+SECONDS_BETWEEN = 5  # two states of a training on features, whose files take longer than an epoch
 HANDWRITING = ("digits", "mnist")
 
 
-def train_run(dataset, config, recipe, path, threads=None, device="cpu", resume=False, task=None):
+def train_run(dataset, config, recipe, path, threads=None, device="cpu", resume=False, task=None, start=None):
     """Trains a model of that configuration, leaves its folder, prints the summary, and returns the test accuracy. resume=True
-    goes on from the folder's checkpoint, to the same numbers as if it had never been interrupted. task: as in Training.
+    goes on from the folder's checkpoint, to the same numbers as if it had never been interrupted. task: as in Training. start:
+    the Start of a fine-tuning.
 
     Ctrl-C ends the training and keeps the last complete epoch. Raises ValueError if the loss stops being a number, after
     saving the last complete epoch, or if another process is training in the same folder."""
     with RunFolder(path, resume) as folder, unbreakable():
-        run = _Run(folder, dataset, config, recipe, threads, device, task)
+        run = _Run(folder, dataset, config, recipe, threads, device, task, start)
         if resume:
             run.go_on()
         stopped = run.train()
@@ -38,12 +41,14 @@ def train_run(dataset, config, recipe, path, threads=None, device="cpu", resume=
 class _Run:
     """A training, the rows of its metrics.csv, and `good`, the weights of the last complete epoch."""
 
-    def __init__(self, folder, dataset, config, recipe, threads, device, task):
+    def __init__(self, folder, dataset, config, recipe, threads, device, task, start):
         self.folder, self.dataset, self.config, self.recipe, self.threads = folder, dataset, config, recipe, threads
-        self.model = build(config, np.random.default_rng(recipe.seed)).to(device)
+        self.start = start
+        pretrained = start and start.model
+        self.model = (pretrained or build(config, np.random.default_rng(recipe.seed))).to(device)
         self.training = Training(self.model, dataset, recipe, task)
         self.count = len(self.training.labels)
-        self.rows, self.good, self.seconds = [], None, 0.0
+        self.rows, self.good, self.seconds, self.written = [], None, 0.0, -math.inf
         self._announce(device)
 
     def _announce(self, device):
@@ -63,6 +68,17 @@ class _Run:
             f"{type(self.model).__name__}: {sizes}, {self.model.num_parameters():,} parameters, on the {device.upper()}",
             flush=True,
         )
+        if self.start:
+            self._announce_start()
+
+    def _announce_start(self):
+        count, unfreeze = sum(p.size for p in self.training.parameters), self.recipe.unfreeze
+        blocks = f"the last {unfreeze} blocks and the head" if unfreeze != 1 else "the last block and the head"
+        what = {"all": "everything", 0: "the head alone"}.get(unfreeze, blocks)
+        once = "; what the rest makes of an image is computed once" if self.training.reads_features else ""
+        name, sha256 = self.start.init["name"], self.start.init["sha256"]
+        print(f"it begins from {name} (sha256 of its weights {sha256[:12]}...), with a new head")
+        print(f"trained is {what}, {count:,} parameters{once}", flush=True)
 
     def go_on(self):
         state, kept = load_checkpoint(self.folder.path / CHECKPOINT)
@@ -82,12 +98,16 @@ class _Run:
                     if progress.complete:
                         self.seconds = time.perf_counter() - started
                         self.good, self.rows = self.training.result(), [*self.rows, metrics_row(progress, self.seconds)]
-                        self._write()
-                        about = {"rows": self.rows, "seconds": self.seconds}
-                        save_arrays(self.folder.file(CHECKPOINT), self.training.state_dict(), about)
+                        if self._due():
+                            self._write()
+                            about = {"rows": self.rows, "seconds": self.seconds}
+                            save_arrays(self.folder.file(CHECKPOINT), self.training.state_dict(), about)
+                            self.written = time.perf_counter()
         except KeyboardInterrupt:
             return True
         except ValueError as error:
+            if self.rows:
+                self._write()
             nothing = "no epoch was complete, so nothing was written"
             kept = f"{self.folder.path / 'model.npz'} holds epoch {len(self.rows)}" if self.rows else nothing
             raise ValueError(f"{error}; {kept}") from None
@@ -95,12 +115,19 @@ class _Run:
             self.seconds = time.perf_counter() - started
         return False
 
+    def _due(self):
+        """Whether to write the files of this epoch: always; but on features, where an epoch takes a blink, now and then."""
+        last = len(self.rows) == self.recipe.epochs
+        return last or not self.training.reads_features or time.perf_counter() - self.written > SECONDS_BETWEEN
+
     def _write(self):
         dataset = self.dataset
         about = {"data": dataset.name, "classes": dataset.classes, "mean": dataset.mean, "std": dataset.std}
         if dataset.reading:
             about["reading"] = dataset.reading
         about["temperature"] = self.recipe.temperature
+        if self.start:
+            about["init"] = self.start.init
         if not self.folder.file("config.json").exists():
             model = {"kind": kind_of(self.config), "model": asdict(self.config)}
             environment = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}

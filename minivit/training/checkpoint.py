@@ -9,38 +9,53 @@ from pathlib import Path
 import numpy as np
 
 from ..called import called
-from ..checks import plain
+from ..checks import choice, plain
+from ..data.formats import safetensors
 from ..data.paths import at_home
 from ..models.kinds import build, config_of, kind_of, the_kind
+from .exported import to_timm
 from .files import replacing
 
 ABOUT = "about.json"
 OWN = ("config", "kind")  # what the file itself says about the model
+LAYOUTS = {None: ".npz", "timm": ".safetensors"}
 
 
-def save_model(path, model, about=None, state=None):
+def save_model(path, model, about=None, state=None, layout=None):
     """Writes the weights of `model`, or `state` in their place, its kind and configuration, and `about`, a dictionary of JSON
     values (the classes' names, the mean of the pixels, ...). Returns the path of the file, which ends in .npz.
-    Raises ValueError for a path where no file can be, or for a value that JSON does not have, and names its key."""
-    path = _to_write(path)
+    layout="timm" writes a .safetensors file instead, with the weights of a ViT as timm names and shapes them (see exported.py);
+    the rest stands in its metadata, as JSON, and under "timm" which class it is and its arguments.
+    Raises ValueError for a path where no file can be, for a value that JSON does not have, and names its key, or for a model that
+    the layout has no names for."""
+    path = _to_write(path, choice("layout", layout, LAYOUTS))
     taken = [key for key in OWN if key in (about or {})]
     if taken:
         raise ValueError(f"about[{taken[0]!r}] is taken by the model's own: give it another name")
     config = getattr(model, "config", None)
     if config is None:
         raise ValueError(f"{type(model).__name__} is no model that can be saved: it has no .config")
-    save_arrays(path, state or model.state_dict(), {"config": asdict(config), "kind": kind_of(config), **(about or {})})
+    about = {"config": asdict(config), "kind": kind_of(config), **(about or {})}
+    if layout == "timm":
+        arrays, described = to_timm(model, state)
+        texts = {"format": "pt", "timm": json.dumps(described), "minivit": _as_text(about)}
+        with replacing(path) as temporary:
+            safetensors.write(temporary, arrays, texts)
+    else:
+        save_arrays(path, state or model.state_dict(), about)
     return path
 
 
-def _to_write(path):
+def _to_write(path, suffix):
     if not isinstance(path, str | os.PathLike) or not str(path):
         raise ValueError(f"a model is saved under a path, like 'mymodel.npz'; got {type(path).__name__}: {path!r:.60}")
     path = at_home(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name a file, like {path / 'model.npz'}")
-    if path.suffix != ".npz":
-        path = path.with_name(f"{path.name}.npz")  # as numpy.savez does
+    if path.suffix == ".safetensors" != suffix:
+        raise ValueError(f'{path.name} is read by other libraries: add layout="timm", or name a file that ends in {suffix}')
+    if path.suffix != suffix:
+        path = path.with_name(f"{path.name}{suffix}")  # as numpy.savez does
     if not path.parent.is_dir():
         raise ValueError(f"there is no folder {str(path.parent)!r} for {path.name}: make it first")
     return path
@@ -48,12 +63,16 @@ def _to_write(path):
 
 def save_arrays(path, arrays, about):
     """Writes arrays by name and a dictionary of JSON values in one file: the new one or the old one, never half of either."""
-    try:
-        text = json.dumps(_as_json(about, "about"))
-    except RecursionError:
-        raise ValueError("about refers to itself, which JSON cannot say") from None
+    text = _as_text(about)
     with replacing(path) as temporary:
         np.savez(temporary, **arrays, **{ABOUT: np.array(text)})
+
+
+def _as_text(about):
+    try:
+        return json.dumps(_as_json(about, "about"))
+    except RecursionError:
+        raise ValueError("about refers to itself, which JSON cannot say") from None
 
 
 def _as_json(value, where):

@@ -9,6 +9,7 @@ import numpy as np
 from ..backend import array_module, to_device, to_host
 from ..data import batches
 from ..optim import AdamW, warmup_cosine
+from .finetune import Halves, OnFeatures, stay_the_same
 from .guard import Guard
 from .parallel import pieces_of, sum_of_gradients, workers
 from .prediction import accuracy, predict
@@ -65,9 +66,15 @@ class Training:
                 f"a training takes a Recipe, like Recipe(epochs=1, batch_size=64, lr=1e-3); got {type(recipe).__name__}"
             )
         self.model, self.recipe = model, recipe
-        self.task = (task or task_of(model, dataset, recipe)).to(model.device)
+        self.halves = None if recipe.unfreeze == "all" else Halves(model, recipe.unfreeze)  # freezes what is not trained
+        self.reads_features = self.halves is not None and task is None and stay_the_same(recipe)
+        self.network = self.halves.above() if self.reads_features else model  # what the loss is computed with
+        if task is None:
+            task = OnFeatures(dataset, recipe) if self.reads_features else task_of(model, dataset, recipe)
+        self.task = task.to(model.device)
         self.parameters = model.trained_parameters()
-        self.optimizer = AdamW(model, recipe.lr, weight_decay=recipe.weight_decay, clip_norm=recipe.clip_norm)
+        rules = dict(weight_decay=recipe.weight_decay, clip_norm=recipe.clip_norm, layer_decay=recipe.layer_decay)
+        self.optimizer = AdamW(model, recipe.lr, **rules)
         self.weights = KeptWeights(self.optimizer, recipe.ema, recipe.patience)
         self.epoch, self.step = 0, 0  # how many are done
         chosen, self.held = set_aside(dataset, recipe)
@@ -80,10 +87,21 @@ class Training:
         Raises ValueError at the next log line after a loss or a gradient was not a number; from that step on nothing was
         updated."""
         self.threads = threads
+        if self.reads_features and self.images.ndim == 4:
+            self._compute_features()
         with workers(threads if self.model.device == "cpu" else 1) as run:  # a GPU takes one piece after the other
             while self.epoch < self.recipe.epochs and not self.weights.out_of_patience:
-                self.model.train()
+                (self.halves or self.model).train()
                 yield from self._epoch(run)
+
+    def _compute_features(self):
+        """Features in the place of the images, once."""
+
+        def features(images):
+            return to_device(self.halves.features(self.task.dataset.normalise(images), self.threads), self.model.device)
+
+        held, labels = self.held
+        self.images, self.held = features(self.images), (features(held) if len(labels) else held, labels)
 
     def _epoch(self, run):
         recipe, count = self.recipe, len(self.labels)
@@ -117,16 +135,16 @@ class Training:
     def _loss_and_gradients(self, images, truth, run):
         """(mean loss, number of right answers, terms of the loss by name, gradients in the order of the parameters) of one batch,
         piece by piece."""
-        recipe, model = self.recipe, self.model
+        recipe, network = self.recipe, self.network
 
         def loss_of(numbered):
             number, piece = numbered
             rng = np.random.default_rng((recipe.seed, 2, self.step, number))
-            loss, hits, *parts = self.task.loss(model, images[piece], tuple(part[piece] for part in truth), rng)
+            loss, hits, *parts = self.task.loss(network, images[piece], tuple(part[piece] for part in truth), rng)
             share = (piece.stop - piece.start) / len(images)
             return loss * share, hits, {name: part.data * share for name, part in (parts[0] if parts else {}).items()}
 
-        cut = pieces_of(model, recipe.batch_size, len(images), recipe.accumulate)
+        cut = pieces_of(network, recipe.batch_size, len(images), recipe.accumulate)
         grads, results = sum_of_gradients(run, loss_of, list(enumerate(cut)), self.parameters)
         terms = {name: sum(parts[name] for *_, parts in results) for name in results[0][2]}
         return sum(loss for loss, *_ in results), sum(hits for _, hits, _ in results), terms, grads
@@ -137,7 +155,7 @@ class Training:
         if not len(labels):
             return None
         with self.weights.averaged():
-            score = self.task.score(self.model, images, labels, self.threads)
+            score = self.task.score(self.network, images, labels, self.threads)
             self.weights.judge(score)
         return score
 

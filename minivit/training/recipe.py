@@ -25,6 +25,8 @@ class Recipe:
     ema              the exponential moving average of the weights, which is what is tested and kept: its decay a step; 0 has none
     validation       the fraction of the training images that is set aside to watch the training; never the test images
     patience         stops after so many epochs in which the validation accuracy did not rise, with the best weights; 0 does not
+    unfreeze         of a pretrained ViT: "all" of it is trained, or its head and so many of its last blocks; 0: the head alone
+    layer_decay      of a pretrained ViT: by this factor the learning rate falls from block to block towards the images; 1: not
     temperature      what the trained model's logits are divided by to be probabilities; found on cross-validation folds
     seed             of everything random: weights, order, augmentation, dropout
     """
@@ -47,6 +49,8 @@ class Recipe:
     ema: float = 0.0
     validation: float = 0.0
     patience: int = 0
+    unfreeze: int | str = "all"
+    layer_decay: float = 1.0
     temperature: float = 1.0
     seed: int = 0
 
@@ -67,8 +71,14 @@ def _checked(name, kind, value):
         if not isinstance(plain(value), bool):
             raise ValueError(f"{name} is {shown(value)}; it must be true or false")
         return plain(value)
-    if kind is int:
+    if name == "unfreeze" and isinstance(value, str):
+        if value != "all" and not value.isdecimal():
+            raise ValueError(f'unfreeze is {shown(value)}; it must be "all", or how many of the last blocks are trained')
+        return value if value == "all" else int(value)
+    if name == "unfreeze" or kind is int:
         return whole(name, value, least=1 if name in AT_LEAST_1 else 0)
     if name in ("lr", "temperature"):
         return number(name, value, above=0)
+    if name == "layer_decay":
+        return number(name, value, most=1)
     return number(name, value, below=BELOW[name]) if name in BELOW else number(name, value)

@@ -100,3 +100,24 @@ def test_the_catalogue_tells_the_real_sizes_of_what_comes_with_minivit(name):
 def test_another_name_is_refused_with_those_there_are(name):
     with pytest.raises(ValueError, match=r"no data set .*digits, fashion-mini, canvases.*folder.*npz"):
         load(name)
+
+
+def test_images_are_resized_where_another_size_is_asked_for(clothes):
+    small = load("fashion-mini", image_size=14)
+    means = clothes.train_images.reshape(4000, 14, 2, 14, 2, 1).mean(axis=(2, 4))
+    np.testing.assert_allclose(small.train_images, means, atol=1e-6)
+    assert small.test_images.shape == (1000, 14, 14, 1) and small.train_images.dtype == np.float32
+    assert small.mean[0] == pytest.approx(small.train_images.mean(), abs=1e-6) and small.classes == clothes.classes
+    assert load("fashion-mini", image_size=28).std == clothes.std
+
+
+def test_enlarged_they_are_linear_between_the_middles_of_pixels():
+    digits = load("digits")
+    large = load("digits", image_size=(16, 8)).test_images
+    assert large.shape == (360, 16, 8, 1)
+    np.testing.assert_allclose(large[:, 1], 0.75 * digits.test_images[:, 0] + 0.25 * digits.test_images[:, 1], atol=1e-6)
+
+
+def test_more_pixels_than_memory_should_hold_are_refused():
+    with pytest.raises(ValueError, match="the images of digits would take 719 GB at 10000 x 10000: ask for fewer pixels"):
+        load("digits", image_size=10_000)

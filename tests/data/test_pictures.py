@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from minivit.data import load
+from minivit.data.photographs import resized
 from minivit.data.pictures import prepare, read_image, sketch
 
 from ..support.tiny import tiny_config
@@ -282,3 +283,13 @@ def test_a_garment_is_cut_out_and_light_on_dark(picture):
     assert ready.notes[:2] == ["600 x 400 pixels", "inverted to light on dark"]
     rows, columns = (np.flatnonzero(image.sum(axis=axis)) for axis in (1, 0))
     assert (rows[0], rows[-1], columns[0], columns[-1]) == (0, 27, 3, 23) and image[14, 14] > 0.7
+
+
+def test_a_model_of_another_size_reads_the_road_s_picture_resized_as_its_data_were(picture):
+    eight, sixteen = (prepare(picture(ONE), tiny_config(image_size=size), "digits") for size in (8, 16))
+    np.testing.assert_allclose(sixteen.image, resized(eight.image[None], (16, 16))[0])
+    assert sixteen.notes == [*eight.notes, "resized to 16 x 16"]
+    first = load("digits").test_images[0]
+    shown = picture((255 * first[..., 0]).round().astype(np.uint8))
+    larger = load("digits", image_size=16).test_images[0]
+    np.testing.assert_allclose(prepare(shown, tiny_config(image_size=16), "digits").image, larger, atol=0.002)

@@ -46,9 +46,14 @@ def test_swiglu_is_its_formula():
     np.testing.assert_allclose(mlp(x).data, plain_swiglu(x, mlp.state_dict()), rtol=1e-10)
 
 
-@pytest.mark.parametrize("mlp_dim, hidden", [(3072, 2048), (768, 512), (128, 88), (12, 8), (1, 8)])
+@pytest.mark.parametrize("mlp_dim, hidden", [(6144, 4096), (3072, 2048), (768, 512), (128, 88), (12, 8), (1, 8)])
 def test_swiglu_is_two_thirds_as_wide_in_eights(mlp_dim, hidden):
     assert swiglu_width(mlp_dim) == hidden
+
+
+def test_every_multiple_of_8_is_the_width_of_some_swiglu():
+    """So that every pretrained model's is: DINOv2's giant has 4096."""
+    assert all(swiglu_width(3 * hidden // 2) == hidden for hidden in range(8, 8193, 8))
 
 
 def normalised_attention(x, state, heads):

@@ -14,7 +14,7 @@ from minivit.training.checkpoint import load_model, save_arrays, save_model
 from minivit.training.loop import Training
 from minivit.training.recipe import Recipe
 
-from ..support.parts import PAIRS, PARTS, SIZES, config_with, made_up_data, model_with, some_images
+from ..support.parts import APART, PAIRS, PARTS, SIZES, config_with, made_up_data, model_with, some_images
 from ..support.tiny import same_state
 
 each_part = pytest.mark.parametrize("part", PARTS)
@@ -164,6 +164,7 @@ def test_a_model_without_patches_that_are_squares_takes_what_does_not_need_them(
 def test_a_file_that_was_saved_before_the_parts_existed_is_a_plain_model(tmp_path):
     model = model_with()
     later = ("relative_pos", "layer_scale", "qk_norm", "lsa", "registers", "class_blocks")
+    later += ("dist_token", "norm_pre", "fc_norm", "eps")
     sizes = {name: value for name, value in asdict(model.config).items() if name not in later}
     save_arrays(tmp_path / "old.npz", model.state_dict(), {"config": sizes})
     loaded, _ = load_model(tmp_path / "old.npz")
@@ -198,6 +199,12 @@ def test_the_plain_model_calls_the_ops_that_it_always_called(monkeypatch):
 # Refusals
 
 
+@pytest.mark.parametrize("first, second", [(a, b) for a, others in APART.items() for b in sorted(others)])
+def test_what_makes_no_sense_in_one_model_is_refused(first, second):
+    with pytest.raises(ValueError, match=f"{first}|{second}"):
+        config_with(first, second)
+
+
 @pytest.mark.parametrize(
     "changes, words",
     [
@@ -223,6 +230,18 @@ def test_the_plain_model_calls_the_ops_that_it_always_called(monkeypatch):
         (dict(stem="progressive", patch_size=(4, 3)), ("progressive", "power of 2")),
         (dict(activation="silu"), ("activation", "swiglu")),
         (dict(pool="attention"), ("pool", "sequence")),
+        (dict(dist_token=True, pool="mean"), ("dist_token", 'pool="cls"', 'got pool="mean"')),
+        (dict(dist_token=True, class_blocks=1), ("dist_token", "class_blocks=0", "got class_blocks=1")),
+        (dict(dist_token=True, representation_size=7), ("dist_token", "representation_size=7", "other head only")),
+        (dict(dist_token=True, fc_norm=True), ("fc_norm", "one vector", "dist_token")),
+        (dict(fc_norm=True, pool="cls_and_patches"), ("fc_norm", "one vector", "cls_and_patches")),
+        (dict(dist_token=1.5), ("dist_token", "False, True")),
+        (dict(norm_pre="clip"), ("norm_pre", "False, True")),
+        (dict(fc_norm=None), ("fc_norm", "False, True")),
+        (dict(eps=0), ("eps", "above 0")),
+        (dict(eps=float("nan")), ("eps", "above 0")),
+        (dict(eps="1e-6"), ("eps", "'1e-6'")),
+        (dict(eps=True), ("eps", "True")),
     ],
     ids=str,
 )

@@ -181,6 +181,16 @@ def test_the_stages_and_their_shapes(images, rng):
     ]
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_stages_from_a_block_on_are_those_of_the_whole(number, images, rng):
+    model = small_vit(rng, depth=2)
+    whole = dict(model.stages(images))
+    tokens = whole["embed_tokens" if number == 0 else f"blocks.{number - 1}"]
+    rest = dict(model.stages_from(number, tokens))
+    assert list(rest) == list(whole)[-len(rest) :] and len(rest) == 5 - number
+    assert all(np.array_equal(x.data, whole[name].data) for name, x in rest.items())
+
+
 def test_the_stages_of_a_convolutional_stem(rng):
     model = small_vit(rng, stem="conv", image_size=(8, 12), patch_size=4)
     shapes = {name: x.shape for name, x in model.stages(rng.standard_normal((3, 8, 12, 2)))}

@@ -39,8 +39,12 @@ def model_file(folder, **changes):
         ({"pool": "sequence", "registers": 3}, {"rollout.png", "heads.png"}),
         ({"registers": 3, "lsa": True, "relative_pos": "rope"}, set()),
         ({"class_blocks": 1, "registers": 2, "relative_pos": "peg"}, set()),
+        ({"dist_token": True, "registers": 2, "norm_pre": True}, set()),
+        ({"pool": "cls_and_patches", "registers": 2}, set()),
+        ({"pool": "patches", "fc_norm": True}, {"rollout.png", "heads.png"}),
     ],
-    ids=["plain", "mean", "no positions", "sin-cos", "hybrid", "t2t", "progressive", "sequence", "registers", "class blocks"],
+    ids=["plain", "mean", "no positions", "sin-cos", "hybrid", "t2t", "progressive", "sequence", "registers", "class blocks"]
+    + ["distilled", "cls_and_patches", "patches"],
 )
 def test_every_figure_that_fits_the_model_is_drawn(tmp_path, picture, capsys, changes, missing):
     out = tmp_path / "inside"
@@ -56,6 +60,7 @@ def test_every_figure_that_fits_the_model_is_drawn(tmp_path, picture, capsys, ch
     [
         ({"class_blocks": 1}, "without the last blocks, in which no patch looks"),
         ({"pool": "sequence"}, "this model reads a weighted mean of all patches"),
+        ({"pool": "patches"}, "this model reads the mean of all patches"),
         ({"stem": "shifted"}, "this model has the stem 'shifted' in front of them"),
     ],
     ids=str,

@@ -95,6 +95,24 @@ def picture(image, format="PNG"):
     return buffer.getvalue()
 
 
+def photographs():
+    """{what it is: a PIL image} of several shapes: waves and noise in whole numbers, the same on every machine."""
+    rng, found = np.random.default_rng(7), {}
+    shapes = {
+        "wide": (427, 640),
+        "odd": (211, 301),
+        "tall": (333, 100),
+        "exact": (224, 224),
+        "small": (40, 51),
+        "large": (900, 701),
+    }
+    for name, (high, wide) in shapes.items():
+        y, x = np.mgrid[:high, :wide]
+        waves = np.stack([x * 5 + y * 3, x * y // 7, rng.integers(0, 256, (high, wide))], axis=-1) % 256
+        found[name] = Image.fromarray(waves.astype(np.uint8))
+    return found | {"grey": found["odd"].convert("L")}
+
+
 def class_folders(path, per_class=5, names=("cats", "dogs")):
     """Grey images 6 high and 8 wide, black at the edge; class k is brighter than class k - 1."""
     for k, name in enumerate(names):

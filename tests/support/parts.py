@@ -21,7 +21,10 @@ PARTS = {
     "rope_mixed": dict(relative_pos="rope_mixed"),
     "mean": dict(pool="mean"),
     "sequence": dict(pool="sequence"),
+    "patches": dict(pool="patches"),
+    "cls_and_patches": dict(pool="cls_and_patches"),
     "gelu_tanh": dict(activation="gelu_tanh"),
+    "quick_gelu": dict(activation="quick_gelu"),
     "swiglu": dict(activation="swiglu"),
     "layer_scale": dict(layer_scale=0.1),
     "qk_norm": dict(qk_norm=True),
@@ -29,13 +32,19 @@ PARTS = {
     "registers": dict(registers=4),
     "class_blocks": dict(class_blocks=2),
     "MLP head": dict(representation_size=7),
+    "dist_token": dict(dist_token=True),
+    "norm_pre": dict(norm_pre=True),
+    "fc_norm": dict(fc_norm=True),
+    "eps": dict(eps=0.1),
 }
+POOLS = {"mean", "sequence", "patches", "cls_and_patches"}  # other than the class token
+APART = {"class_blocks": POOLS | {"dist_token"}, "dist_token": POOLS | {"MLP head", "fc_norm"}, "cls_and_patches": {"fc_norm"}}
 
 
 def go_together(first, second):
     """Whether two choices are of two fields, and make sense in one model."""
-    without_class_token = {"mean", "sequence"} & {first, second}
-    return not set(PARTS[first]) & set(PARTS[second]) and not (without_class_token and "class_blocks" in (first, second))
+    apart = first in APART.get(second, ()) or second in APART.get(first, ())
+    return not set(PARTS[first]) & set(PARTS[second]) and not apart
 
 
 PAIRS = [(a, b) for i, a in enumerate(PARTS) for b in list(PARTS)[i + 1 :] if go_together(a, b)]

@@ -61,9 +61,9 @@ def test_flip_is_true_or_false(value):
 
 
 def test_numpy_s_numbers_are_numbers_and_are_kept_as_python_s():
-    given = {name: np.int64(3) for name in WHOLE} | {name: np.float32(0.5) for name in NUMBERS} | {"flip": np.bool_(True)}
-    found = asdict(Recipe(**given))
-    assert found == {name: 3 for name in WHOLE} | {name: 0.5 for name in NUMBERS} | {"flip": True}
+    given = {name: np.int64(3) for name in [*WHOLE, "unfreeze"]} | {name: np.float32(0.5) for name in NUMBERS}
+    found = asdict(Recipe(**given, flip=np.bool_(True)))
+    assert found == {name: 3 for name in [*WHOLE, "unfreeze"]} | {name: 0.5 for name in NUMBERS} | {"flip": True}
     assert {type(value) for value in found.values()} == {int, float, bool}
     assert json.loads(json.dumps(found)) == found
     assert Recipe(**GIVEN | {"epochs": np.array(3), "shift": np.uint8(2)}).shift == 2

@@ -1,10 +1,11 @@
 """The command compare."""
 
 import json
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 
 from ...models.kinds import config_of
+from ...training.recipe import Recipe
 from ..folder import read_json, read_run
 from ..report import in_words
 from . import options
@@ -52,7 +53,8 @@ def table(paths):
 def _settings(config):
     """{"model.dim": "64", ...} of all that is set in a run; a setting that came after it has its default."""
     model = json.loads(json.dumps(asdict(config_of(config.get("kind", "vit"), config["model"]))))
-    parts = {"model": model, "recipe": config["recipe"]}
+    known = {field.name: field.default for field in fields(Recipe) if field.default is not MISSING}
+    parts = {"model": model, "recipe": known | config["recipe"]}
     return {f"{part}.{key}": in_words(value) for part, of in parts.items() for key, value in of.items()}
 
 
@@ -72,6 +74,7 @@ def _column(path, config, rows):
     training, test = f"{100 * rows[-1]['accuracy']:.1f} %", result("test_accuracy", "{:.1f} %", 100)
     return {
         "data": config["data"],
+        "begun from": (config.get("init") or {}).get("name"),
         "parameters": parameters,
         "epochs": str(len(rows)),
         "training loss": f"{rows[-1]['loss']:.3f}",

@@ -1,5 +1,8 @@
 """The command evaluate."""
 
+from dataclasses import replace
+
+from ...called import called
 from ...data import load
 from ...training.calibration import temperature_of
 from ...training.tasks import kind_of_task
@@ -21,7 +24,14 @@ def run(arguments):
     """Tests a trained model on the test images of the data that it was trained on."""
     threads = options.threads(arguments)
     model, about = options.trained_model(arguments)
+    if "data" not in about:
+        raise ValueError(
+            f"{arguments.model} names no data to be tested on: "
+            f"`{called('minivit')} train --data FOLDER --init {arguments.model}` trains and tests it on yours; "
+            f"`{called('minivit')} predict` asks it about pictures"
+        )
     dataset = load(about["data"], arguments.data_dir, model.config.image_size)
+    dataset = replace(dataset, mean=tuple(about["mean"]), std=tuple(about["std"]))  # those by which the model learned
     if about["classes"] != list(dataset.classes):
         raise ValueError(
             f"{arguments.model} knows the classes {', '.join(about['classes'][:12])}, which are not those of {dataset.name}: "

@@ -24,6 +24,8 @@ from . import options
 
 SHARES = np.linspace(0, 1, 9)
 DRAWS = 12  # random patches hidden or exchanged, so many times a share
+FEW = 200  # images that a model reads which is COSTLY: about a minute of B/16 at 224 pixels
+COSTLY = 2e12  # multiply-adds for all that is asked of a small one
 MOST_QUERIES = 8  # that are drawn
 FIGURES = "picture.png rollout.png heads.png occlusion.png damage.png distance.png positions.png filters.png".split()
 
@@ -54,7 +56,7 @@ def explain(model, about, path, out, name):
         return explain_queries(model, about, path, out)
     if not isinstance(model, ViT):
         raise ValueError(f"{name} is a {type(model).__name__}, which has no attention to look into: explain reads a ViT")
-    picture = prepare(at_home(path), model.config, about["data"], about.get("reading"))
+    picture = prepare(at_home(path), model.config, about.get("data"), about.get("reading"))
     out = _folder(out)
     print(f"{path}: {', '.join(picture.notes)}")
     seen = look(model, about, picture.image)
@@ -99,7 +101,7 @@ def _folder(out):
 
 def look(model, about, pixels):
     """Everything that the figures show of a model that reads pixels (H, W, C), values from 0 to 1."""
-    patch_size, temperature = model.config.patch_size, temperature_of(about)
+    (hidden, draws), temperature = _plan(model.config), temperature_of(about)
     mean, std = np.float32(about["mean"]), np.float32(about["std"])
     image = normalise(pixels[None], mean, std)[0]  # (H, W, C)
     with predictor(model, batch_size=64) as logits:
@@ -107,24 +109,39 @@ def look(model, about, pixels):
         def probabilities(images):
             return softmax.forward(logits(images).astype(np.float64) / temperature)[0]
 
-        answer, sure, grey = inside.occlusion(probabilities, image, patch_size)
-        _, _, black = inside.occlusion(probabilities, image, patch_size, fill=-mean / std)
-        damage = _damage(probabilities, image, patch_size, answer)
+        answer, sure, grey = inside.occlusion(probabilities, image, hidden)
+        _, _, black = inside.occlusion(probabilities, image, hidden, fill=-mean / std)
+        damage = _damage(probabilities, image, model.config.patch_size, answer, draws)
         with no_grad():
             _, attention = model(to_device(image[None], model.device), return_attention=True)
     attention = [to_host(weights) for weights in attention]
     name = printable(about["classes"][answer])
-    return SimpleNamespace(pixels=pixels, answer=name, sure=sure, grey=grey, black=black, damage=damage, attention=attention)
+    seen = SimpleNamespace(pixels=pixels, answer=name, sure=sure, grey=grey, black=black, damage=damage, attention=attention)
+    seen.hidden = "a patch is" if hidden == model.config.patch_size else f"{hidden[1]} x {hidden[0]} pixels are"
+    return seen
 
 
-def _damage(probabilities, image, patch_size, answer):
+def _plan(config):
+    """((height, width) of what is hidden at a time, draws a share): a patch and DRAWS, or, where that would take minutes, squares
+    of several patches and fewer draws, so that about FEW images are read."""
+    patches = math.prod(config.grid)
+    if (2 * patches + 2 * len(SHARES) * DRAWS) * config.multiply_adds() <= COSTLY:
+        return config.patch_size, DRAWS
+    draws = 3
+    left = FEW - 2 * len(SHARES) * draws
+    several = [n for n in range(1, max(config.grid) + 1) if not config.grid[0] % n and not config.grid[1] % n]
+    n = next((n for n in several if 2 * patches / n**2 <= left), several[-1])
+    return (n * config.patch_size[0], n * config.patch_size[1]), draws
+
+
+def _damage(probabilities, image, patch_size, answer, draws):
     """{kind: probabilities of the answer, (shares, draws)}."""
     found = {}
     with tqdm(total=2 * len(SHARES), desc="hiding and shuffling", leave=False, disable=None) as bar:
         for kind in ("hide", "shuffle"):
             rng, rows = np.random.default_rng(0), []
             for share in SHARES:
-                images = np.repeat(image[None], DRAWS, axis=0)
+                images = np.repeat(image[None], draws, axis=0)
                 rows.append(probabilities(inside.damaged(images, patch_size, share, rng, kind))[:, answer])
                 bar.update()
             found[kind] = np.array(rows)
@@ -135,6 +152,7 @@ def _figures(model, seen):
     """(file, a function that draws it, what it shows) of each figure that fits the model; (None, None, why it is missing) of
     those that do not."""
     from .. import looks, reading
+    from ..figures import shorter
 
     config, pixels, attention = model.config, seen.pixels, seen.attention
 
@@ -143,11 +161,14 @@ def _figures(model, seen):
         return looks.heat_maps(pixels, [reached], ["rollout"])
 
     def heads():
-        title = f"{seen.answer}, {100 * seen.sure:.0f} %"
+        title = f"{shorter(seen.answer, 24)}, {100 * seen.sure:.0f} %"
         return looks.class_token_attention(pixels[None], attention[-1], config.grid, [title])
 
     def occlusion():
-        titles = [f"{seen.answer}, that patch made {colour}" for colour in ("grey", "black")]
+        titles = [
+            f"{shorter(seen.answer, 24)}, {'that patch' if seen.hidden == 'a patch is' else 'those patches'} made {colour}"
+            for colour in ("grey", "black")
+        ]
         return looks.heat_maps(pixels, [seen.grey, seen.black], titles, limits=(0, 1))
 
     def distance():
@@ -166,13 +187,13 @@ def _figures(model, seen):
 
     said = f"{seen.answer}, {100 * seen.sure:.1f} %"
     yield "picture.png", lambda: reading.steps([(seen.name, seen.steps, said)]), "the picture as the model sees it, step by step"
-    if config.pool == "cls":
+    if config.reads_cls_token:
         yield "rollout.png", rollout, "what reaches the class token, through all blocks"
         yield "heads.png", heads, "where each head of the last block looks"
     else:
-        read = "the mean of all tokens" if config.pool == "mean" else "a weighted mean of all patches"
+        read = "a weighted mean of all patches" if config.pool == "sequence" else "the mean of all patches"
         yield None, None, f"no rollout and no heads of a class token: this model reads {read}"
-    yield "occlusion.png", occlusion, "what becomes of the answer when a patch is painted over"
+    yield "occlusion.png", occlusion, f"what becomes of the answer when {seen.hidden} painted over"
     yield "damage.png", lambda: looks.damage_curves(SHARES, seen.damage), "patches made grey, patches shuffled"
     but = ", without the last blocks, in which no patch looks" if config.class_blocks else ""
     yield "distance.png", distance, f"how far each head looks, in pixels{but}"
@@ -192,7 +213,7 @@ def explain_queries(model, about, path, out):
     from ...data.pictures import prepare
     from .. import boxes, figures
 
-    picture, out, attention = prepare(at_home(path), model.config, about["data"], about.get("reading")), _folder(out), []
+    picture, out, attention = prepare(at_home(path), model.config, about.get("data"), about.get("reading")), _folder(out), []
     image = normalise(picture.image[None], np.float32(about["mean"]), np.float32(about["std"]))
     with no_grad():
         stages = dict(model.eval().stages(to_device(image, model.device), attention))

@@ -6,12 +6,13 @@ import tracemalloc
 import numpy as np
 
 from ...called import called
+from ...data.fetch import hub
 from ...data.paths import at_home
 from ...engine import no_grad
 from ...models.config import PRESETS, ViTConfig, preset_name
 from ...models.kinds import kind_of, the_kind
 from ...models.vit import ViT
-from ...training.checkpoint import load_model
+from ...training.pretrained import open_model
 from ..output import printable
 from . import options
 
@@ -19,18 +20,29 @@ from . import options
 def add(commands):
     p = options.add(commands, "info", run, help="the paper's models: sizes, cost, and the shape after every stage")
     known = ", ".join(PRESETS)
-    p.add_argument("name", nargs="?", metavar="PRESET", help=f"one of {known}, or a run's folder; without it: the table of all")
+    p.add_argument(
+        "name",
+        nargs="?",
+        metavar="PRESET",
+        help=f"one of {known}, or a run's folder, or pretrained weights; without it: the table of all",
+    )
 
 
 def run(arguments):
     """The models of the paper with exact parameters and multiply-adds; for one of them, the shape after every stage of a real
-    forward pass on one 224 x 224 image, with time and memory. Of a run or a model.npz, its sizes."""
+    forward pass on one 224 x 224 image, with time and memory. Of a run or a model.npz, its sizes; of
+    pretrained weights, a file, a folder, or OWNER/NAME that was downloaded, what was recognised."""
     if arguments.name is None:
         table()
-    elif arguments.name not in PRESETS and at_home(arguments.name).exists():
+    elif arguments.name not in PRESETS and (at_home(arguments.name).exists() or _was_fetched(arguments.name)):
         saved(arguments.name)
     else:
         stages(preset_name(arguments.name))
+
+
+def _was_fetched(name):
+    """Whether it is a model of the hub that is in the cache: a preset that does not exist, X/16, is nothing to be downloaded."""
+    return hub.is_name(name) and hub.place(name).is_file()
 
 
 def table():
@@ -48,10 +60,19 @@ def table():
 
 def saved(path):
     """Prints what a saved model is, and on what it was trained."""
-    model, about = load_model(path)
+    model, about = open_model(path)
+    if {"recognised", "format", "size", "classes"} <= about.keys():
+        print(f"{path}: {about['format']}, {about['size'] / 1e6:,.1f} MB")
+        print("\n".join(printable(line) for line in about["recognised"]))
+        print(f"{_parameters(model)}; classes: {printable(_some(about['classes']))}")
+        return
     sizes = the_kind(kind_of(model.config)).describe(model.config)
     print(f"{path}: {type(model).__name__}: {sizes}, images of {' x '.join(map(str, model.config.image_size))} pixels")
     print(f"{_parameters(model)}; trained on {printable(about.get('data', 'data that it does not name'))}")
+
+
+def _some(classes):
+    return ", ".join(classes[:3]) + (f", ... and {len(classes) - 3:,} more" if len(classes) > 3 else "")
 
 
 def _parameters(model):

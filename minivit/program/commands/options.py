@@ -4,7 +4,8 @@ from ...backend import gpu_status
 from ...called import called
 from ...data.paths import at_home
 from ...data.photographs import checked
-from ...training.checkpoint import load_model
+from ...training.pretrained import knows_its_classes, open_model
+from ..output import printable
 
 
 def add(commands, name, run, help):
@@ -16,7 +17,11 @@ def add(commands, name, run, help):
 
 def add_model(parser):
     parser.add_argument(
-        "--model", default="runs/digits", metavar="RUN", help="a run's folder or a model.npz; default: runs/digits"
+        "--model",
+        default="runs/digits",
+        metavar="RUN",
+        help="a run's folder or a model.npz, a file or folder of pretrained weights (.safetensors, .pth, .bin, .npz), or "
+        "OWNER/NAME of such on the model hub, which is downloaded; default: runs/digits",
     )
 
 
@@ -30,7 +35,8 @@ def add_image_size(parser):
         type=int,
         metavar="N",
         help="a folder's pictures: the shorter side is resized to N pixels, the middle cut out, or, with boxes, the whole made "
-        "N x N; default: 64, or as they are if all are of one size of 64 at most; of canvases: their size",
+        "N x N; default: 64, or as they are if all are of one size of 64 at most; of canvases: their size; all "
+        "others are resized to it",
     )
 
 
@@ -56,10 +62,13 @@ def threads(arguments):
 
 
 def trained_model(arguments):
-    """(the model of --model on its device, what was saved about it)."""
-    model, about = load_model(arguments.model)
+    """(the model of --model on its device, what was saved about it). Of weights that others trained it is printed what they were
+    recognised as."""
+    model, about = open_model(arguments.model)
     model.to(device(arguments.device))
-    missing = [name for name in ("data", "classes", "mean", "std") if not isinstance(about.get(name), str | list)]
+    of_others = isinstance(about.get("recognised"), list)
+    needed = ("classes", "mean", "std", *([] if of_others else ["data"]))
+    missing = [name for name in needed if not isinstance(about.get(name), str | list)]
     if not missing and not all(isinstance(x, int | float) for name in ("mean", "std") for x in about[name]):
         missing = ["mean and std as numbers"]
     if missing or len(about["classes"]) != model.config.classes or not all(isinstance(x, str) for x in about["classes"]):
@@ -71,6 +80,13 @@ def trained_model(arguments):
         checked(about.get("reading"))
     except ValueError as error:
         raise ValueError(f"{arguments.model}: {error}") from None
+    if of_others:
+        print("\n".join(printable(line) for line in about["recognised"]) + "\n")
+        if not knows_its_classes(model):
+            raise ValueError(
+                f"{arguments.model} has no head that was trained, and names no classes: "
+                f"fine-tune it with `{called('minivit')} train --data FOLDER --init {arguments.model}`"
+            )
     return model, about
 
 

@@ -38,7 +38,7 @@ def run(arguments):
     read, refused = [], []
     for path in arguments.images:
         try:
-            read.append((path, prepare(at_home(path), model.config, about["data"], about.get("reading"))))
+            read.append((path, prepare(at_home(path), model.config, about.get("data"), about.get("reading"))))
         except ValueError as error:  # the others are answered all the same
             refused.append(str(error))
     if read and isinstance(model, DETR):
@@ -51,8 +51,10 @@ def run(arguments):
             print(f"{path}: {classes[found.argmax()]}   ({', '.join(picture.notes)})")
             for line in sketch(picture.image):
                 print(f"    {line}")
-            for i in np.argsort(-found)[:5]:
-                print(f"  {classes[i]:>10}  {100 * found[i]:5.1f} %  {'#' * round(40 * found[i])}".rstrip())
+            best = np.argsort(-found)[:5]
+            width = max(10, *(len(classes[i]) for i in best))
+            for i in best:
+                print(f"  {classes[i]:>{width}}  {100 * found[i]:5.1f} %  {'#' * round(40 * found[i])}".rstrip())
         answers = [f"{classes[found.argmax()]}, {100 * found.max():.1f} %" for found in probabilities]
     if read and arguments.show:
         _show(read, answers)

@@ -1,17 +1,20 @@
 """The command train."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ...called import called
 from ...data import load
 from ...data.scenes import Scenes
 from ...models.kinds import the_kind
+from ...training import finetune
 from ...training.presets import changed, fitting_detr, fitting_patch, load_config, model_config, names, recipe
 from ...training.tasks import kind_of_task
+from ..output import printable
 from . import options
 
-CHANGES = ("epochs", "lr", "batch_size", "seed")  # what the command line changes of a recipe
-OF_A_NEW_RUN = ("out", "config", "data", "image_size")
+CHANGES = ("epochs", "lr", "batch_size", "seed", "unfreeze")  # what the command line changes of a recipe
+OF_A_NEW_RUN = ("out", "config", "data", "image_size", "init")
 
 
 def add(commands):
@@ -23,6 +26,16 @@ def add(commands):
         help=f"a preset ({known}) or a TOML file; default: that of the data, or digits; with boxes detr-digits",
     )
     p.add_argument("--data", metavar="NAME", help=f"a data set ({called('minivit')} data), folder or .npz; default: the preset's")
+    p.add_argument(
+        "--init",
+        metavar="RUN",
+        help="begin from the weights of a ViT that was trained on other images, named as --model of predict is, with a new head",
+    )
+    p.add_argument(
+        "--unfreeze",
+        metavar="N",
+        help="with --init: train the head and the last N blocks, or all; default: 0, the head alone, which takes seconds",
+    )
     options.add_data_dir(p)
     options.add_image_size(p)
     p.add_argument("--epochs", type=int, metavar="N", help="passes over the training images; default: the preset's")
@@ -51,19 +64,24 @@ def run(arguments):
         if given or any(getattr(arguments, other) is not None for other in OF_A_NEW_RUN):
             raise ValueError("--resume goes on as the run began: beside it only --threads, --device and --data-dir make sense")
         path = arguments.resume
-        name, model, how = begun_run(path)
+        name, model, how, start = begun_run(path)
         dataset = load(name, arguments.data_dir, model.image_size)
     else:
         must_be_writable("runs/NAME" if arguments.out is None else arguments.out)  # before a thousand photographs are decoded
-        dataset, model, how, name = _new(arguments, given)
+        dataset, model, how, name, start = _new(arguments, given)
         path = of_its_own(f"runs/{name}", dataset.name) if arguments.out is None else arguments.out
-    device = options.device(arguments.device)
-    train_run(dataset, model, how, path, threads=threads, device=device, resume=arguments.resume is not None)
+    if start:
+        dataset = replace(dataset, mean=start.mean, std=start.std)
+    device, resume = options.device(arguments.device), arguments.resume is not None
+    train_run(dataset, model, how, path, threads=threads, device=device, resume=resume, start=start)
 
 
 def _new(arguments, given):
-    """(data set, configuration of the model, Recipe, name) of a run that begins."""
+    """(data set, configuration of the model, Recipe, name, Start or None) of a run that begins."""
     preset = arguments.config
+    settings = {"model": {}, "recipe": {}} if preset is None else load_config(preset)
+    if arguments.init is not None or "init" in settings:
+        return _fine_tuning(arguments, given, settings)
     if preset is None:
         own = [name for name in names() if load_config(name)["data"] == arguments.data]
         preset = arguments.data if arguments.data in own else own[0] if own else "digits"
@@ -82,4 +100,27 @@ def _new(arguments, given):
         name = Path(dataset.name).name.removesuffix(".npz") or "data"
         if dataset.reading and not boxes:
             config["recipe"]["shift"] = max(1, min(height, width) // 16)
-    return dataset, model_config(config["model"], dataset), recipe(changed(config["recipe"], given)), name
+    how = recipe(changed(config["recipe"], given))
+    if how.unfreeze != "all":
+        raise ValueError(f"unfreeze is {how.unfreeze}, and nothing here was trained before: name what to begin from with --init")
+    return dataset, model_config(config["model"], dataset), how, name, None
+
+
+def _fine_tuning(arguments, given, settings):
+    """The same of a run that begins from a pretrained model."""
+    init = settings.get("init") if arguments.init is None else arguments.init
+    data = arguments.data or settings.get("data")
+    if settings["model"]:
+        raise ValueError(f"the model is that of {init}: leave out [model], which {arguments.config} has, or --init")
+    if data is None:
+        raise ValueError(f"name what {init} is to learn, a data set, a folder or an .npz, with --data")
+    model, about = finetune.opened(init, arguments.image_size)
+    print("".join(f"{printable(line)}\n" for line in about.get("recognised", ())), end="")
+    dataset = load(data, arguments.data_dir, model.config.image_size)
+    kind_of_task(type(model.config), dataset)
+    start = finetune.start(init, model, about, dataset)
+    how = finetune.recipe_of(settings["recipe"] | given)
+    if dataset.reading and how["unfreeze"] == "all":
+        how = {"shift": max(1, min(model.config.image_size) // 16)} | how
+    name = f"{Path(dataset.name).name.removesuffix('.npz') or 'data'}-tuned"
+    return dataset, start.model.config, recipe(how), name, start

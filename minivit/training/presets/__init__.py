@@ -1,6 +1,7 @@
 """Training presets: one TOML file each, with a data set, the sizes of a model ([model], fields of its kind's configuration;
 `kind` names another kind than the ViT) and how to train it ([recipe], fields of Recipe). The sizes that the data decides
-(image_size, channels, classes) are left to it."""
+(image_size, channels, classes) are left to it. With `init`, a pretrained model to begin from, there is no [model], and of the
+[recipe] what suits fine-tuning may be left out."""
 
 import math
 import tomllib
@@ -32,8 +33,8 @@ def load_config(name):
         raise ValueError(f"{path} is not valid TOML: {error}") from None
     parts = ("model", "recipe")
     for key, value in config.items():
-        if key not in ("data", *parts) or (key in parts) != isinstance(value, dict):
-            raise ValueError(f"{path}: {key!r} is not expected there; a preset has data = NAME, [model] and [recipe]")
+        if key not in ("data", "init", *parts) or (key in parts) != isinstance(value, dict):
+            raise ValueError(f"{path}: {key!r} is not expected there; a preset has data = NAME, init = RUN, [model] and [recipe]")
     try:
         known = {"model": ["kind", *settings_of(config.get("model", {}).get("kind", "vit"))[0]]}
     except ValueError as error:

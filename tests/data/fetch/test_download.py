@@ -19,10 +19,13 @@ class Server:
     breaks      {path: how many answers are cut off in the middle}
     ranges      whether it can start in the middle
     cut         whether every answer from the beginning is cut off in the middle
+    moved       {path: the address to which it leads}
+    etag        the version that it says it sends, or None
     requests    [(path, its Range header or None)]"""
 
     def __init__(self):
         self.files, self.breaks, self.ranges, self.cut, self.requests = {}, {}, True, False, []
+        self.moved, self.etag = {}, None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -39,13 +42,21 @@ class Server:
     def answer(self, request):
         wanted = request.headers.get("Range")
         self.requests.append((request.path, wanted))
+        if request.path in self.moved:
+            request.send_response(302)
+            request.send_header("Location", self.moved[request.path])
+            request.send_header("Content-Length", "0")
+            return request.end_headers()
         content = self.files.get(request.path)
         if content is None:
             return request.send_error(404)
-        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and self.ranges else 0
+        ranges = self.ranges and request.headers.get("If-Range") in (None, self.etag)
+        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and ranges else 0
         if start and start >= len(content):
             return request.send_error(416)
         request.send_response(206 if start else 200)
+        if self.etag:
+            request.send_header("ETag", self.etag)
         if start:
             request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         request.send_header("Content-Length", str(len(content) - start))
