@@ -1,6 +1,7 @@
 """Lesson 22's solutions beside the library's ops, and the learner's ViT with a part in it beside the library's."""
 
 import json
+import statistics
 
 import numpy as np
 import pytest
@@ -75,6 +76,20 @@ def test_the_figures_in_the_text_are_those_that_are_kept():
     assert all(len(numbers) == len(compared.SEEDS) for numbers in kept.values())
     for part, numbers in kept.items():
         row = "#     {:20} {:.1f} ± {:.1f}".format(part, *compared.mean_and_deviation(numbers))
+        assert row in lesson.source
+
+
+def test_the_figures_of_registers_are_those_that_are_kept():
+    lesson = course.find("22")
+    kept = json.loads((lesson.folder / "registers.json").read_text(encoding="utf-8"))
+    for count, runs in kept.items():
+        mean, deviation = (f([run["accuracy"] for run in runs]) for f in (statistics.mean, statistics.stdev))
+        longest, looks = (
+            statistics.mean(run[name] for run in runs) for name in ("longest token over the median", "looks at registers")
+        )
+        told = f"{looks:.1f} %" if count != "0" else ""
+        name = count if count != "0" else "none"
+        row = f"#     {name:13}{f'{mean:.1f} ± {deviation:.1f}':18}{longest:<33.1f}{told}".rstrip()
         assert row in lesson.source
 
 
