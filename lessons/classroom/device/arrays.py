@@ -132,7 +132,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         if method not in ("__call__", "at") and (method, ufunc) not in (("reduce", np.add), ("reduce", np.multiply)):
             raise Refused(ABSENT.format(f"{ufunc.__name__}.{method}"))
-        if any(isinstance(value, tuple | list) for value in inputs):
+        if any(isinstance(value, tuple | list) for value in inputs) and method != "at":
             raise Refused(FOREIGN)
         return compute(getattr(ufunc, method), inputs, options)
 
