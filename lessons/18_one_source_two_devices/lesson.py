@@ -375,7 +375,7 @@ def draw_timeline(axes, queue, title):
         axes.barh(1, 1e6 * (handed - begun), left=1e6 * begun, color=ORANGE, edgecolor="white")
         axes.barh(0, 1e6 * (end - start), left=1e6 * start, color=BLUE, edgecolor="white", hatch="//")
     done = 1e6 * max(queue.now, queue.free)
-    axes.set(yticks=(0, 1), yticklabels=("device", "host"), xlim=(0, 150), ylim=(-0.6, 1.6), title=f"{title}: {done:.0f} µs")
+    axes.set(yticks=(0, 1), yticklabels=("device", "host"), xlim=(0, 172), ylim=(-0.6, 1.6), title=f"{title}: {done:.0f} µs")
 
 
 def picture():
@@ -406,11 +406,11 @@ def picture():
     chart.plot(counts, 1e6 * host, "--", color=ORANGE, label="host")
     chart.plot(counts, 1e6 * device, color=BLUE, label="device")
     chart.axvline(counts[np.argmin(np.abs(np.log(host / device)))], color=GREY, linewidth=1)
-    for number, text in ((2_048, "32 digits"), (9.7e6, "B/16, 64 images")):
+    for number, text in ((2_048, "32 digits"), (9.7e6, "ViT-B/16")):
         chart.axvline(number, color=GREY, linestyle=":", linewidth=1)
-        chart.text(number, 4e4, f"{text} ", rotation=90, ha="right", va="top", fontsize="small", color=GREY)
+        chart.text(number, 9e4, f"{text} ", rotation=90, ha="right", va="top", fontsize="small", color=GREY)
     chart.set(xscale="log", yscale="log", xlabel="numbers in the array", ylabel="µs", title="one operation", ylim=(0.7, 1e5))
-    chart.legend(frameon=False, loc="upper left")
+    chart.legend(frameon=False, loc="lower right")
     return figure
 
 

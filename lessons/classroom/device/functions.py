@@ -5,7 +5,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 
 from .arrays import ABSENT, VIEWS, DeviceArray, compute
-from .traffic import count
+from .traffic import NOW, count
 
 COUNTED = {"nonzero", "flatnonzero", "argwhere", "unique", "bincount"}  # how many there are decides the shape: the host must know
 REDUCTIONS = {"sum", "mean", "max", "min", "var", "std", "prod", "any", "all", "argmax", "argmin"}
@@ -62,12 +62,17 @@ def _drawn(seed=None):
     """Random numbers of the device: others than NumPy's, from the same seed too."""
     host = np.random.default_rng(None if seed is None else (seed, 1))
     names = ("permutation", "standard_normal", "normal", "uniform", "random", "integers", "shuffle")
-    draw = {name: _on_device(getattr(host, name)) for name in names}
-    return SimpleNamespace(**draw, rand=_on_device(lambda *shape: host.random(shape)), randn=draw["standard_normal"])
+    draw = {name: _on_device(getattr(host, name), drawn=1) for name in names}
+    draw |= {"rand": _on_device(lambda *shape: host.random(shape), drawn=1)}
+    return SimpleNamespace(**draw, randn=_on_device(lambda *shape: host.standard_normal(shape), drawn=1))
 
 
-def _on_device(function):
-    return lambda *arguments, **options: compute(function, arguments, options)
+def _on_device(function, drawn=0):
+    def run(*arguments, **options):
+        NOW[-1].drawn += drawn
+        return compute(function, arguments, options)
+
+    return run
 
 
 def _get(x):

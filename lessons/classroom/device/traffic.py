@@ -21,6 +21,7 @@ class Traffic:
 
     events: list = field(default_factory=list)
     launches: int = 0
+    drawn: int = 0  # how often random numbers were drawn on the device
 
     @property
     def copies(self):
