@@ -70,13 +70,14 @@ from minivit.data import load
 #     np.asarray(x), y[x]         refused (y an array of NumPy): this would be a copy, and CuPy makes none in secret
 #     x + np.ones(n)              refused: one is here, the other is there
 #     x[np.arange(n)]             works, and copies the index to the device, at every call: nobody tells you
+#     np.float64(2) * x           works, and makes float64 of it, on the host as well. A plain 2 does not (lesson 01)
 #
 # So the rule: **what has no array among its arguments must be `xp.`**; the rest may be, and looks better.
 #
 # ## Your turn: a loss for both devices
 #
-# Here is the cross-entropy of lesson 06 with its gradient. It is right, on the host. Four places keep it from running
-# well on a device. Mend them; the check says what it sees on the stand-in.
+# Here is the cross-entropy of lesson 06 with its gradient. It is right, on the host. Three places keep it from running
+# well on a device. Mend them; the check says what it sees on the stand-in, one thing after the other.
 
 
 # %%
@@ -123,7 +124,7 @@ def softmax_loss(logits, labels):
 #
 #     float(x), int(x), x.item(), math.sqrt(x)     a Python number out of an array
 #     if x > 1, while, and, or, not                Python has to know which way to go
-#     max(x, y), min(x, y)                         Python's own, which are an `if`. xp.maximum is a kernel
+#     max(x, y), min(x, y)                         Python's own, which have an if inside. xp.maximum is a kernel
 #     print(x), f"{x}"                             to write it, one has to know it
 #     x.get(), to_host(x)                          a copy to the host: what you use to write a file
 #     x[mask], xp.nonzero(mask)                    how many are True? That is the shape of the result
@@ -145,7 +146,8 @@ def softmax_loss(logits, labels):
 # ## Your turn: a step for both devices
 #
 # One step of the smallest network there is: one linear layer and a softmax, with gradients clipped by their global norm
-# (lesson 15). Again it is right, on the host, and waits in four places. It calls your `softmax_loss`.
+# (lesson 15). Again it is right, on the host. On a device it waits in three places, and in a fourth as soon as you have
+# mended the first. It calls your `softmax_loss`.
 
 
 # %%
