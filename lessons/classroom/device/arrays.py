@@ -12,9 +12,9 @@ MIXED = (
     "theirs in the host's memory; xp.zeros, xp.arange and xp.asarray make them where the others are."
 )
 IMPLICIT = (
-    "NumPy was asked for the numbers of an array on the device: by np.asarray or np.array, or because it stands as an index in an "
-    "array of NumPy's, from np.zeros or np.eye. CuPy makes no such copy unasked. Which array was made in the wrong memory? xp "
-    "makes its own where the others are."
+    "NumPy was asked for the numbers of an array on the device: by np.asarray or np.array, or because it stands as an index in "
+    "an array of NumPy's, from np.zeros or np.eye. CuPy makes no such copy unasked. Which array was made in the wrong memory? "
+    "xp makes its own where the others are."
 )
 FOREIGN = "CuPy takes arrays of its own and plain numbers here. A list or tuple of numbers is no array: xp.asarray makes one."
 ABSENT = "CuPy has no {}: write it with functions that both libraries have."
