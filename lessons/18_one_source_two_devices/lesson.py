@@ -204,8 +204,8 @@ def epoch(weight, bias, images, labels, rng, lr, batch_size):
     """One epoch of steps: (new weight, new bias, mean loss over all images, share of the images that were read right).
 
     weight (D, K) and bias (K,) on either device, and there they stay; images (N, D) and labels (N,) in the host's memory.
-    The order is rng.permutation(N); the last batch has what is left. However many steps there are, there are as many
-    copies and waits. Mean loss and share are plain Python numbers.
+    The order is rng.permutation(N); the last batch has what is left. With twice as many steps there are no more copies
+    and no more waits. Mean loss and share are plain Python numbers.
     """
     # BEGIN SOLUTION: everything over, step by step, two numbers back
     xp = array_module(weight)
@@ -278,9 +278,9 @@ def seconds_of(function, clock, synchronize, repeats=10):
 # - **Kaggle** (kaggle.com/code): New Notebook; File, Import Notebook. Then in Settings: Accelerator, GPU, and Internet on.
 #   Kaggle asks for a telephone number first.
 #
-# CuPy is installed on both. Run the first cell: it installs minivit, and says how. The last cell prints the line that you
-# see below, about your own machine; so does `python -m lessons doctor`. For your own NVIDIA card: `pip install
-# "cupy-cuda13x[ctk]"`.
+# CuPy is installed on both. Run the first cell: it installs minivit, or asks for the file to install it from. Then run all
+# others; the last one says whether it found the GPU, and how long an addition takes there. On your own machine
+# `python -m lessons doctor` says it, and for an NVIDIA card of your own also what to install.
 #
 # ## Count it
 #
@@ -425,7 +425,8 @@ def picture():
 #
 # Middle, one epoch on the digits. The careless one carries two arrays over in every step and asks for three numbers; that
 # is 225 copies and 135 waits. (Did you find all of them with your pencil?) Yours has three copies over and two back,
-# which are the two waits. With ten times as many images it would still be five and two.
+# which are the two waits. With ten times as many images it would still be five and two. (It launches a little more, since
+# batches are now picked on the device. That is cheap: nobody waits for it.)
 #
 # Right, both axes in powers: the device needs 5 µs, however little there is to do. Left of the grey line stay at home.
 #
