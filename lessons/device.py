@@ -14,6 +14,8 @@ from unittest import mock
 
 import numpy as np
 
+from minivit.backend import gpu_status
+
 from .classroom.device.arrays import ABSENT, FOREIGN, IMPLICIT, MIXED, DeviceArray, Refused
 from .classroom.device.functions import CUPY
 from .classroom.device.traffic import NOW, Event, Traffic
@@ -34,6 +36,7 @@ def host(x):
 @contextlib.contextmanager
 def pretended():
     """A Traffic, and while it counts, `cupy` is the stand-in: array_module finds it, and so does `import cupy`."""
+    gpu_status()  # is remembered: it must have been asked of the real one
     NOW.append(Traffic())
     try:
         with mock.patch.dict(sys.modules, {"cupy": CUPY}):

@@ -210,6 +210,12 @@ def test_cupy_is_the_stand_in_s_only_as_long_as_it_lasts():
     assert sys.modules.get("cupy") is before
 
 
+def test_whether_there_is_a_gpu_is_asked_of_the_real_cupy():
+    gpu_status.cache_clear()
+    with pretended():
+        assert gpu_status() == (usable, reason)
+
+
 def test_what_it_cost_is_told():
     with pretended() as traffic:
         x = array_module(put(np.ones(2))).asarray(np.ones(1000))

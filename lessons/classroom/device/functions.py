@@ -21,7 +21,7 @@ class _Pretended(ModuleType):
 
     def __getattr__(self, name):
         theirs = getattr(np, name, None)
-        if name in LACKING or theirs is None:
+        if name in LACKING or theirs is None or name.startswith("__"):
             raise AttributeError(ABSENT.format(name), name=name, obj=self)
         return theirs if isinstance(theirs, type) or not callable(theirs) else _Function(theirs)
 
