@@ -70,6 +70,9 @@ COSTS = {
 WRITTEN = "It changes an array that it was given on the device. CuPy says nothing then; NumPy's arrays were closed for writing."
 AWAY = "A result is not where the arguments are: a plain number, or an array of the host's. It belongs beside them on the device."
 DTYPE = "float32 does not stay float32: an array made without a dtype is float64, and pulls everything along with it."
+NAMED = (
+    "A device is called by its name here, so it runs there only. The array decides: array_module of an argument, and xp.asarray."
+)
 DIFFERS = "On the device it gives other numbers than on the host."
 
 
@@ -92,10 +95,12 @@ def _complain(events, sentences=COSTS):
 
 @contextlib.contextmanager
 def _refusals(function):
-    """What the device refuses, as a sentence, with the learner's line."""
+    """What a device refuses, as a sentence, with the learner's line; or that there is none of that name."""
     try:
         yield
     except Exception as error:
+        if str(error) == gpu_status()[1] or (isinstance(error, ImportError) and error.name == "cupy"):
+            raise Wrong(NAMED) from None
         cause = error
         while cause and not isinstance(cause, Refused):  # NumPy may have made an error of its own of it
             cause = cause.__cause__ or cause.__context__
@@ -168,7 +173,10 @@ def _values(function, names, cases, right, slips):
     which must fit all that was found, what was right included."""
     every, wrong = [], None
     for given in cases:
-        found, wanted = _results(function(*_closed(given)), names), right(*given)
+        with _refusals(function):
+            found, wanted = _results(function(*_closed(given)), names), right(*given)
+        if any(array_module(value) is not np for value in found):
+            raise Wrong(NAMED)
         for name, own, truth in zip(names, found, wanted, strict=True):
             if np.shape(own) != np.shape(truth):
                 raise Wrong(f"{name} has the shape {np.shape(own)}, and should have {np.shape(truth)}.")
@@ -302,6 +310,7 @@ LOSS_MISTAKES = [
         ONE,
         "wanted[xp.nonzero(labels[:, None] == xp.arange(logits.shape[-1]))] = 1",
     ),
+    Mistake(NAMED, MODULE, 'logits, labels = to_device(logits, "gpu"), to_device(labels, "gpu")\n    xp = array_module(logits)'),
     Mistake(DTYPE, WANTED, "wanted = xp.zeros(logits.shape)"),
     Mistake(SLIP_SUM, LOSS, LOSS.replace(".mean()", ".sum()")),
     Mistake(SLIP_SLOPES, SLOPES, "slopes = e / total - wanted"),
@@ -522,7 +531,10 @@ def check_epoch(function, namespace, rng):
         def on_host(weight, bias, images, labels):
             return function(weight, bias, images, labels, np.random.default_rng(seed), RATE, SIZE)
 
-        found = _results(on_host(*_closed(case)), EPOCH_NAMES)
+        with _refusals(function):
+            found = _results(on_host(*_closed(case)), EPOCH_NAMES)
+        if any(array_module(value) is not np for value in found):
+            raise Wrong(NAMED)
         _epoch_values(found, wanted, _known_epochs(case, seed))
         yield "right on the host: every image once, in the order drawn, the last batch smaller"
         yield from _on_the_device(function, case, seed, wanted)
