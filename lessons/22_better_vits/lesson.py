@@ -754,11 +754,11 @@ def compare(parts, seeds, budget, cost, train):
 # most, and is asked about 7. The paper that speaks for it (arXiv 2403.13298) trained on ImageNet's million images, with 14 × 14.
 # All lose, since things in an enlarged picture are larger than any that were trained on.
 #
-# **Registers are for large models.** In a trained ViT-L the class token looks at a few dull patches of background, whose tokens have
-# become ten times as long as the others: the model keeps notes on the whole image in them. A few learned tokens that nobody reads at
-# the end, the *registers*, give it other paper to write on, and the maps become clean (arXiv 2309.16588). Here is a small one on
-# clothes, 4 blocks, 49 patches (`registers.py` beside this lesson made the picture): how much the class token looks at each patch
-# in the last block.
+# **Registers are for large models.** In a trained ViT-L the class token looks at a few dull patches of background, whose tokens
+# have become ten times as long as the others: the model keeps notes on the whole image in them. A few learned tokens that nobody
+# reads at the end, the *registers*, give it other paper to write on, and the maps become clean (arXiv 2309.16588). Here is a small
+# one on clothes, 4 blocks, 49 patches (`registers.py` beside this lesson made the picture): how much the class token looks at each
+# patch in the last block.
 #
 # ![Six clothes, and below each two maps of seven by seven patches, without registers and with four](registers.png)
 #
@@ -767,8 +767,8 @@ def compare(parts, seeds, budget, cost, train):
 #     4            81.3 ± 0.7        1.4                              7.5 %
 #
 # Without registers no token is longer than one and a half others: there is no such patch, and so nothing to mend. The class token
-# does look at the registers, at those of trousers and a dress most of all, and reads no better for it. Small models have no habit that
-# registers could cure. Again: ask where it should help.
+# does look at the registers, at those of trousers and a dress most of all, and reads no better for it. Small models have no habit
+# that registers could cure. Again: ask where it should help.
 
 
 # %%

@@ -68,3 +68,5 @@ def _optional():
 
     usable, reason = gpu_status()
     row("ok" if usable else "--", "a GPU (not needed)", "usable" if usable else reason)
+    if not usable:
+        say(f"Colab and Kaggle lend one for nothing: {called('lessons')} notebook 18 says how, and runs there.", indent=7)

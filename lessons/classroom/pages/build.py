@@ -112,22 +112,27 @@ def solution(source, name):
     return _python(cells(source), name, solved)
 
 
-# From where Colab installs minivit: the address of a wheel, or git+https://... of a repository. Whoever publishes the course sets
-# it. While it is empty, a notebook asks for an uploaded wheel; never for a name of an index, which may be anybody's.
+# From where Colab and Kaggle install minivit: the address of a wheel, or git+https://... of a repository. Whoever publishes the
+# course sets it. While it is empty, a notebook asks for an uploaded wheel; never for a name of an index, which may be anybody's.
 ADDRESS = ""
+KAGGLE = "/kaggle/input"  # where Kaggle shows what was uploaded
 
 _SETUP = """\
-# Run this first. It finds minivit in a clone here or above, or where it is installed; on Colab it installs it.
+# Run this first. It finds minivit in a clone here or above, or where it is installed; on Colab and Kaggle it installs it.
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 ADDRESS = {address!r}
+KAGGLE = "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 
 
 def wheel():
-    here = sorted(Path().glob("minivit-*.whl"))
+    here = sorted(Path({kaggle!r}).rglob("minivit-*.whl") if KAGGLE else Path().glob("minivit-*.whl"))
+    if KAGGLE and not here:
+        sys.exit("give this notebook the file minivit-....whl: Add Input, Upload, New Dataset; then run this cell again")
     if not here:
         from google.colab import files
 
@@ -144,7 +149,7 @@ for folder in [Path.cwd(), *Path.cwd().parents, Path("minivit")]:
 try:
     from lessons import check
 except ImportError:
-    if "google.colab" not in sys.modules:
+    if not KAGGLE and "google.colab" not in sys.modules:
         sys.exit("put this notebook into a clone of minivit, or install it (in a clone: pip install .); then run this cell again")
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", ADDRESS or wheel()], check=True)
     importlib.invalidate_caches()
@@ -153,7 +158,7 @@ except ImportError:
 
 def notebook(source, number, name, checked=(), code=unsolved):
     """The lesson as a Jupyter notebook, the same bytes each time; a check follows each cell that defines one of `checked`."""
-    made = [_code_cell(_SETUP.format(address=ADDRESS))]
+    made = [_code_cell(_SETUP.format(address=ADDRESS, kaggle=KAGGLE))]
     for cell in cells(source):
         if cell.kind == "markdown":
             text = _PICTURE.sub(lambda p: f"![{p[1]}]({posixpath.normpath(f'../lessons/{name}/{p[2]}')})", cell.text)

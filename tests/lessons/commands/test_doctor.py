@@ -87,3 +87,10 @@ def test_no_screen_and_no_gpu_are_no_reason_to_stop(learner, monkeypatch):
     monkeypatch.setattr("minivit.backend.gpu_status", lambda: (False, "there is none"))
     code, out = learner.says("doctor")
     assert code == 0 and "--   windows for demos" in out and "--save FILE" in out and "there is none" in out
+
+
+def test_whoever_has_no_gpu_is_told_where_to_get_one_for_nothing(learner, monkeypatch):
+    monkeypatch.setattr("minivit.backend.gpu_status", lambda: (False, "there is none"))
+    assert "Colab and Kaggle lend one for nothing: python -m lessons notebook 18" in flat(learner.says("doctor")[1])
+    monkeypatch.setattr("minivit.backend.gpu_status", lambda: (True, "GPU: a card"))
+    assert "Kaggle" not in learner.says("doctor")[1]

@@ -167,7 +167,7 @@ def test_the_first_cell_finds_the_course_from_a_folder_in_it(book, small, monkey
 
 
 NO_COURSE_YET = """
-import subprocess, sys, types
+import os, subprocess, sys, types
 
 class Nowhere:
     def find_spec(self, name, path=None, target=None):
@@ -185,6 +185,8 @@ if "colab" in sys.argv:
     colab = sys.modules["google.colab"] = sys.modules["google"] = types.ModuleType("google.colab")
     chosen = [word for word in sys.argv if word.endswith(".whl")]
     colab.files = types.SimpleNamespace(upload=lambda: [open(name, "w").close() for name in chosen])
+if "kaggle" in sys.argv:
+    os.environ["KAGGLE_KERNEL_RUN_TYPE"] = "Interactive"
 namespace = {}
 exec(sys.stdin.read(), namespace)
 print(namespace["check"])
@@ -193,7 +195,7 @@ print(namespace["check"])
 
 def first_cell(tmp_path, *words, address=""):
     """What the first cell of a notebook does on a machine without the course."""
-    with mock.patch.object(build, "ADDRESS", address):
+    with mock.patch.object(build, "ADDRESS", address), mock.patch.object(build, "KAGGLE", str(tmp_path / "input")):
         code = code_of(json.loads(build.notebook(CENTRE, "02", "02_centre", NAMES)))[0]
     command = [sys.executable, "-I", "-c", NO_COURSE_YET, *words]
     done = subprocess.run(command, input=code, cwd=tmp_path, capture_output=True, text=True)
@@ -218,6 +220,16 @@ def test_on_colab_the_first_cell_asks_for_a_wheel_where_no_address_is_set(tmp_pa
 
 def test_on_colab_whoever_uploads_nothing_is_told(tmp_path):
     assert "was chosen: run this cell again" in first_cell(tmp_path, "colab")
+
+
+def test_on_kaggle_the_first_cell_installs_from_the_address_or_from_what_was_added(tmp_path):
+    address = "https://somewhere.example/minivit-1.0-py3-none-any.whl"
+    assert first_cell(tmp_path, "kaggle", address=address) == f"installs with: -m pip install -q {address}\nthe check\n"
+    assert first_cell(tmp_path, "kaggle").startswith("give this notebook the file minivit-")
+    wheel = tmp_path / "input" / "course" / "minivit-9-py3-none-any.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.touch()
+    assert first_cell(tmp_path, "kaggle") == f"installs with: -m pip install -q {wheel}\nthe check\n"
 
 
 def test_no_notebook_installs_by_a_name_that_may_be_anybody_s():
