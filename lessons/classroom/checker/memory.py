@@ -1,4 +1,5 @@
-"""What a learner's op needs of memory for few tokens and for many: a table of all pairs grows with their square, and shows."""
+"""What a learner's op needs of memory. For few tokens and for many: a table of all pairs grows with their square, and shows. Beside
+its first argument: what is done in blocks needs its results and little more."""
 
 import tracemalloc
 
@@ -18,6 +19,18 @@ def grows_with_tokens(learner, memory, rng, part):
             advice = f"{MANY // FEW} times the tokens need {large / small:.0f} times the memory: is there a table of all pairs?"
             raise Stop("memory", f"{what} grows with the square of the tokens", _told(small, large), [advice])
     return _told(*(max(needs.values()) for needs in (few, many)))
+
+
+def fits(learner, given, limit, part):
+    """A note for an op, half of which needs no more than `limit` times the memory of its first argument; stops for another."""
+    given = cast(given, np.float32)
+    what, most = max(_needs(learner, given, part).items(), key=lambda entry: entry[1])
+    times = most / given[0].nbytes
+    if times > limit:
+        advice = "an operation without out= takes a new array: is it one of the whole size, or is more kept than backward needs?"
+        note = f"{times:.1f} times the memory of the first argument, limit {limit:g}"
+        raise Stop("memory", f"{what} is too much", note, [advice])
+    return f"{times:.1f} times that of the first argument, limit {limit:g}"
 
 
 def _told(small, large):
