@@ -45,9 +45,10 @@ GELU_DX = "dx = dy * slope.reshape(x.shape)"
 
 def gelu_cases(rng):
     """Lesson 05's, in small blocks."""
-    sizes = {"ordinary": 4, "batch of 1": 2, "an extra axis": 7, "one axis": 1, "a square": 4}
-    found = {label: (*given, sizes[label]) for label, given in check_of("05").cases(rng).items()}
-    return found | {"one block for everything": (rng.standard_normal((2, 3)),)}
+    given, sizes = check_of("05").cases(rng), {"ordinary": 4, "an extra axis": 7, "one axis": 1}
+    return {label: (*given[label], size) for label, size in sizes.items()} | {
+        "one block for everything": (rng.standard_normal((2, 3)),)
+    }
 
 
 def _whole_gelu(x, block=0):
@@ -66,9 +67,7 @@ GELU_MISTAKES = [
         PARTS,
         "y[...] = slope[...] = 0\n    for part in blocks(flat.size // block * block if block < flat.size else flat.size, block):",
     ),
-    Mistake(
-        "Only the first block is done.", PARTS, "y[...] = slope[...] = 0\n    for part in blocks(flat.size, block)[:1]:"
-    ),
+    Mistake("Only the first block is done.", PARTS, "y[...] = slope[...] = 0\n    for part in blocks(flat.size, block)[:1]:"),
     Mistake(
         "Every block gets the results of the first: the window into x must move along with the two others.",
         WINDOWS,
@@ -137,13 +136,15 @@ def in_blocks(of_08):
 
 
 def layernorm_cases(rng):
-    """Lesson 08's, in blocks of two rows."""
-    found = {label: (*given, 1e-6)[:4] for label, given in check_of("08").cases(rng).items()}
-    return {label: (*given, 2) for label, given in found.items()} | {"one block for everything": found["one axis fewer"][:3]}
+    """Some of lesson 08's, in small blocks."""
+    given = check_of("08").cases(rng)
+    sizes = {"ordinary": 5, "one axis fewer": 2, "a single row, (D,)": 2, "eps = 0.001": 2, "a row with an outlier": 1}
+    found = {label: (*(*given[label], 1e-6)[:4], size) for label, size in sizes.items()}
+    return found | {"one block for everything": given["one axis fewer"]}
 
 
 def layernorm_room(rng):
-    given = (rng.standard_normal((4096, 64)), 1 + 0.1 * rng.standard_normal(64), rng.standard_normal(64), 1e-6, 50)
+    given = (rng.standard_normal((1000, 32)), 1 + 0.1 * rng.standard_normal(32), rng.standard_normal(32), 1e-6, 30)
     return given, {"forward": 1.5, "backward": 1.5}
 
 
@@ -178,7 +179,9 @@ LAYERNORM_MISTAKES = [
     Mistake("ε is left out, or added outside of the root: σ = √(v + ε).", R, "r[part] = 1 / (np.sqrt(variance) + eps)"),
     Mistake("The row is divided by its variance, and not by the root.", R, "r[part] = 1 / (variance + eps)"),
     Mistake("The row is multiplied by σ, where it is divided.", R, "r[part] = np.sqrt(variance + eps)"),
-    Mistake("The bias is multiplied by the weight: it comes after.", f"{WEIGHT}        {BIAS}", "out += bias\n        out *= weight\n"),
+    Mistake(
+        "The bias is multiplied by the weight: it comes after.", f"{WEIGHT}        {BIAS}", "out += bias\n        out *= weight\n"
+    ),
     Mistake("The weight is missing from y.", WEIGHT, "out *= 1\n"),
     Mistake("The bias is missing from y.", BIAS, "out += 0\n"),
     # backward
@@ -209,7 +212,9 @@ LAYERNORM_MISTAKES = [
         f"{ALONG}  # (n, 1)\n            {OFF_ONES}            {OFF_XHAT}",
         "g -= along_ones\n            xhat *= g\n            g -= xhat * xhat.mean(axis=-1, keepdims=True)\n",
     ),
-    Mistake("x̂ is made again without r: the distances from the mean are not yet divided by σ.", XHAT, "xhat = flat[part] - mean[part]"),
+    Mistake(
+        "x̂ is made again without r: the distances from the mean are not yet divided by σ.", XHAT, "xhat = flat[part] - mean[part]"
+    ),
     Mistake("x̂ is made again without the mean: x is not x̂.", XHAT, "xhat = flat[part] * r[part]"),
     Mistake(
         "Every block of backward uses the means of the first rows: cut them as you cut x.",
@@ -223,7 +228,9 @@ LAYERNORM_MISTAKES = [
     Mistake("The factor r is missing from dx: all three terms are divided by σ.", G_R, "g *= 1"),
     Mistake("dx is divided by r, which is one over σ already.", G_R, "g /= r[part]"),
     Mistake(
-        "The term through the variance has a sum where a mean belongs.", ALONG, "along_xhat = (g * xhat).sum(axis=-1, keepdims=True)"
+        "The term through the variance has a sum where a mean belongs.",
+        ALONG,
+        "along_xhat = (g * xhat).sum(axis=-1, keepdims=True)",
     ),
     Mistake("The term through the mean has a sum where a mean belongs.", ONES, "along_ones = g.sum(axis=-1, keepdims=True)"),
     Mistake(
@@ -338,7 +345,9 @@ def _checked(name, run, rng):
     for case in LAUNCHES[name](rng):
         for backwards in (False, True):
             fault, left, traffic = case.run(run, backwards=backwards)
-            where = f"{case.label}: {case.blocks} blocks of {case.threads} threads" + (", the last thread first" if backwards else "")
+            where = f"{case.label}: {case.blocks} blocks of {case.threads} threads" + (
+                ", the last thread first" if backwards else ""
+            )
             if fault:
                 raise Wrong("\n".join(line for line in (_named(name, run, FAULTS[fault.kind]), where, str(fault)) if line))
             for what, wanted in case.wanted.items():
@@ -461,9 +470,7 @@ GELU_KERNEL_MISTAKES = [
     Mistake(FAULTS["input"], DO, "x[i], slope[i] = gelu_of(x[i])"),
     Mistake(FAULTS["double"], DO, "y[i], slope[i] = gelu_of(np.float64(x[i]))"),
     Mistake(FAULTS["value"], DO, "y[i] = slope[i] = gelu_of(x[i])"),
-    Mistake(
-        FAULTS["index"], DO, "y[i / 1], slope[i] = gelu_of(x[i])"
-    ),
+    Mistake(FAULTS["index"], DO, "y[i / 1], slope[i] = gelu_of(x[i])"),
 ]
 
 # The sum of a block
@@ -508,9 +515,7 @@ def two_sums(block_sum):
     return kernel
 
 
-ALONE = (
-    "The sum is right, but a thread adds up everything alone, while all others wait. In a tree, half of those left add in each round."
-)
+ALONE = "The sum is right, but a thread adds up everything alone, while all others wait. In a tree, half of those left add in each round."
 
 
 def check_block_sum(block_sum, namespace, rng):
@@ -521,6 +526,8 @@ def check_block_sum(block_sum, namespace, rng):
         yield f"{case.label}: two sums one after the other, in any order of the threads"
 
 
+TOO_MANY = "Too many threads add: with half = 4 those are the threads 0 to 3. From half on, place thread + half is not there."
+LAST_PAIR = "The last pair is not added: with half = 1, thread 0 still has something to do."
 SUM_MISTAKES = [
     Mistake(
         "A barrier is missing after the parts are written: the first round reads what others may not have written yet.",
@@ -542,9 +549,7 @@ SUM_MISTAKES = [
         ADD,
         "me.shared[me.thread] += me.shared[me.thread + half]\n            yield\n",
     ),
-    Mistake(
-        "The last round is missing: with half = 1 there is one pair left to add.", GO_ON, "while half > 1:\n"
-    ),
+    Mistake(LAST_PAIR, GO_ON, "while half > 1:\n"),
     Mistake(
         "The first round is missing: it begins with half of the threads, and the upper half of the numbers is never added.",
         START,
@@ -552,18 +557,22 @@ SUM_MISTAKES = [
     ),
     Mistake("The first round begins too far out: half of the threads add the other half.", START, "half = me.threads\n"),
     Mistake(
-        "Everybody adds in every round: place thread + half is not there for the upper half.",
+        TOO_MANY,
         f"        {IF}            {ADD}",
         "        me.shared[me.thread] += me.shared[me.thread + half]\n        yield\n",
     ),
-    Mistake("One thread too many adds: with half = 4, those are the threads 0 to 3.", IF, "if me.thread <= half:\n"),
-    Mistake("One thread too few adds: with half = 4, those are the threads 0 to 3.", IF, "if me.thread < half - 1:\n"),
+    Mistake(TOO_MANY, IF, "if me.thread <= half:\n"),
+    Mistake(LAST_PAIR, IF, "if me.thread < half - 1:\n"),
     Mistake(
         "Neighbours are added while half shrinks as if it were the distance: the place to add lies half away.",
         ADD,
         "me.shared[me.thread] += me.shared[me.thread + 1]\n        yield\n",
     ),
-    Mistake("The other number replaces mine: the two are added.", ADD, "me.shared[me.thread] = me.shared[me.thread + half]\n        yield\n"),
+    Mistake(
+        "The other number replaces mine: the two are added.",
+        ADD,
+        "me.shared[me.thread] = me.shared[me.thread + half]\n        yield\n",
+    ),
     Mistake(
         "Each thread takes what stands at its own place. The sum of all is at place 0.",
         SUM,
@@ -590,7 +599,11 @@ SUM_MISTAKES = [
         WRITE,
         "me.shared[me.thread] += value\n    yield\n",
     ),
-    Mistake("half shrinks by 1 in each round. It is halved, or numbers are added twice.", "        half //= 2\n", "        half -= 1\n"),
+    Mistake(
+        "half shrinks by 1 in each round. It is halved, or numbers are added twice.",
+        "        half //= 2\n",
+        "        half -= 1\n",
+    ),
     Mistake(ALONE, TREE + "    " + SUM, "total = sum(me.shared[place] for place in range(me.threads))\n    yield\n"),
     Mistake(
         ALONE,
@@ -658,11 +671,13 @@ def columns(line, start="me.thread", stop="width", step="me.threads"):
 
 ROUNDED_UP, ROUNDED_DOWN = "-(-width // me.threads) * me.threads", "width // me.threads * me.threads"
 LAYERNORM_KERNEL_MISTAKES = [
-    Mistake(ONE_WALK, f"{SQUARES}\n    {SCALE}", "squares += x[start + i] * x[start + i]\n"
-            "    scale = 1 / math.sqrt(max(0.0, (yield from block_sum(me, squares)) / width - center * center) + eps)"),  # fmt: skip
     Mistake(
-        "The block is forgotten: every block takes the first row.", WIDTH, "width, start = len(weight), 0"
-    ),
+        ONE_WALK,
+        f"{SQUARES}\n    {SCALE}",
+        "squares += x[start + i] * x[start + i]\n"
+        "    scale = 1 / math.sqrt(max(0.0, (yield from block_sum(me, squares)) / width - center * center) + eps)",
+    ),  # fmt: skip
+    Mistake("The block is forgotten: every block takes the first row.", WIDTH, "width, start = len(weight), 0"),
     Mistake(
         "A row begins where the threads of the blocks before it end. It begins after as many numbers as the rows before it have.",
         WIDTH,
@@ -698,9 +713,7 @@ LAYERNORM_KERNEL_MISTAKES = [
         SUM_X,
         columns(SUM_X, stop="min(width, me.threads)"),
     ),
-    Mistake(
-        "In the sum the stride is 1: numbers are added once by each thread before them.", SUM_X, columns(SUM_X, step="1")
-    ),
+    Mistake("In the sum the stride is 1: numbers are added once by each thread before them.", SUM_X, columns(SUM_X, step="1")),
     Mistake("In y the stride is 1: numbers are written by many threads.", FOR_Y, columns(FOR_Y, step="1")),
     Mistake(
         "Each thread takes the mean of its own part. The parts are brought together by block_sum.",
@@ -712,11 +725,13 @@ LAYERNORM_KERNEL_MISTAKES = [
         SCALE,
         "scale = 1 / math.sqrt(squares / width + eps)",
     ),
-    Mistake("The mean is divided by the threads. It is divided by D.", CENTER, "center = (yield from block_sum(me, total)) / me.threads"),
-    Mistake("The sum is not divided by D: it is no mean yet.", CENTER, "center = yield from block_sum(me, total)"),
     Mistake(
-        "The squares are not divided by D.", SCALE, "scale = 1 / math.sqrt((yield from block_sum(me, squares)) + eps)"
+        "The mean is divided by the threads. It is divided by D.",
+        CENTER,
+        "center = (yield from block_sum(me, total)) / me.threads",
     ),
+    Mistake("The sum is not divided by D: it is no mean yet.", CENTER, "center = yield from block_sum(me, total)"),
+    Mistake("The squares are not divided by D.", SCALE, "scale = 1 / math.sqrt((yield from block_sum(me, squares)) + eps)"),
     Mistake(
         "The variance is divided by D − 1. LayerNorm takes the plain average of squares.",
         SCALE,
@@ -725,10 +740,16 @@ LAYERNORM_KERNEL_MISTAKES = [
     Mistake(
         "ε is added outside of the root.", SCALE, "scale = 1 / (math.sqrt((yield from block_sum(me, squares)) / width) + eps)"
     ),
-    Mistake("The row is divided by its variance, and not by the root.", SCALE, "scale = 1 / ((yield from block_sum(me, squares)) / width + eps)"),
+    Mistake(
+        "The row is divided by its variance, and not by the root.",
+        SCALE,
+        "scale = 1 / ((yield from block_sum(me, squares)) / width + eps)",
+    ),
     Mistake("r is σ where one over σ belongs.", SCALE, "scale = math.sqrt((yield from block_sum(me, squares)) / width + eps)"),
     Mistake(
-        "The squares are those of x, without the mean taken off: that is no variance.", SQUARES, "squares += x[start + i] * x[start + i]"
+        "The squares are those of x, without the mean taken off: that is no variance.",
+        SQUARES,
+        "squares += x[start + i] * x[start + i]",
     ),
     Mistake("In y the mean is not taken off.", Y, "y[start + i] = x[start + i] * scale * weight[i] + bias[i]"),
     Mistake("In y the weight is missing.", Y, "y[start + i] = (x[start + i] - center) * scale + bias[i]"),
@@ -738,10 +759,10 @@ LAYERNORM_KERNEL_MISTAKES = [
         Y,
         "y[start + i] = (x[start + i] - center) * scale * weight[start + i] + bias[start + i]",
     ),
+    Mistake("Every block writes into the first row of y.", Y, "y[i] = (x[start + i] - center) * scale * weight[i] + bias[i]"),
     Mistake(
-        "Every block writes into the first row of y.", Y, "y[i] = (x[start + i] - center) * scale * weight[i] + bias[i]"
+        "Mean and r are written by every thread of the block. One is enough.", ONCE, "mean[me.block], r[me.block] = center, scale"
     ),
-    Mistake("Mean and r are written by every thread of the block. One is enough.", ONCE, "mean[me.block], r[me.block] = center, scale"),
     Mistake(
         "Mean and r are written by thread 0 of every block into place 0: each row has a place of its own.",
         ONCE,
@@ -760,7 +781,9 @@ LAYERNORM_KERNEL_MISTAKES = [
     ),
     Mistake(FAULTS["generator"], CENTER, "center = block_sum(me, total) / width"),
     Mistake(FAULTS["double"], "total = 0.0\n", "total = np.float64(0)\n"),
-    Mistake(ALL_ALONE, SUM_X + f"\n    {CENTER}", "for i in range(width):\n        total += x[start + i]\n    center = total / width"),
+    Mistake(
+        ALL_ALONE, SUM_X + f"\n    {CENTER}", "for i in range(width):\n        total += x[start + i]\n    center = total / width"
+    ),
 ]
 
 RUN = {"gelu_kernel": lambda kernel: kernel, "block_sum": two_sums, "layernorm_kernel": lambda kernel: kernel}
@@ -775,7 +798,7 @@ EXERCISES = [
         extreme=lambda rng: {"numbers far out": (np.array([[1e4, -1e4, 0.0], [30.0, -30.0, 1e-30]]), 2)},
         terms={"dx": lambda x, *block_and_dy: check_of("05").terms(x, block_and_dy[-1])},
         symbols=lambda x, block=0: {"B": x.shape[0], "D": x.shape[-1]},
-        room=lambda rng: ((rng.standard_normal((256, 512)), 2000), {"forward": 2.5, "backward": 1.5}),
+        room=lambda rng: ((rng.standard_normal((64, 512)), 300), {"forward": 2.5, "backward": 1.5}),
         mistakes=GELU_MISTAKES,
         hints={
             "forward": (
@@ -907,7 +930,12 @@ QUIZ = [
     ),
     Question(
         "A row has the mean 4,096 and the spread 1, in float32. E[x²] − µ² gives",
-        ("1, up to seven digits", "something near 1, up to three digits", "0, 2 or −2, or whatever the rounding gave", "an overflow"),
+        (
+            "1, up to seven digits",
+            "something near 1, up to three digits",
+            "0, 2 or −2, or whatever the rounding gave",
+            "an overflow",
+        ),
         2,
         "Near 16,777,217 float32 has only even numbers, so the difference of two of them says nothing about a variance of 1.",
     ),

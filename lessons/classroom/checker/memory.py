@@ -48,11 +48,12 @@ def _needs(learner, given, part):
         if part == "forward":
             return {"what forward keeps for backward": kept - before, "what forward needs": most - before}
         dy = cast([np.ones(np.shape(out)) for out in as_tuple(y)], np.float32)
+        before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
         gradients = learner.call(backward, dy)
         _, most = tracemalloc.get_traced_memory()
         del gradients
-        return {"what backward needs": most - kept}
+        return {"what backward needs": most - before}
     finally:
         if not tracing:
             tracemalloc.stop()
