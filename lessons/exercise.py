@@ -81,8 +81,8 @@ class Exercise:
     large       large(rng) gives the arguments for the note on speed, a few milliseconds' work
     memory      memory(rng, tokens) gives the arguments for so many tokens, where what forward and backward need of memory must
                 grow in proportion to them, and not with their square. The results are compared with those of the course's own
-    room        room(rng) gives arguments for which forward and backward may need no more memory than so many times that of the first
-                one, and what these numbers are: (arguments, {"forward": 2.5, "backward": 1.5}). Results are compared as well
+    room        room(rng) gives arguments, and how many times the memory of the first one each half may need for them:
+                (arguments, {"forward": 2.5, "backward": 1.5}). The results are compared with those of the course's own
     symbols     symbols(*arguments) gives the sizes by letter, {"B": 2, "D": 5}: how a wrong factor is named
     mistakes    at least six where there are gradients
     hints       three for each task: {"forward": (…, …, …), "backward": (…, …, …)}, or {"": (…, …, …)} for a plain function

@@ -15,7 +15,7 @@ __all__ = ["Fault", "Me", "Memory", "Traffic", "launch"]
 
 
 class Fault(Exception):
-    """What goes wrong on a GPU without a word. kind: "bounds", "index", "input", "value", "double", "empty", "race", "barrier"."""
+    """What goes wrong on a GPU without a word. kind: bounds, index, input, value, double, empty, race or barrier."""
 
     def __init__(self, kind, sentence):
         super().__init__(sentence)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lessons.exercise import Exercise, Mistake, Question, Wrong, check_of, kind, solution_with, worst_entry
+from lessons.exercise import Exercise, Mistake, Question, Wrong, check_of, solution_with, worst_entry
 from lessons.threads import Fault, launch
 
 TITLE = "Fused kernels"
@@ -21,11 +21,15 @@ GOALS = [
     "You can add up a block's numbers in a tree, and say for each barrier what goes wrong without it.",
 ]
 PICTURE = (
-    "Three panels. Left, a roofline of one machine on logarithmic axes, operations a second over operations for each byte: a slope, "
+    "Three panels. Left, a roofline of one machine on logarithmic axes, operations a second over "
+    "operations for each byte: a slope, "
     "a flat top, and a lower dashed top for NumPy's steps in the cache. Two arrows lead from points near the slope, GELU and "
-    "LayerNorm in steps, to the right and up, to both in blocks, near the dashed top. Middle, eight numbers in boxes, added in "
-    "pairs in three rounds to 25, with a dotted line, a barrier, in each round. Right, the largest error of x̂ over the mean of the "
-    "row: with the mean taken off first it stays below 0.001; with E[x²] − µ² it climbs past 0.2 at 1,024 and to thousands at 4,096."
+    "LayerNorm in steps, to the right and up, to both in blocks, near the dashed top. Middle, eight "
+    "numbers in boxes, added in "
+    "pairs in three rounds to 25, with a dotted line, a barrier, in each round. Right, the largest error "
+    "of x̂ over the mean of the "
+    "row: with the mean taken off first it stays below 0.001; with E[x²] − µ² it climbs past 0.2 at "
+    "1,024 and to thousands at 4,096."
 )
 
 # GELU in blocks
@@ -138,13 +142,16 @@ def in_blocks(of_08):
 def layernorm_cases(rng):
     """Some of lesson 08's, in small blocks."""
     given = check_of("08").cases(rng)
-    sizes = {"ordinary": 5, "one axis fewer": 2, "a single row, (D,)": 2, "eps = 0.001": 2, "a row with an outlier": 1}
-    found = {label: (*(*given[label], 1e-6)[:4], size) for label, size in sizes.items()}
-    return found | {"one block for everything": given["one axis fewer"]}
+    given = {"ordinary": given["one axis fewer"], "an extra axis": given["ordinary"]} | {
+        label: given[label] for label in ("a single row, (D,)", "eps = 0.001", "a row with an outlier")
+    }
+    sizes = {"an extra axis": 5, "a row with an outlier": 1}
+    found = {label: (*(*arguments, 1e-6)[:4], sizes.get(label, 2)) for label, arguments in given.items()}
+    return found | {"one block for everything": given["ordinary"]}
 
 
 def layernorm_room(rng):
-    given = (rng.standard_normal((1000, 32)), 1 + 0.1 * rng.standard_normal(32), rng.standard_normal(32), 1e-6, 30)
+    given = (rng.standard_normal((400, 40)), 1 + 0.1 * rng.standard_normal(40), rng.standard_normal(40), 1e-6, 10)
     return given, {"forward": 1.5, "backward": 1.5}
 
 
@@ -154,7 +161,8 @@ def _xhat_kept(x, weight, bias, eps=1e-6, rows=0):
 
 
 ONE_WALK = (
-    "The variance is E[x²] − µ². On paper that is right; where the mean is large it is the small difference of two large numbers, "
+    "The variance is E[x²] − µ². On paper that is right; where the mean is large it is the small "
+    "difference of two large numbers, "
     "and its digits are lost. Take the mean off first."
 )
 LAYERNORM_MISTAKES = [
@@ -201,9 +209,10 @@ LAYERNORM_MISTAKES = [
         "dweight, dbias = (upstream[part] * xhat).sum(axis=0), upstream[part].sum(axis=0)",
     ),
     Mistake(
-        "dweight was made too late: by then x̂ had been multiplied by its mean, in place. Read scratch paper before you write over it.",
-        f"{DWEIGHT}\n            {DBIAS}\n            {G}  # (n, D)\n            {ONES}  # (n, 1)\n            {ALONG}  # (n, 1)\n"
-        "            g -= along_ones\n            xhat *= along_xhat\n",
+        "dweight was made too late: by then x̂ had been multiplied by its mean, in place. Read scratch paper "
+        "before you write over it.",
+        f"{DWEIGHT}\n            {DBIAS}\n            {G}  # (n, D)\n            {ONES}  # (n, 1)\n"
+        f"            {ALONG}  # (n, 1)\n            g -= along_ones\n            xhat *= along_xhat\n",
         f"{DBIAS}\n            {G}\n            {ONES}\n            {ALONG}\n            g -= along_ones\n"
         f"            xhat *= along_xhat\n            {DWEIGHT}\n",
     ),
@@ -282,11 +291,13 @@ FAULTS = {
     "index": "An index is not one whole number.",
     "input": "An input is written to. Others still read it, in an order that nobody knows.",
     "value": "What is written into an array must be one number.",
-    "double": "A float64 has crept in: on a GPU that is a double, 32 or 64 times slower on most. What is plain stays plain: 0.0, math.sqrt.",
+    "double": "A float64 has crept in: on a GPU that is a double, 32 or 64 times slower on most. What is "
+    "plain stays plain: 0.0, math.sqrt.",
     "empty": "Shared memory is read where nobody has written: it begins with whatever the last block left.",
     "race": "A race: two threads use the same number, and nothing says who comes first.",
     "barrier": "Not all threads of the block come to the same barrier: those that wait there wait for ever.",
-    "none": "There is no barrier in it: a thread runs through to the end before another has begun, and what it reads is not there yet.",
+    "none": "There is no barrier in it: a thread runs through to the end before another has begun, and "
+    "what it reads is not there yet.",
     "generator": "block_sum waits inside, so it is called with yield from: otherwise you get the generator, and no sum.",
 }
 UNWRITTEN = "Some numbers were never written."
@@ -294,7 +305,8 @@ VALUES = "The numbers are not right, though every one was written, once."
 
 
 def _evidence(run, launches):
-    """All that can be seen of a kernel: for each launch what is said of it, and what it leaves, threads forwards and backwards."""
+    """All that can be seen of a kernel: for each launch what is said of it, and what it leaves, threads "
+    "forwards and backwards."""
     found = []
     for case in launches:
         fault, _, _ = case.run(run)
@@ -515,7 +527,9 @@ def two_sums(block_sum):
     return kernel
 
 
-ALONE = "The sum is right, but a thread adds up everything alone, while all others wait. In a tree, half of those left add in each round."
+ALONE = (
+    "The sum is right, but a thread adds up everything alone, while all others wait. In a tree they add in pairs, all at once."
+)
 
 
 def check_block_sum(block_sum, namespace, rng):
@@ -608,7 +622,8 @@ SUM_MISTAKES = [
     Mistake(
         ALONE,
         TREE,
-        "if me.thread == 0:\n        for place in range(1, me.threads):\n            me.shared[0] += me.shared[place]\n    yield\n",
+        "if me.thread == 0:\n        for place in range(1, me.threads):\n"
+        "            me.shared[0] += me.shared[place]\n    yield\n",
     ),
     Mistake(
         FAULTS["none"],
@@ -798,14 +813,17 @@ EXERCISES = [
         extreme=lambda rng: {"numbers far out": (np.array([[1e4, -1e4, 0.0], [30.0, -30.0, 1e-30]]), 2)},
         terms={"dx": lambda x, *block_and_dy: check_of("05").terms(x, block_and_dy[-1])},
         symbols=lambda x, block=0: {"B": x.shape[0], "D": x.shape[-1]},
-        room=lambda rng: ((rng.standard_normal((64, 512)), 300), {"forward": 2.5, "backward": 1.5}),
+        room=lambda rng: ((rng.standard_normal((32, 512)), 200), {"forward": 2.5, "backward": 1.5}),
         mistakes=GELU_MISTAKES,
         hints={
             "forward": (
-                "One loop over blocks(...). In it, three windows: into x, into y and into the slope. All steps write into the last two.",
-                "Follow the two columns of the lesson, a on the left and b on the right, with np.multiply(…, out=…), *= and +=. Which of "
+                "One loop over blocks(...). In it, three windows: into x, into y and into the slope. All steps write "
+                "into the last two.",
+                "Follow the two columns of the lesson, a on the left and b on the right, with np.multiply(…, out=…), "
+                "*= and +=. Which of "
                 "the last two lines has to come first?",
-                "With windows named as in the lesson, each line is one or two operations. erf gives a new small array: add 1 to it "
+                "With windows named as in the lesson, each line is one or two operations. erf gives a new small "
+                "array: add 1 to it "
                 "with out=a. The bell's factor is a plain number from math. For x = 1, a ends as 0.8413 and b as 1.0833.",
             ),
             "backward": (
@@ -834,14 +852,18 @@ EXERCISES = [
         hints={
             "forward": (
                 "One loop over blocks of rows. What is kept of a block is its piece of y, and two numbers for each of its rows.",
-                "Mean first, into its own place. Then the distances from it, into the window of y; their squares give the variance; "
+                "Mean first, into its own place. Then the distances from it, into the window of y; their squares "
+                "give the variance; "
                 "then r, and everything else is done to that window in place.",
-                "keepdims=True keeps the (n, 1) that mean and r have. np.subtract takes out=. After that: times r, times weight, plus bias.",
+                "keepdims=True keeps the (n, 1) that mean and r have. np.subtract takes out=. After that: times r, "
+                "times weight, plus bias.",
             ),
             "backward": (
                 "Lesson 08's formula, for the rows of one block. Which of the three results belongs to the block alone?",
-                "x̂ is made again from x and the two numbers. dweight and dbias grow with every block. dx is written into its rows.",
-                "Sums for dweight and dbias first, over axis 0. Then g in the window of dx, and both means of it before anything is "
+                "x̂ is made again from x and the two numbers. dweight and dbias grow with every block. dx is written "
+                "into its rows.",
+                "Sums for dweight and dbias first, over axis 0. Then g in the window of dx, and both means of it "
+                "before anything is "
                 "taken off. At last the factor r. Each step in place where it can be.",
             ),
         },
@@ -855,8 +877,10 @@ EXERCISES = [
         hints={
             "": (
                 "Which is my first number, how far is it to my next, and where do I stop?",
-                "The lesson's drawing has all three for 2 blocks of 4 threads: thread 2 of block 1 takes 6, and would go on with 14.",
-                "A range takes exactly these three: where I am in the row of all threads, the end, and how many threads the grid has.",
+                "The lesson's drawing has all three for 2 blocks of 4 threads: thread 2 of block 1 takes 6, and "
+                "would go on with 14.",
+                "A range takes exactly these three: where I am in the row of all threads, the end, and how many "
+                "threads the grid has.",
             )
         },
         read={"": "A grid of threads"},
@@ -867,9 +891,12 @@ EXERCISES = [
         mistakes=SUM_MISTAKES,
         hints={
             "": (
-                "Three parts: write mine, add in pairs until one is left, read the sum. A barrier after each part, and after each round.",
-                "half begins at half of the threads and is halved until it is 0. Only the threads below half add; all of them wait.",
-                "The bare yield of a round stands in the loop, and not in the if. After the sum is read there is one yield more, before "
+                "Three parts: write mine, add in pairs until one is left, read the sum. A barrier after each part, "
+                "and after each round.",
+                "half begins at half of the threads and is halved until it is 0. Only the threads below half add; "
+                "all of them wait.",
+                "The bare yield of a round stands in the loop, and not in the if. After the sum is read there is one "
+                "yield more, before "
                 "the return: the next call writes over it. Try launch with 8 threads and the numbers of the lesson.",
             )
         },
@@ -881,10 +908,13 @@ EXERCISES = [
         mistakes=LAYERNORM_KERNEL_MISTAKES,
         hints={
             "": (
-                "Five steps, in the order of the lesson's table. Where does the row of my block begin, and which columns are mine?",
-                "Three loops over my columns, the same range each time: one for the sum, one for the squares, one for y. Between them a "
+                "Five steps, in the order of the lesson's table. Where does the row of my block begin, and which "
+                "columns are mine?",
+                "Three loops over my columns, the same range each time: one for the sum, one for the squares, one "
+                "for y. Between them a "
                 "yield from block_sum, in brackets, divided by D.",
-                "A range from my thread to D in steps of the block's threads. x and y are read and written at the row's beginning plus the "
+                "A range from my thread to D in steps of the block's threads. x and y are read and written at the "
+                "row's beginning plus the "
                 "column; weight and bias at the column. At the end thread 0 writes two numbers at the block's place.",
             )
         },
@@ -894,7 +924,8 @@ EXERCISES = [
 
 QUIZ = [
     Question(
-        "A function does 10 operations a number and moves 40 bytes for it. Memory moves 20 GB a second, the core does 100 billion "
+        "A function does 10 operations a number and moves 40 bytes for it. Memory moves 20 GB a second, the "
+        "core does 100 billion "
         "operations. How many operations a second can it reach at most?",
         ("100 billion", "20 billion", "5 billion", "0.25 billion"),
         2,

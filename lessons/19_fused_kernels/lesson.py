@@ -2,14 +2,14 @@
 # # 19 · Fused kernels
 #
 # The MLP of ViT-B/16 puts 197 · 3,072 numbers of one image through GELU, in each of its 12 blocks. Your function of
-# lesson 05 does it right. But it does it in some thirty steps, and each step takes all the numbers out of memory, does one
-# small thing to them, and puts them back. **What if a number stayed, until everything with it is done?**
+# lesson 05 does it right. But it does it in some thirty steps, and each step takes all the numbers out of memory,
+# does one small thing to them, and puts them back. **What if a number stayed, until everything with it is done?**
 #
-# ![A roofline with GELU and LayerNorm before and after; a sum of eight numbers as a tree; errors of two formulas for the variance](expected.png)
+# ![A roofline, with GELU and LayerNorm in steps and in blocks; a sum as a tree; the errors of two variances](expected.png)
 #
-# You rewrite two functions that you know, so that they compute the same and move less: first in NumPy, block by block;
-# then as **kernels**, the text that each of thousands of threads of a GPU runs. You need no GPU. The course has one in
-# plain Python: it is slow, and it tells you what a real one passes over in silence.
+# You rewrite two functions that you know, so that they compute the same and move less: first in NumPy, block by
+# block; then as **kernels**, the text that each of thousands of threads of a GPU runs. You need no GPU. The course
+# has one in plain Python: it is slow, and it tells you what a real one passes over in silence.
 
 # %%
 import math
@@ -24,22 +24,22 @@ from minivit.backend import array_module, erf, gpu_status, to_device, to_host
 # %% [markdown]
 # ## What a step costs
 #
-# A line such as `y = a * b` on large arrays has three parts. Numbers travel from memory to the core; the core multiplies;
-# numbers travel back. In float32 each number has 4 bytes. So for each entry of $y$
+# A line such as `y = a * b` on large arrays has three parts. Numbers travel from memory to the core; the core
+# multiplies; numbers travel back. In float32 each number has 4 bytes. So for each entry of $y$
 #
 #     read a      4 bytes
 #     read b      4 bytes       and one multiplication
 #     write y     4 bytes
 #
 # How long does each part take? Let us measure your machine: how many bytes a second memory delivers and takes back
-# (copying a large array), and how many operations a second a core does where nothing has to travel. For the second there
-# are two answers. NumPy's own operations, on arrays so small that they stay in the core's **cache** (a small memory
-# beside the core, some 20 times as fast as the large one). And a matrix product, in which each number that has come is
-# used many times.
+# (copying a large array), and how many operations a second a core does where nothing has to travel. For the second
+# there are two answers. NumPy's own operations, on arrays so small that they stay in the core's **cache** (a small
+# memory beside the core, some 20 times as fast as the large one). And a matrix product, in which each number that has
+# come is used many times.
 
 
 # %%
-def seconds(function, *arguments, repeats=5):
+def seconds(function, *arguments, repeats=3):
     """How long a call takes, the fastest of a few."""
     found = []
     for _ in range(repeats):
@@ -70,15 +70,15 @@ if __name__ == "__main__":
     print(told.format(*(number / 1e9 for number in machine())))
 
 # %% [markdown]
-# On the machine that drew the picture: 20 GB, 6 billion, and 150 billion. Now do the sum for `y = a * b`, per entry: the
-# 12 bytes take 12 / 20 = 0.6 nanoseconds, the multiplication 1 / 6 = 0.17. The core waits, most of the time, for numbers to
-# arrive. A step like this is **bound by memory**: no faster core would help.
+# On the machine that drew the picture: 20 GB, 6 billion, and 150 billion. Now do the sum for `y = a * b`, per entry:
+# the 12 bytes take 12 / 20 = 0.6 nanoseconds, the multiplication 1 / 6 = 0.17. The core waits, most of the time, for
+# numbers to arrive. A step like this is **bound by memory**: no faster core would help.
 #
 # ## The roof
 #
-# Write that down for any function. It does $n$ operations and moves $b$ bytes. The machine does at most $R$ operations a
-# second and moves at most $W$ bytes a second. Both can go on at the same time, so the time $t$ is at least the longer
-# of the two:
+# Write that down for any function. It does $n$ operations and moves $b$ bytes. The machine does at most $R$
+# operations a second and moves at most $W$ bytes a second. Both can go on at the same time, so the time $t$ is at
+# least the longer of the two:
 #
 # $$
 # t \geq \max\left( \frac{n}{R}, \frac{b}{W} \right)
@@ -90,10 +90,11 @@ if __name__ == "__main__":
 # \frac{n}{t} \leq \min\left( R, \frac{n}{b} \cdot W \right)
 # $$
 #
-# All that this says about the function is in one number, $n / b$, its **intensity**: operations for each byte moved. Draw
-# operations a second over the intensity, and the right side is a slope that rises, $W$ times the intensity, and then a flat
-# top, $R$. That is the **roofline** (Williams, Waterman and Patterson 2009, doi 10.1145/1498765.1498785). No function gets
-# above the roof. Under the slope, there is one way up: move to the right. More operations for each byte.
+# All that this says about the function is in one number, $n / b$, its **intensity**: operations for each byte moved.
+# Draw operations a second over the intensity, and the right side is a slope that rises, $W$ times the intensity, and
+# then a flat top, $R$. That is the **roofline** (Williams, Waterman and Patterson 2009, doi 10.1145/1498765.1498785).
+# No function gets above the roof. Under the slope, there is one way up: move to the right. More operations for each
+# byte.
 #
 # The multiplication has $\frac{1}{12} = 0.083$. At 20 GB a second, the roof is 1.7 billion operations a second there.
 #
@@ -137,29 +138,29 @@ if __name__ == "__main__":
     print(f"GELU and its slope: {operations:.0f} operations and {moved:.0f} bytes for each number")
 
 # %% [markdown]
-# 29 operations (19 of them make the erf) and 276 bytes. The intensity is 29 / 276 = 0.1: deep under the slope. But what
-# **must** be moved? $x$ has to come in, 4 bytes. $y$ has to go out, and the slope, which backward will need: 8 bytes. That
-# is 12. The other 264 bytes are results of steps, which nobody asked for, on their way out and in again. Without them the
-# intensity is 29 / 12 = 2.4.
+# 29 operations (19 of them make the erf) and 276 bytes. The intensity is 29 / 276 = 0.1: deep under the slope. But
+# what **must** be moved? $x$ has to come in, 4 bytes. $y$ has to go out, and the slope, which backward will need: 8
+# bytes. That is 12. The other 264 bytes are results of steps, which nobody asked for, on their way out and in again.
+# Without them the intensity is 29 / 12 = 2.4.
 #
 # To do several steps while the number is at hand is called to **fuse** them.
 #
 # ## In blocks
 #
-# In NumPy one call is one walk over its arrays. But who says that the array must be the large one? Take 32,768 numbers
-# of it, a **block**, 128 KB. Do all the steps on the block: its intermediate results never leave the cache. Then take the
-# next block.
+# In NumPy one call is one walk over its arrays. But who says that the array must be the large one? Take 32,768
+# numbers of it, a **block**, 128 KB. Do all the steps on the block: its intermediate results never leave the cache.
+# Then take the next block.
 #
 #     x   [ block ][ block ][ block ][ rest ]          each goes through all steps before the next one begins
 #
 # A block that is too small loses too: each call of NumPy costs about a microsecond, whatever it does.
 #
-# The second half is memory for the results. `np.exp(x)` takes a new array, and fresh memory has to be handed over by the
-# system, page by page, wiped. `np.exp(x, out=z)` writes into `z`, which exists. And `z *= x` does the same. A slice of
-# an array, `y[part]`, is a window into it and no copy: what is written there has arrived.
+# The second half is memory for the results. `np.exp(x)` takes a new array, and fresh memory has to be handed over by
+# the system, page by page, wiped. `np.exp(x, out=z)` writes into `z`, which exists. And `z *= x` does the same. A
+# slice of an array, `y[part]`, is a window into it and no copy: what is written there has arrived.
 #
-# So take $y$ and the slope once, as large as $x$, and use their windows as scratch paper until the results are ready. For
-# one block, with the windows $a$ (of $y$) and $b$ (of the slope):
+# So take $y$ and the slope once, as large as $x$, and use their windows as scratch paper until the results are ready.
+# For one block, with the windows $a$ (of $y$) and $b$ (of the slope):
 #
 #     a = x / √2                     b = x · x
 #     a = erf(a)                     b = −b / 2
@@ -167,18 +168,18 @@ if __name__ == "__main__":
 #                                    b = b · x + a          the slope is ready
 #     a = a · x           y is ready
 #
-# **Mind the order.** The slope needs the gate, and `a · x` overwrites it. Two results in one piece of scratch paper: what is
-# in it must be read before something else is written. It is the mistake that most people make here, and it is tempting because on
-# paper $y = x \cdot \Phi(x)$ comes first.
+# **Mind the order.** The slope needs the gate, and `a · x` overwrites it. Two results in one piece of scratch paper:
+# what is in it must be read before something else is written. It is the mistake that most people make here, and it is
+# tempting because on paper $y = x \cdot \Phi(x)$ comes first.
 #
-# **By hand**, x = 1: a = 0.7071, 0.6827, 0.8413; b = 1, −0.5, 0.2420; b = 0.2420 · 1 + 0.8413 = 1.0833; a = 0.8413. Lesson 05
-# has the same numbers.
+# **By hand**, x = 1: a = 0.7071, 0.6827, 0.8413; b = 1, −0.5, 0.2420; b = 0.2420 · 1 + 0.8413 = 1.0833; a = 0.8413.
+# Lesson 05 has the same numbers.
 #
 # ## Your turn: GELU in blocks
 #
-# Forward and the slope in one pass, with `out=` or `*=`. `blocks(count, size)` cuts; the last block may be shorter. `erf`
-# makes its own small arrays, of the block's size; that is fine. The check measures: beside $x$, forward may need two and a
-# half times the memory of $x$, which is $y$, the slope, and some blocks.
+# Forward and the slope in one pass, with `out=` or `*=`. `blocks(count, size)` cuts; the last block may be shorter.
+# `erf` makes its own small arrays, of the block's size; that is fine. The check measures: beside $x$, forward may
+# need two and a half times the memory of $x$, which is $y$, the slope, and some blocks.
 
 # %%
 BLOCK, ROWS = 32_768, 64  # numbers of a block of GELU; rows of a block of LayerNorm
@@ -223,9 +224,9 @@ def gelu_in_blocks(x, block=BLOCK):
 # %% [markdown]
 # ## Two numbers a row
 #
-# LayerNorm (lesson 08) in blocks of rows: $n$ rows of $D$ numbers, mean and variance of each, then $\hat{x}$, then $y$. What
-# does backward need? $\hat{x}$, as large as $x$. But with $x$ at hand, which somebody holds anyway, two numbers for each row are
-# enough to make it again: the mean $\mu$, and $r = 1 / \sqrt{v + \varepsilon}$.
+# LayerNorm (lesson 08) in blocks of rows: $n$ rows of $D$ numbers, mean and variance of each, then $\hat{x}$, then
+# $y$. What does backward need? $\hat{x}$, as large as $x$. But with $x$ at hand, which somebody holds anyway, two
+# numbers for each row are enough to make it again: the mean $\mu$, and $r = 1 / \sqrt{v + \varepsilon}$.
 #
 # $$
 # \hat{x}_i = (x_i - \mu) \cdot r
@@ -233,19 +234,23 @@ def gelu_in_blocks(x, block=BLOCK):
 #
 # Two operations more, and an array less to write and to read: under the slope that is a bargain.
 #
-# **A bargain to refuse.** The variance needs the mean, and so a second walk over the row. Unless you remember from school
-# that with $\mathrm{E}$ for the mean over the row, since $\mu$ is the same number for all
+# **A bargain to refuse.** The variance needs the mean, and so a second walk over the row. Unless you remember from
+# school that with $\mathrm{E}$ for the mean over the row, since $\mu$ is the same number for all
 #
 # $$
-# \mathrm{E}[(x - \mu)^2] = \mathrm{E}[x^2 - 2 x \mu + \mu^2] = \mathrm{E}[x^2] - 2 \mu \cdot \mu + \mu^2 = \mathrm{E}[x^2] - \mu^2
+# \begin{aligned}
+# \mathrm{E}[(x - \mu)^2] &= \mathrm{E}[x^2 - 2 x \mu + \mu^2] \\
+# &= \mathrm{E}[x^2] - 2 \mu \cdot \mu + \mu^2 \\
+# &= \mathrm{E}[x^2] - \mu^2
+# \end{aligned}
 # $$
 #
-# Then one walk adds up $x$ and $x^2$, and both are there. On paper it is the same number. In a computer look at a row with mean
-# 4,096 and variance 1. $\mathrm{E}[x^2]$ is near 16,777,217. A float32 has 24 binary digits, so between $2^{24} = 16{,}777{,}216$
-# and twice that, only the even numbers exist. The variance is the difference of two such numbers: 0, or 2, or −2, whatever the
-# rounding gave. With −2, its root is *nan*. The differences $x - \mu$, however, are near 1, where float32 has seven digits. So take
-# off the mean **first**, then square. In a block the second walk is over the cache, and costs nearly nothing: that is what blocks
-# are for.
+# Then one walk adds up $x$ and $x^2$, and both are there. On paper it is the same number. In a computer look at a row
+# with mean 4,096 and variance 1. $\mathrm{E}[x^2]$ is near 16,777,217. A float32 has 24 binary digits, so between
+# $2^{24} = 16{,}777{,}216$ and twice that, only the even numbers exist. The variance is the difference of two such
+# numbers: 0, or 2, or −2, whatever the rounding gave. With −2, its root is *nan*. The differences $x - \mu$, however,
+# are near 1, where float32 has seven digits. So take off the mean **first**, then square. In a block the second walk
+# is over the cache, and costs nearly nothing: that is what blocks are for.
 #
 # **Backward** is lesson 08's formula, block by block, with $\hat{x}$ made again and $g = \gamma \cdot dy$:
 #
@@ -254,8 +259,8 @@ def gelu_in_blocks(x, block=BLOCK):
 #     dβ += sums of dy over the rows of the block              (D,)
 #     dx = (g − mean(g) − x̂ · mean(g · x̂)) · r                 (n, D)
 #
-# dx belongs to its rows. dγ and dβ belong to all rows, so all blocks **add** to them. Here, too, each piece of scratch paper must be
-# read before it is written over: if x̂ is multiplied by its mean in place, dγ must be done.
+# dx belongs to its rows. dγ and dβ belong to all rows, so all blocks **add** to them. Here, too, each piece of
+# scratch paper must be read before it is written over: if x̂ is multiplied by its mean in place, dγ must be done.
 #
 # ## Your turn: LayerNorm in blocks
 #
@@ -311,19 +316,20 @@ def layernorm_in_blocks(x, weight, bias, eps=1e-6, rows=ROWS):
 #
 # ## A grid of threads
 #
-# A GPU fuses in another way. It runs one text, a **kernel**, in many **threads** at once. A thread has variables of its own,
-# which stay in registers inside the core: whatever it does to its number between reading and writing costs no traffic. But
-# who takes which number?
+# A GPU fuses in another way. It runs one text, a **kernel**, in many **threads** at once. A thread has variables of
+# its own, which stay in registers inside the core: whatever it does to its number between reading and writing costs
+# no traffic. But who takes which number?
 #
-# Threads come in **blocks**, all of the same size, and the blocks form a **grid**. Each thread is told four numbers, and has to
-# find its work with them. In our Python they belong to `me`, and beside them stand CUDA's names:
+# Threads come in **blocks**, all of the same size, and the blocks form a **grid**. Each thread is told four numbers,
+# and has to find its work with them. In our Python they belong to `me`, and beside them stand CUDA's names:
 #
 #     me.thread     threadIdx.x     which thread of its block, from 0
 #     me.block      blockIdx.x      which block of the grid, from 0
 #     me.threads    blockDim.x      how many threads a block has
 #     me.blocks     gridDim.x       how many blocks there are
 #
-# In front of my block stand `me.block` others with `me.threads` threads each. So in the row of all threads, my number is
+# In front of my block stand `me.block` others with `me.threads` threads each. So in the row of all threads, my number
+# is
 #
 # $$
 # i = \mathrm{block} \cdot \mathrm{threads} + \mathrm{thread}
@@ -336,17 +342,18 @@ def layernorm_in_blocks(x, weight, bias, eps=1e-6, rows=ROWS):
 #     i             0 1 2 3     4 5 6 7      first round
 #     i + 8         8 9 10 –    –  – – –     second round: three numbers are left, and five threads have nothing to do
 #
-# There may be more numbers than threads. Then a thread goes on with the number that lies **as far ahead as there are threads in
-# the whole grid**, blocks · threads = 8: everything nearer belongs to somebody. And it stops **before** the end. Nothing holds
-# it back: on a real GPU a thread that reads number 11 of 11 gets what lies behind, and one that writes there destroys it.
+# There may be more numbers than threads. Then a thread goes on with the number that lies **as far ahead as there are
+# threads in the whole grid**, blocks · threads = 8: everything nearer belongs to somebody. And it stops **before**
+# the end. Nothing holds it back: on a real GPU a thread that reads number 11 of 11 gets what lies behind, and one
+# that writes there destroys it.
 #
-# `lessons/threads.py` runs such a kernel for each thread, one after the other. Arrays come as `x[i]`, one number at a time, and
-# all in a row, as in CUDA. It stops at an index out of range, and where two threads write the same number.
+# `lessons/threads.py` runs such a kernel for each thread, one after the other. Arrays come as `x[i]`, one number at a
+# time, and all in a row, as in CUDA. It stops at an index out of range, and where two threads write the same number.
 #
 # ## Your turn: the GELU kernel
 #
-# `gelu_of` gives the two results for one number. You write which thread calls it for which numbers. `len(x)` is how many there
-# are.
+# `gelu_of` gives the two results for one number. You write which thread calls it for which numbers. `len(x)` is how
+# many there are.
 
 
 # %%
@@ -374,33 +381,35 @@ if __name__ == "__main__":
 #
 # ## Many threads, one sum
 #
-# LayerNorm needs the sum of a row, and the row is spread over the threads of a block, each with a part of the sum in a
-# variable that nobody else can see. How do they bring them together?
+# LayerNorm needs the sum of a row, and the row is spread over the threads of a block, each with a part of the sum in
+# a variable that nobody else can see. How do they bring them together?
 #
-# A block has **shared memory**: small, as fast as a cache, seen by all its threads and by no other block. Each thread writes
-# its part into a place of its own. Then they add in pairs, all at once:
+# A block has **shared memory**: small, as fast as a cache, seen by all its threads and by no other block. Each thread
+# writes its part into a place of its own. Then they add in pairs, all at once:
 #
 #     shared     3   1   7   0   4   1   6   3        8 numbers
 #     half 4     7   2  13   3   .   .   .   .        thread t < 4 adds place t + 4 to its own
 #     half 2    20   5   .   .   .   .   .   .        thread t < 2 adds place t + 2
 #     half 1    25   .   .   .   .   .   .   .        thread 0 adds place 1
 #
-# A **tree**: 8 numbers in 3 rounds, 256 in 8. In each round half as many threads work, and all results end in place 0.
+# A **tree**: 8 numbers in 3 rounds, 256 in 8. In each round half as many threads work, and all results end in place
+# 0.
 #
-# Now the trap. Threads do not run in step. Thread 0 may be at the second round while thread 2 has not begun the first, and then
-# 7 + 7 is added where 7 + 13 was meant. The answer is wrong, or right, as it happens: a **race**. What is needed is a
-# **barrier**: a place where everybody waits until everybody is there. In CUDA that is `__syncthreads()`. In our Python it is a bare
-# `yield`, and the kernel is a *generator*: at each `yield` it stops where it is, and it is taken up again when all threads of
-# its block have come to theirs.
+# Now the trap. Threads do not run in step. Thread 0 may be at the second round while thread 2 has not begun the
+# first, and then 7 + 7 is added where 7 + 13 was meant. The answer is wrong, or right, as it happens: a **race**.
+# What is needed is a **barrier**: a place where everybody waits until everybody is there. In CUDA that is
+# `__syncthreads()`. In our Python it is a bare `yield`, and the kernel is a *generator*: at each `yield` it stops
+# where it is, and it is taken up again when all threads of its block have come to theirs.
 #
 # Three rules:
 #
 # - **Between a write and another thread's read stands a barrier.** After the parts are written; after each round.
-# - **Between a read and another thread's next write, too.** When all have read the sum at place 0, the next sum will be written
-#   over it. A thread that is quick must not do so while a slow one still reads. So one more barrier after reading.
-# - **All threads of the block come to the same barrier.** A `yield` inside `if me.thread < half:` waits for threads that never
-#   come. On a GPU, the program hangs there, or does something that nobody promised. Those with nothing to add come to the barrier
-#   all the same.
+# - **Between a read and another thread's next write, too.** When all have read the sum at place 0, the next sum will
+#   be written over it. A thread that is quick must not do so while a slow one still reads. So one more barrier after
+#   reading.
+# - **All threads of the block come to the same barrier.** A `yield` inside `if me.thread < half:` waits for threads
+#   that never come. On a GPU, the program hangs there, or does something that nobody promised. Those with nothing to
+#   add come to the barrier all the same.
 #
 # The mistake that most people make is the second rule. It is tempting because with a single sum nothing can go wrong.
 #
@@ -431,9 +440,10 @@ def block_sum(me, value):
 # %% [markdown]
 # ## LayerNorm as a kernel
 #
-# One block takes one row: block $b$ takes the $D$ numbers from $b \cdot D$ on. Its threads share the row: thread $t$ takes the
-# columns $t$, $t$ + threads, $t$ + 2 · threads, and so on, as long as they are below $D$. (Why not the first piece for thread 0,
-# the next for thread 1? Memory delivers neighbours together. What the threads want at the same moment should lie side by side.)
+# One block takes one row: block $b$ takes the $D$ numbers from $b \cdot D$ on. Its threads share the row: thread $t$
+# takes the columns $t$, $t$ + threads, $t$ + 2 · threads, and so on, as long as they are below $D$. (Why not the
+# first piece for thread 0, the next for thread 1? Memory delivers neighbours together. What the threads want at the
+# same moment should lie side by side.)
 #
 #     my part of the sum       over my columns, of x
 #     mean                     block_sum / D
@@ -441,11 +451,11 @@ def block_sum(me, value):
 #     r                        1 / √(block_sum / D + eps)
 #     y                        for my columns: (x − mean) · r · weight + bias
 #
-# The mean and $r$ are numbers that every thread of the block has. One of them is enough to write them down: `mean[me.block]` by
-# thread 0.
+# The mean and $r$ are numbers that every thread of the block has. One of them is enough to write them down:
+# `mean[me.block]` by thread 0.
 #
-# Does it not read $x$ three times? From memory once. A row of 768 numbers has 3 KB, and the second and third time it lies in the
-# cache. What matters is that nothing is written but the result.
+# Does it not read $x$ three times? From memory once. A row of 768 numbers has 3 KB, and the second and third time it
+# lies in the cache. What matters is that nothing is written but the result.
 #
 # ## Your turn: the LayerNorm kernel
 #
@@ -475,9 +485,9 @@ def layernorm_kernel(me, x, weight, bias, eps, y, mean, r):
 # %% [markdown]
 # ## The same in CUDA
 #
-# Read both beside yours. There is nothing new in it but the spelling. `f` behind a number says float32: `0.5` alone is a
-# *double*, and a GPU for games or graphics does those 32 or 64 times slower. Where a GPU is at hand, `python
-# work/19_fused_kernels.py` runs them and compares. Without one, lesson 18's advice on a free one in Colab holds here too.
+# Read both beside yours. There is nothing new in it but the spelling. `f` behind a number says float32: `0.5` alone
+# is a *double*, and a GPU for games or graphics does those 32 or 64 times slower. Where a GPU is at hand,
+# `python work/19_fused_kernels.py` runs both and compares. Without one, they are there to read.
 
 # %%
 THREADS = 256
@@ -559,9 +569,9 @@ def layernorm_on_gpu(x, weight, bias, eps=1e-6):
 # %% [markdown]
 # ## Measure it
 #
-# Your two functions beside the ones in steps, on as many numbers as a batch of images brings along, and where all four stand under
-# the roof of your machine. (A fused function has the operations of the steps, and moves what it must: 12 bytes a number for GELU,
-# 8 for LayerNorm.)
+# Your two functions beside the ones in steps, on as many numbers as a batch of images brings along, and where all
+# four stand under the roof of your machine. (A fused function has the operations of the steps, and moves what it
+# must: 12 bytes a number for GELU, 8 for LayerNorm.)
 
 
 # %%
@@ -575,7 +585,7 @@ def layernorm_in_steps(x, weight, bias):
 def measured():
     """{name: (intensity, operations a second)}, printed and never compared with anything."""
     rng = np.random.default_rng(0)
-    x, rows = rng.standard_normal(2_000_000, dtype=np.float32), rng.standard_normal((3000, 768), dtype=np.float32)
+    x, rows = rng.standard_normal(1_000_000, dtype=np.float32), rng.standard_normal((1500, 768), dtype=np.float32)
     one, zero, found = np.ones(768, np.float32), np.zeros(768, np.float32), {}
     for what, in_steps, in_blocks, arguments, needed in (
         ("GELU", gelu_in_steps, gelu_in_blocks, (x,), 12),
@@ -620,21 +630,23 @@ def errors(means=(1, 4, 16, 64, 256, 1024, 4096)):
 # %% [markdown]
 # ## Look at it
 #
-# Left, your machine's roof, and the two functions before and after. In steps, both lie close to the slope: they go as fast
-# as memory lets them. In blocks they have moved to the right, away from the slope, and up, until another roof stops them: the
-# dashed one, what NumPy's steps do in the cache. (An exp is more work than a product, so GELU stays further below it.) What
-# would still be gained lies between the dashed roof and the solid one, and only a compiled kernel gets there.
+# Left, your machine's roof, and the two functions before and after. In steps, both lie close to the slope: they go as
+# fast as memory lets them. In blocks they have moved to the right, away from the slope, and up, until another roof
+# stops them: the dashed one, what NumPy's steps do in the cache. (An exp is more work than a product, so GELU stays
+# further below it.) What would still be gained lies between the dashed roof and the solid one, and only a compiled
+# kernel gets there.
 #
-# Middle, the tree: eight numbers, three rounds. The dotted lines are barriers. Right, the same LayerNorm with the variance
-# computed in two ways, in float32. Around a mean of 1 nobody sees a difference. In a long residual stream means do wander off.
+# Middle, the tree: eight numbers, three rounds. The dotted lines are barriers. Right, the same LayerNorm with the
+# variance computed in two ways, in float32. Around a mean of 1 nobody sees a difference. In a long residual stream
+# means do wander off.
 #
 # Watch it slide: `python -m lessons demo 19`.
 #
 # ## Argue about it
 #
-# A GELU that is fused with the matrix product behind it would not even write $y$ into memory. Why does nobody fuse the whole
-# network into one kernel? What does a kernel run out of? And who should do the fusing: you, by hand, or a compiler that reads
-# your steps?
+# A GELU that is fused with the matrix product behind it would not even write $y$ into memory. Why does nobody fuse
+# the whole network into one kernel? What does a kernel run out of? And who should do the fusing: you, by hand, or a
+# compiler that reads your steps?
 
 
 # %%

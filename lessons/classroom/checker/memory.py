@@ -1,5 +1,5 @@
-"""What a learner's op needs of memory. For few tokens and for many: a table of all pairs grows with their square, and shows. Beside
-its first argument: what is done in blocks needs its results and little more."""
+"""What a learner's op needs of memory. For few tokens and for many: a table of all pairs grows with their square, and shows.
+Beside its first argument: what is done in blocks needs its results and little more."""
 
 import tracemalloc
 
