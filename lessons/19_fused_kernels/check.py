@@ -691,7 +691,7 @@ LAYERNORM_KERNEL_MISTAKES = [
         f"{SQUARES}\n    {SCALE}",
         "squares += x[start + i] * x[start + i]\n"
         "    scale = 1 / math.sqrt(max(0.0, (yield from block_sum(me, squares)) / width - center * center) + eps)",
-    ),  # fmt: skip
+    ),
     Mistake("The block is forgotten: every block takes the first row.", WIDTH, "width, start = len(weight), 0"),
     Mistake(
         "A row begins where the threads of the blocks before it end. It begins after as many numbers as the rows before it have.",

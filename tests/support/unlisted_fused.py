@@ -21,7 +21,12 @@ def gelu_with(cut=None, slope=lambda gate, x: gate + x * np.exp(-0.5 * x * x) / 
             gate = 0.5 * (1 + erf(flat[part] * math.sqrt(0.5)))
             y[part], slopes[part] = flat[part] * gate, slope(gate, flat[part])
         more = [np.zeros_like(flat) for _ in range(scratch)]
-        return y.reshape(x.shape), lambda dy: dy * slopes.reshape(x.shape) + (0 * more[0].reshape(x.shape) if kept else 0)
+
+        def backward(dy):
+            dx = dy * slopes.reshape(x.shape)
+            return dx + 0 * more[0].reshape(x.shape) if kept else dx
+
+        return y.reshape(x.shape), backward
 
     return gelu_in_blocks
 
@@ -185,7 +190,9 @@ BLOCK_SUM = {
     "A barrier in every other round": sum_with(between=lambda n: n % 2 == 0),
     "No barrier at either end": sum_with(first=False, last=False),
     "The sum is read from place 1 by odd threads": sum_with(result=lambda me: min(me.thread % 2, me.threads - 1)),
-    "A barrier for the even threads twice": sum_with(between=lambda n: True, rounds=lambda me: me.threads // 2 - (me.threads == 8)),
+    "A barrier for the even threads twice": sum_with(
+        between=lambda n: True, rounds=lambda me: me.threads // 2 - (me.threads == 8)
+    ),
     "Everybody adds up all numbers": _alone_with_barriers,
     "No barriers in the last rounds": _warps_of_two,
     "Threads leave when they have nothing to add": _leaves_early,
