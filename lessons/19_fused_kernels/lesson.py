@@ -52,16 +52,16 @@ def seconds(function, *arguments, repeats=3):
 def machine():
     """(bandwidth, cached, product) of this machine: bytes a second, and operations a second in NumPy's steps and in a product."""
     large = np.ones(8_000_000, np.float32)  # 32 MB
-    bandwidth = 2 * large.nbytes / seconds(np.copyto, np.empty_like(large), large)
+    bandwidth = 2 * large.nbytes / seconds(np.copyto, np.empty_like(large), large, repeats=10)
     small, out = np.ones(8192, np.float32), np.empty(8192, np.float32)  # 32 KB each
 
     def many():
-        for _ in range(200):
+        for _ in range(50):
             np.multiply(small, small, out=out)
 
-    cached = 200 * small.size / seconds(many)
+    cached = 50 * small.size / seconds(many, repeats=20)
     square = np.ones((512, 512), np.float32)
-    product = 2 * 512**3 / seconds(np.matmul, square, square)
+    product = 2 * 512**3 / seconds(np.matmul, square, square, repeats=20)
     return bandwidth, cached, product
 
 
@@ -70,9 +70,9 @@ if __name__ == "__main__":
     print(told.format(*(number / 1e9 for number in machine())))
 
 # %% [markdown]
-# On the machine that drew the picture: 20 GB, 6 billion, and 150 billion. Now do the sum for `y = a * b`, per entry:
-# the 12 bytes take 12 / 20 = 0.6 nanoseconds, the multiplication 1 / 6 = 0.17. The core waits, most of the time, for
-# numbers to arrive. A step like this is **bound by memory**: no faster core would help.
+# One machine said, while nothing else ran on it: 20 GB, 6 billion, and 150 billion. Now do the sum for `y = a * b`,
+# per entry: the 12 bytes take 12 / 20 = 0.6 nanoseconds, the multiplication 1 / 6 = 0.17. The core waits, most of the
+# time, for numbers to arrive. A step like this is **bound by memory**: no faster core would help.
 #
 # ## The roof
 #
@@ -84,7 +84,9 @@ if __name__ == "__main__":
 # t \geq \max\left( \frac{n}{R}, \frac{b}{W} \right)
 # $$
 #
-# How many operations a second do we get? That is $n / t$. A larger $t$ makes it smaller, so turn the inequality over:
+# How many operations a second do we get? That is $n / t$. The larger $t$ is, the smaller it is, so it is at most $n$
+# divided by the longer time, which is the smaller of two quotients: $n$ divided by $n / R$ is $R$, and $n$ divided by
+# $b / W$ is $n W / b$.
 #
 # $$
 # \frac{n}{t} \leq \min\left( R, \frac{n}{b} \cdot W \right)
@@ -138,7 +140,7 @@ if __name__ == "__main__":
     print(f"GELU and its slope: {operations:.0f} operations and {moved:.0f} bytes for each number")
 
 # %% [markdown]
-# 29 operations (19 of them make the erf) and 276 bytes. The intensity is 29 / 276 = 0.1: deep under the slope. But
+# 29 operations (19 of them make the erf) and 276 bytes. The intensity is 29 / 276 = 0.1: far down the slope. But
 # what **must** be moved? $x$ has to come in, 4 bytes. $y$ has to go out, and the slope, which backward will need: 8
 # bytes. That is 12. The other 264 bytes are results of steps, which nobody asked for, on their way out and in again.
 # Without them the intensity is 29 / 12 = 2.4.
@@ -371,13 +373,8 @@ def gelu_kernel(me, x, y, slope):
     # END SOLUTION
 
 
-if __name__ == "__main__":
-    x = np.linspace(-3, 3, 11, dtype=np.float32)
-    y, slope = np.empty_like(x), np.empty_like(x)
-    print(launch(gelu_kernel, 2, 4, (x, y, slope)))
-
 # %% [markdown]
-# It prints that 11 numbers were read and 22 written: 12 bytes for each, and not one more.
+# Launched for 11 numbers (the last cell does it), it reads 11 and writes 22: 12 bytes for each, and not one more.
 #
 # ## Many threads, one sum
 #
@@ -599,6 +596,9 @@ def measured():
             f"{what:9}  {operations:.0f} operations a number, {moved:.0f} bytes in steps, {needed} in blocks: "
             f"{1e3 * slow:.1f} ms and {1e3 * fast:.1f} ms, {slow / fast:.1f} times as fast"
         )
+    few = np.linspace(-3, 3, 11, dtype=np.float32)
+    moved = launch(gelu_kernel, 2, 4, (few, np.empty_like(few), np.empty_like(few)))
+    print(f"your GELU kernel, for 11 numbers: {moved.reads} read, {moved.writes} written")
     if gpu_status()[0]:
         on_gpu = [to_device(array, "gpu") for array in (rows, one, zero)]
         for what, made, own in (
