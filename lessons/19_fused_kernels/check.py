@@ -49,9 +49,12 @@ GELU_DX = "dx = dy * slope.reshape(x.shape)"
 
 def gelu_cases(rng):
     """Lesson 05's, in small blocks."""
-    given, sizes = check_of("05").cases(rng), {"ordinary": 4, "an extra axis": 7, "one axis": 1}
-    return {label: (*given[label], size) for label, size in sizes.items()} | {
-        "one block for everything": (rng.standard_normal((2, 3)),)
+    given = check_of("05").cases(rng)
+    return {
+        "ordinary": (*given["ordinary"], 4),
+        "an extra axis": (rng.standard_normal((2, 1, 3)), 5),
+        "one axis": (*given["one axis"], 1),
+        "one block for everything": (rng.standard_normal((2, 3)),),
     }
 
 
@@ -142,12 +145,15 @@ def in_blocks(of_08):
 def layernorm_cases(rng):
     """Some of lesson 08's, in small blocks."""
     given = check_of("08").cases(rng)
-    given = {"ordinary": given["one axis fewer"], "an extra axis": given["ordinary"]} | {
-        label: given[label] for label in ("a single row, (D,)", "eps = 0.001", "a row with an outlier")
+    chosen = {
+        "ordinary": (given["one axis fewer"], 2),
+        "an extra axis": (given["batch of 1"], 2),
+        "a single row, (D,)": (given["a single row, (D,)"], 2),
+        "eps = 0.001": (given["eps = 0.001"], 2),
+        "a row with an outlier": (given["a row with an outlier"], 1),
     }
-    sizes = {"an extra axis": 5, "a row with an outlier": 1}
-    found = {label: (*(*arguments, 1e-6)[:4], sizes.get(label, 2)) for label, arguments in given.items()}
-    return found | {"one block for everything": given["ordinary"]}
+    found = {label: (*(*arguments, 1e-6)[:4], rows) for label, (arguments, rows) in chosen.items()}
+    return found | {"one block for everything": given["one axis fewer"]}
 
 
 def layernorm_room(rng):

@@ -4,7 +4,7 @@ F: the next function. G: under the roof of a small GPU (an NVIDIA T4, by its dat
 
 import numpy as np
 
-from lessons.figures import BLUE, GREEN, GREY, ORANGE, PURPLE
+from lessons.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, lay_out_once
 
 # each step: (what it does, arrays read, arrays written), of the size of x and of 4 bytes a number. Small ones, one a row, count 0
 FUNCTIONS = {
@@ -113,7 +113,7 @@ def demo(quick=False):
     import matplotlib.pyplot as plt
     from matplotlib.animation import FuncAnimation
 
-    figure, panels = plt.subplots(1, 2, figsize=(11.5, 5.6), layout="constrained", width_ratios=(1.5, 1))
+    figure, panels = plt.subplots(1, 2, figsize=(11.5, 5.6), width_ratios=(1.5, 1))
     roofs = [this_machine(quick), T4]
     names = list(FUNCTIONS)
     state = {"roof": 0, "function": names[0], **dict.fromkeys(names, 0)}
@@ -149,8 +149,10 @@ def demo(quick=False):
         figure.canvas.mpl_disconnect(waiting)
         animation.pause()
 
-    animation = FuncAnimation(figure, show, frames=3 if quick else ends[-1], interval=1000, init_func=lambda: show(0))
-    animation.still = 2 if quick else ends[1] + 4
+    show(0)
+    lay_out_once(figure)
+    animation = FuncAnimation(figure, show, frames=2 if quick else ends[-1], interval=1000, init_func=lambda: show(0))
+    animation.still = 1 if quick else ends[1] + 4
     waiting = figure.canvas.mpl_connect("draw_event", wait_for_keys)
     figure.canvas.mpl_connect("key_press_event", press)
     return animation
