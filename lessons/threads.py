@@ -155,9 +155,7 @@ def _to_the_barrier(run, bodies):
             pass
     ended = sorted(set(bodies) - set(waiting))
     if waiting and ended:
-        told = (
-            f"{_listed(sorted(waiting))} of block {run.block} wait at a barrier, and {_listed(ended)} have ended: they never come"
-        )
+        told = f"a barrier of block {run.block} is reached by {_listed(sorted(waiting))}, and never by {_listed(ended)}"
         raise Fault("barrier", told)
     if len(set(waiting.values())) > 1:
         told = ", ".join(f"{_listed(sorted(t for t in waiting if waiting[t] == line))} in line {line[-1]}"

@@ -382,6 +382,10 @@ def _checked(name, run, rng):
         yield case, traffic
 
 
+def _counted(number, what):
+    return f"{number} {what}" + "s" * (number != 1)
+
+
 def _nan_was_written(case, run, what, place):
     """A nan that stands there because it was computed: then nothing is left of a number that stood there before."""
     left = {name: np.zeros(array.shape, np.float32) for name, array in case.wanted.items()}

@@ -110,7 +110,7 @@ FAULTS = {
         "race",
         "thread 1 of block 0 reads shared[0], which thread 0 wrote, with no barrier between",
     ),
-    "a barrier in a branch": (in_a_branch, "barrier", "threads 0 to 1 of block 0 wait at a barrier, and thread 2 have ended"),
+    "a barrier in a branch": (in_a_branch, "barrier", "a barrier of block 0 is reached by threads 0 to 1, and never by thread 2"),
     "two barriers for one": (two_places, "barrier", "wait at different barriers"),
 }
 
