@@ -363,7 +363,7 @@ def _checked(name, run, rng):
     for case in LAUNCHES[name](rng):
         for backwards in (False, True):
             fault, left, traffic = case.run(run, backwards=backwards)
-            where = f"{case.label}: {case.blocks} blocks of {case.threads} threads" + (
+            where = f"{case.label}: {_counted(case.blocks, 'block')} of {_counted(case.threads, 'thread')}" + (
                 ", the last thread first" if backwards else ""
             )
             if fault:
