@@ -81,6 +81,8 @@ class Exercise:
     large       large(rng) gives the arguments for the note on speed, a few milliseconds' work
     memory      memory(rng, tokens) gives the arguments for so many tokens, where what forward and backward need of memory must
                 grow in proportion to them, and not with their square. The results are compared with those of the course's own
+    room        room(rng) gives arguments, and how many times the memory of the first one each half may need for them:
+                (arguments, {"forward": 2.5, "backward": 1.5}). The results are compared with those of the course's own
     symbols     symbols(*arguments) gives the sizes by letter, {"B": 2, "D": 5}: how a wrong factor is named
     mistakes    at least six where there are gradients
     hints       three for each task: {"forward": (…, …, …), "backward": (…, …, …)}, or {"": (…, …, …)} for a plain function
@@ -100,6 +102,7 @@ class Exercise:
     extreme: Callable | None = None
     large: Callable | None = None
     memory: Callable | None = None
+    room: Callable | None = None
     terms: dict = field(default_factory=dict)
     symbols: Callable | None = None
     mistakes: tuple | list = ()

@@ -28,7 +28,7 @@ def _density(x):
     return np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
-def _cases(rng):
+def cases(rng):
     def draw(*shape):
         return (1.5 * rng.standard_normal(shape),)
 
@@ -41,7 +41,7 @@ def _cases(rng):
     }
 
 
-def _spec(x):
+def spec(x):
     y = np.empty_like(x)
     for place in np.ndindex(x.shape):
         value = float(x[place])
@@ -49,7 +49,7 @@ def _spec(x):
     return y
 
 
-def _terms(x, dy):
+def terms(x, dy):
     return [
         Term("Φ(x)·dy", _gate(x) * dy, "it is what passes through the gate as it stands."),
         Term("x·φ(x)·dy", x * _density(x) * dy, "the gate itself moves with x, and its slope φ(x) counts x times."),
@@ -225,13 +225,13 @@ MISTAKES = [
 EXERCISES = [
     Exercise(
         name="gelu",
-        cases=_cases,
-        spec=_spec,
+        cases=cases,
+        spec=spec,
         gradients=("dx",),
         extreme=lambda rng: {
             "numbers far out": (np.array([[1e4, -1e4, 0.0], [30.0, -30.0, 1e-30]]),),
         },
-        terms={"dx": _terms},
+        terms={"dx": terms},
         symbols=_symbols,
         large=lambda rng: (rng.standard_normal((100, 200)),),
         mistakes=MISTAKES,

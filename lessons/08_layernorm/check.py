@@ -34,7 +34,7 @@ def _arguments(rng, *shape, spreads=(0.1, 2)):
     return x.reshape(shape), weight, rng.standard_normal(width)
 
 
-def _cases(rng):
+def cases(rng):
     zero, outlier = (_arguments(rng, *shape, spreads=(0.5, 2)) for shape in ((3, 5), (2, 16)))
     zero[1][1] = 0.0
     outlier[0][1, 6] += 20 * outlier[0][1].std()  # its x̂ is near 3.8, as far as a row of 16 can go
@@ -58,7 +58,7 @@ def _far(rng):
     return 3e5 + np.round(x * 2**20) / 2**20, weight, bias
 
 
-def _extreme(rng):
+def extreme(rng):
     x, weight, bias = _arguments(rng, 2, 3, 5)
     constant = x.copy()
     constant[0, 1], constant[1, 2] = 3.0, 0.0
@@ -74,7 +74,7 @@ def _large(rng):
     return _arguments(rng, 16, 65, 64)
 
 
-def _spec(x, weight, bias, eps=1e-6):
+def spec(x, weight, bias, eps=1e-6):
     width = x.shape[-1]
     y = np.empty_like(x)
     for row in np.ndindex(x.shape[:-1]):
@@ -98,7 +98,7 @@ def _normalised(x, eps):
     return (x - _mean(x)) / sigma, sigma
 
 
-def _terms_dx(x, weight, bias, *eps_and_dy):
+def terms_dx(x, weight, bias, *eps_and_dy):
     eps, dy = (1e-6, *eps_and_dy)[-2:]
     xhat, sigma = _normalised(x, eps)
     g = weight * dy
@@ -113,13 +113,13 @@ def _over_rows(array):
     return array.reshape(-1, array.shape[-1]).sum(axis=0)
 
 
-def _terms_dweight(x, weight, bias, *eps_and_dy):
+def terms_dweight(x, weight, bias, *eps_and_dy):
     eps, dy = (1e-6, *eps_and_dy)[-2:]
     why = "One γ serves all rows, so what every row says about it adds up."
     return [Term("Σ over rows of dy·x̂", _over_rows(dy * _normalised(x, eps)[0]), why)]
 
 
-def _terms_dbias(x, weight, bias, *eps_and_dy):
+def terms_dbias(x, weight, bias, *eps_and_dy):
     dy = eps_and_dy[-1]
     return [Term("Σ over rows of dy", _over_rows(dy), "One β serves all rows, so what every row says about it adds up.")]
 
@@ -425,12 +425,12 @@ MISTAKES = [
 EXERCISES = [
     Exercise(
         name="layernorm",
-        cases=_cases,
-        spec=_spec,
+        cases=cases,
+        spec=spec,
         gradients=("dx", "dweight", "dbias"),
-        extreme=_extreme,
+        extreme=extreme,
         large=_large,
-        terms={"dx": _terms_dx, "dweight": _terms_dweight, "dbias": _terms_dbias},
+        terms={"dx": terms_dx, "dweight": terms_dweight, "dbias": terms_dbias},
         symbols=_symbols,
         mistakes=MISTAKES,
         hints={

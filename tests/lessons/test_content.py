@@ -10,10 +10,19 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "lessons"
 CONTENT = sorted(FOLDER.glob("[0-9][0-9]_*/*.py"))
 LIBRARY = ["", ".backend", ".data", ".models", ".ops", ".optim", ".training"]
-COURSE = ["", ".device", ".exercise", ".experiments", ".figures", ".own"]
+COURSE = ["", ".device", ".exercise", ".experiments", ".figures", ".own", ".threads"]
 PUBLIC = {f"minivit{name}" for name in LIBRARY} | {f"lessons{name}" for name in COURSE}
 OTHERS = {"numpy", "matplotlib", "tqdm", "torch"}  # PyTorch to compare with, where somebody has it
-PAGES = {"__init__", "__main__", "device", "exercise", "experiments", "figures", "own"}  # what stands beside the lessons
+PAGES = {
+    "__init__",
+    "__main__",
+    "device",
+    "exercise",
+    "experiments",
+    "figures",
+    "own",
+    "threads",
+}  # what stands beside the lessons
 NOTEBOOKS = "checker"  # and an empty file, as long as notebooks of the last release look for it
 
 

@@ -10,7 +10,7 @@ from minivit.gradcheck import relative_error
 from ...exercise import Wrong
 from . import diagnose, sentences
 from .calling import Learner, Stop, as_tuple, cast
-from .memory import FEW, grows_with_tokens
+from .memory import FEW, fits, grows_with_tokens
 
 NOTICEABLE, SLOW = 0.02, 10  # seconds, and times the course's own: from here on the note on speed
 
@@ -82,16 +82,21 @@ class Steps:
             raise Stop("run", what) from None
 
     def memory(self, part, names, run):
-        """Where the exercise asks for it: what it gives for many tokens, and that no table of all their pairs is made.
+        """Where the exercise asks for it: what it gives for many tokens or a large array, and how much memory it takes.
         run(function, arguments) gives the arrays of these names."""
         if self.exercise.memory:
-            self.many_tokens("value" if part == "forward" else "gradient", names, run)
+            self.as_the_course(self.exercise.memory(self.rng, FEW), f"{FEW} tokens", part, names, run)
             note = grows_with_tokens(self.learner, self.exercise.memory, self.rng, part)
             self.ok("memory in proportion to the tokens", note)
+        if self.exercise.room:
+            given, limits = self.exercise.room(self.rng)
+            self.as_the_course(given, "a large array", part, names, run)
+            self.ok("memory", fits(self.learner, given, limits[part], part))
 
-    def many_tokens(self, step, names, run):
-        """The same as the course's own function, since plain loops and slopes would take too long."""
-        given, function = cast(self.exercise.memory(self.rng, FEW), np.float64), diagnose.solution_names(self.lesson)
+    def as_the_course(self, given, label, part, names, run):
+        """The same as the course's own function, where plain loops and slopes would take too long."""
+        given, function = cast(given, np.float64), diagnose.solution_names(self.lesson)
+        step = "value" if part == "forward" else "gradient"
         wanted = as_tuple(run(function[self.exercise.name], given))
         found = as_tuple(self.learner.call(run, (self.learner.function, given)))
         for i, name in enumerate(names):
@@ -101,7 +106,7 @@ class Steps:
                     return as_tuple(run(wrong, given))[i]
 
                 known = diagnose.known_mistake(self.lesson, self.exercise, found[i], wanted[i], answer)
-                self.differs(step, name, f"{FEW} tokens", found[i], wanted[i], "wanted", diagnose.SAME, [known])
+                self.differs(step, name, label, found[i], wanted[i], "wanted", diagnose.SAME, [known])
 
     def speed(self, run):
         """A note, never a failure."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lessons.classroom.checker.calling import Stop
-from lessons.classroom.checker.memory import grows_with_tokens
+from lessons.classroom.checker.memory import fits, grows_with_tokens
 
 
 def one_array(rng, tokens):
@@ -75,3 +75,29 @@ def test_what_was_traced_before_goes_on():
         assert tracemalloc.is_tracing()
     finally:
         tracemalloc.stop()
+
+
+def fitting(op, part, limit):
+    """What is told of an op of one array of 64 KiB, which may need so many times its memory."""
+    learner = SimpleNamespace(forward=lambda given: op(*given), call=lambda function, arguments: function(*arguments))
+    return fits(learner, one_array(np.random.default_rng(0), 8192), limit, part)
+
+
+@pytest.mark.parametrize("part", ["forward", "backward"])
+def test_a_result_and_little_more_fits(part):
+    assert fitting(op_with(), part, 1.5).startswith("1.0 times that of the first argument")
+
+
+@pytest.mark.parametrize(
+    "where, part, words",
+    [
+        ("forward", "forward", "what forward needs"),
+        ("kept", "forward", "what forward"),
+        ("backward", "backward", "what backward needs"),
+    ],
+)
+def test_what_is_more_does_not(where, part, words):
+    with pytest.raises(Stop) as stop:
+        fitting(op_with(**{where: lambda x: np.tile(x, 2)}), part, 1.5)
+    assert stop.value.step == "memory" and words in stop.value.text
+    assert "limit 1.5" in stop.value.note and "out=" in stop.value.details[0]
