@@ -215,12 +215,21 @@ def apart(logits, library):
 # at a time. None of them raises an error. How far the logits of the small model are then from the library's, as a part of
 # the largest logit:
 #
-SLIPS_TABLE
+#     q, k, v not transposed             5.2e-01
+#     q and k exchanged                  6.2e-01
+#     proj not transposed                6.3e-01
+#     channels first in a patch          6.2e-01
+#     rows for columns in a patch        9.3e-01
+#     blue for red                       2.4e-01
+#     half as many heads                 3.0e-01
+#     no position for the class token    2.0e-01
+#     ε = 1e-6                           1.2e-06
+#     none, in float32                   1.9e-07
 #
-# Look at the last two lines. The wrong ε changes the logits by less than float32's own rounding may. Whoever compares in
-# float32 and allows for rounding cannot see it; whoever compares in float64, where rounding is at 1e-15, cannot miss it.
-# It grows with depth, and with rows that hardly vary. **Compare two programs in float64**, even if you will run them in
-# float32.
+# Eight are so large that any test finds them, if there is one. Look at the last two lines. The wrong ε moves the logits by about
+# a millionth, and float32's own rounding comes near that, in twelve blocks more than in these two. So a test in float32 has to
+# allow for some 1e-5, and cannot see it. In float64 rounding is at 1e-15, and a millionth is a thousand million times as much.
+# **Compare two programs in float64**, even if you will run them in float32.
 
 
 # %%
@@ -525,7 +534,7 @@ def answers(folder, picture, count=5):
 #     python -m minivit train --data FOLDER --init FILE                  the head alone
 #     python -m minivit train --data FOLDER --init FILE --unfreeze 2     and the last two blocks
 #
-FINETUNE
+#
 
 
 # %%
