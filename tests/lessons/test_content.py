@@ -12,7 +12,7 @@ CONTENT = sorted(FOLDER.glob("[0-9][0-9]_*/*.py"))
 LIBRARY = ["", ".backend", ".data", ".models", ".ops", ".optim", ".training"]
 COURSE = ["", ".exercise", ".experiments", ".figures", ".own"]
 PUBLIC = {f"minivit{name}" for name in LIBRARY} | {f"lessons{name}" for name in COURSE}
-OTHERS = {"numpy", "matplotlib", "tqdm", "torch"}  # PyTorch to compare with, where somebody has it
+OTHERS = {"numpy", "matplotlib", "PIL", "tqdm", "torch"}  # PIL comes with matplotlib; PyTorch to compare with, where there is one
 PAGES = {"__init__", "__main__", "exercise", "experiments", "figures", "own"}  # what stands beside the lessons
 NOTEBOOKS = "checker"  # and an empty file, as long as notebooks of the last release look for it
 

@@ -5,10 +5,11 @@ import pytest
 from lessons.classroom import course
 from lessons.classroom.commands.verify.proof import first_wrong
 
-from ...support import unlisted, unlisted_better, unlisted_detr, unlisted_flash, unlisted_vit
+from ...support import unlisted, unlisted_better, unlisted_detr, unlisted_flash, unlisted_pretrained, unlisted_vit
 
 WRONG = unlisted.WRONG | unlisted_vit.WRONG | unlisted_better.WRONG | unlisted_detr.WRONG | unlisted_flash.WRONG
-RIGHT = unlisted_vit.RIGHT | unlisted_better.RIGHT | unlisted_detr.RIGHT | unlisted_flash.RIGHT
+WRONG |= unlisted_pretrained.WRONG
+RIGHT = unlisted_vit.RIGHT | unlisted_better.RIGHT | unlisted_detr.RIGHT | unlisted_flash.RIGHT | unlisted_pretrained.RIGHT
 ANSWERS = [
     pytest.param(number, name, function, id=f"{number}-{name}-{function.__name__}")
     for number, exercises in WRONG.items()
