@@ -18,10 +18,13 @@ GOALS = [
     "You can prepare a photograph as a model wants it, and say what each step is for.",
 ]
 PICTURE = (
-    "Left, the logits of nine classes: a grey bar from the library for each, and an orange dot from the own ViT on the end of each bar. "
-    "Middle, a bar for each slip on a scale of powers of ten: no slip below 1e-15, float32 below and a wrong epsilon above 1e-6, all "
+    "Left, the logits of nine classes: a grey bar from the library for each, and an orange dot from the own ViT on the "
+    "end of each bar. "
+    "Middle, a bar for each slip on a scale of powers of ten: no slip below 1e-15, float32 below and a wrong epsilon "
+    "above 1e-6, all "
     "others near 1. Right, digits read over the side of the grid: both lines begin at 4 patches with nearly all digits. With "
-    "positions resized it is about three quarters from 5 patches on; with the old ones repeated in reading order it falls to what "
+    "positions resized it is about three quarters from 5 patches on; with the old ones repeated in reading order it falls "
+    "to what "
     "guessing gives."
 )
 
@@ -50,7 +53,8 @@ def kernel_spec(kernel):
 MOVED = "moved = kernel.transpose(2, 3, 1, 0)  # (P, P, C, D)"
 JOINED = "weight = moved.reshape(-1, len(kernel))  # (P·P·C, D)"
 KERNEL = {
-    "channels": "The channels come first in a patch here: all of red, then all of green. In yours the three numbers of a pixel stay "
+    "channels": "The channels come first in a patch here: all of red, then all of green. In yours the three numbers of a "
+    "pixel stay "
     "together: row, column, channel.",
     "turned": "Rows and columns of a patch are exchanged: the row changes slowest, then the column, then the channel.",
     "reshape": "A reshape alone moves no number: the output would still change slowest. It has to change fastest.",
@@ -146,7 +150,8 @@ MAP = {
     "reshape": "A reshape gives a matrix the right shape and moves no number. Transposing moves them.",
     "order": "q, k and v are in another order. Lesson 12 cuts the columns into q, k, v.",
     "q and k": "q and k have changed places. Who looks and who is looked at would be exchanged: q, k, v.",
-    "heads": "The columns are sorted by head: q, k and v of head 0, then those of head 1. All of q comes first, then all of k, then v.",
+    "heads": "The columns are sorted by head: q, k and v of head 0, then those of head 1. All of q comes first, then all "
+    "of k, then v.",
     "stacked": "q, k and v stand one below the other, (3D, D). Side by side they are (D, 3D).",
     "bias order": "The three biases are in another order than their weights should be: q, k, v.",
     "bias zero": "This bias is zero here. Theirs has one, and it is not.",
@@ -162,10 +167,12 @@ MAP = {
     "width": "heads is how many there are, and not how many numbers each has.",
     "layers": "heads is the number of blocks here: the config has both.",
     "how many": "heads is not the config's num_attention_heads.",
-    "eps": "eps is 1e-6, yours of lesson 08. This model was trained with the one in its config. Only float64 shows the difference.",
+    "eps": "eps is 1e-6, yours of lesson 08. This model was trained with the one in its config. Only float64 shows the "
+    "difference.",
     "other eps": "eps is not the config's layer_norm_eps.",
     "changed": "The weights that came in were changed: make new arrays.",
-    "logits": "The arrays are right, but own_vit does not give the library's logits. Was it changed? reset gives the lesson's again.",
+    "logits": "The arrays are right, but own_vit does not give the library's logits. Was it changed? reset gives the "
+    "lesson's again.",
 }
 
 
@@ -229,7 +236,8 @@ def _slip(name, found, wanted, weights, config):
         return found.shape == array.shape and same(found, array)
 
     if ".attn.qkv." in name:
-        return _slip_of_three(found, *_parts(weights, int(name.split(".")[1]), name.split(".")[-1]), config["num_attention_heads"])
+        block, which = int(name.split(".")[1]), name.split(".")[-1]
+        return _slip_of_three(found, *_parts(weights, block, which), config["num_attention_heads"])
     if name == "patch_embed.weight":
         return "patch"
     if want.ndim == 2 and is_(want.T):
@@ -291,9 +299,10 @@ def _same_numbers(heads, eps, config, label):
 
 HEADS, EPS = 'heads = config["num_attention_heads"]', 'eps = config["layer_norm_eps"]'
 ONE = 'parameters[f"blocks.{i}.{own}.{kind}"] = weights[f"{layer}.{theirs}.{kind}"].T'
-HEAD = 'parameters[f"{own}.weight"] = weights[f"{theirs}.weight"].T'
+HEAD = 'parameters[f"{own}.weight"] = weights[f"{theirs}.weight"].T  # the kernel\'s is replaced below'
 BIAS = 'parameters[f"{own}.bias"] = weights[f"{theirs}.bias"]'
-THREE = 'three = [weights[f"{layer}.attention.attention.{part}.{kind}"].T for part in ("query", "key", "value")]'
+PARTS = '("query", "key", "value")'
+THREE = f'three = [weights[f"{{layer}}.attention.attention.{{part}}.{{kind}}"].T for part in {PARTS}]'
 FUSED = 'parameters[f"blocks.{i}.attn.qkv.{kind}"] = np.concatenate(three, axis=-1)  # (D, 3D) or (3D,)'
 PATCH = 'parameters["patch_embed.weight"] = patch_weight(kernel)'
 LAYER = 'layer = f"vit.encoder.layer.{i}"'
@@ -304,7 +313,7 @@ FUSED_BY_HEAD = (
 MAP_MISTAKES = [
     Mistake(MAP["transposed"], ONE, ONE.removesuffix(".T")),
     Mistake(MAP["transposed"], ONE, f'{ONE.removesuffix(".T")}\n                if "fc" in own:\n                    {ONE}'),
-    Mistake(MAP["transposed"], HEAD, HEAD.removesuffix(".T")),
+    Mistake(MAP["transposed"], HEAD, HEAD.partition(".T ")[0]),
     Mistake(
         MAP["reshape"],
         ONE,
@@ -314,26 +323,29 @@ MAP_MISTAKES = [
     ),
     Mistake(MAP["square"], THREE, THREE.replace("].T for", "] for")),
     Mistake(MAP["some"], FUSED, f"three[2] = three[2].T\n            {FUSED}"),
-    Mistake(MAP["q and k"], THREE, THREE.replace('("query", "key", "value")', '("key", "query", "value")')),
-    Mistake(MAP["order"], THREE, THREE.replace('("query", "key", "value")', '("value", "key", "query")')),
-    Mistake(MAP["order"], THREE, THREE.replace('("query", "key", "value")', '("query", "value", "key")')),
+    Mistake(MAP["q and k"], THREE, THREE.replace(PARTS, '("key", "query", "value")')),
+    Mistake(MAP["order"], THREE, THREE.replace(PARTS, '("value", "key", "query")')),
+    Mistake(MAP["order"], THREE, THREE.replace(PARTS, '("query", "value", "key")')),
     Mistake(
         MAP["bias order"],
         THREE,
-        THREE.replace('("query", "key", "value")', '(("query", "key", "value") if kind == "weight" else ("key", "query", "value"))'),
+        THREE.replace(PARTS, f'({PARTS} if kind == "weight" else ("key", "query", "value"))'),
     ),
     Mistake(MAP["heads"], FUSED, FUSED_BY_HEAD),
     Mistake(MAP["stacked"], FUSED, FUSED.replace("axis=-1", "axis=0")),
-    Mistake(MAP["reshape"], FUSED, FUSED.replace("np.concatenate(three, axis=-1)", "np.concatenate(three).reshape(*three[0].shape[:-1], -1)")),
-    Mistake(MAP["bias zero"], FUSED, f'{FUSED}\n        parameters[f"blocks.{{i}}.attn.qkv.bias"] = 0 * parameters[f"blocks.{{i}}.attn.qkv.bias"]'),
+    Mistake(MAP["reshape"], FUSED, FUSED.replace("(three, axis=-1)", "(three).reshape(*three[0].shape[:-1], -1)")),
+    Mistake(MAP["bias zero"], FUSED, f'{FUSED}\n        parameters[f"blocks.{{i}}.attn.qkv.bias"] = 0 * np.hstack(three)'),
     Mistake(MAP["blocks"], LAYER, 'layer = "vit.encoder.layer.0"'),
+    Mistake(MAP["other"], ONE, ONE.replace("blocks.{i}.{own}", "blocks.{i}.{dict(norm1='norm2', norm2='norm1').get(own, own)}")),
     Mistake(
-        MAP["other"], ONE, ONE.replace("blocks.{i}.{own}", "blocks.{i}.{dict(norm1='norm2', norm2='norm1').get(own, own)}")
+        MAP["turned around"],
+        BIAS,
+        f'{BIAS}\n        if own == "norm":\n            w, b = parameters["norm.weight"], parameters["norm.bias"]\n'
+        '            parameters["norm.weight"], parameters["norm.bias"] = b, w',
     ),
-    Mistake(MAP["turned around"], BIAS, BIAS + '\n        if own == "norm":\n            parameters["norm.weight"], parameters["norm.bias"] = parameters["norm.bias"], parameters["norm.weight"]'),
     Mistake(MAP["patch"], PATCH, 'parameters["patch_embed.weight"] = kernel.reshape(len(kernel), -1).T'),
     Mistake(MAP["patch"], PATCH, "pass"),
-    Mistake(MAP["missing"], BIAS, 'parameters[f"{own}.bias"] = weights[f"{theirs}.bias"]\n        parameters.pop("head.bias", None)'),
+    Mistake(MAP["missing"], BIAS, f'{BIAS}\n        parameters.pop("head.bias", None)'),
     Mistake(MAP["missing"], 'for i in range(config["num_hidden_layers"]):', 'for i in range(config["num_hidden_layers"] - 1):'),
     Mistake(MAP["missing"], 'parameters[f"{own}.weight"] = weights', 'parameters[f"{own}.kernel"] = weights'),
     Mistake(MAP["extra"], PATCH, f'{PATCH}\n    parameters["patch_embed.proj.weight"] = kernel'),
@@ -383,9 +395,11 @@ CENTRE = "centre = (i + 0.5) * old / new - 0.5"
 AROUND = "for place in range(math.floor(centre) - 1, math.floor(centre) + 3):"
 ADDED = "matrix[i, min(max(place, 0), old - 1)] += keys_weight(centre - place)"
 MATRIX = {
-    "aligned": "The ends meet here, aligned corners: (old − 1)/(new − 1). A place is as wide as any other, and its middle lies half a "
+    "aligned": "The ends meet here, aligned corners: (old − 1)/(new − 1). A place is as wide as any other, and its middle "
+    "lies half a "
     "place inside.",
-    "halves": "The two halves are missing: the middle of a place is half its width behind its beginning. Everything is moved to one side.",
+    "halves": "The two halves are missing: the middle of a place is half its width behind its beginning. Everything is "
+    "moved to one side.",
     "half": "The second half is missing: old places are counted from the middle of the first, so half an old place has to go.",
     "ratio": "The ratio is upside down. More new places lie closer together: old / new.",
     "int": "int cuts towards zero, and −1/4 becomes 0. The neighbours begin below the floor, and that of −1/4 is −1.",
@@ -393,13 +407,15 @@ MATRIX = {
     "line": "Only two neighbours are used. There are four: two on each side.",
     "three": "One of the four neighbours is left out, or all are shifted: from floor − 1 to floor + 2, both included.",
     "equals": "At the edge several weights fall on one old place, and the last one wins: = where they should add up.",
-    "wrapped": "What lies beyond one edge is taken from the other: a negative index counts from the end. The outermost place is repeated.",
+    "wrapped": "What lies beyond one edge is taken from the other: a negative index counts from the end. The outermost "
+    "place is repeated.",
     "dropped": "What lies beyond the edge is left out, and the row does not add up to 1. The outermost place is repeated.",
     "renormalised": "What lies beyond the edge is left out and the rest made larger. This library repeats the outermost place.",
     "linear": "These are the weights of a straight line, 1 − distance. keys_weight gives those of the smooth curve.",
     "distance": "The distance is measured from the floor, a whole number. It is measured from the centre.",
     "nearest": "Only the nearest place is used. There are four neighbours.",
-    "wide": "The curve was made wider, so that it averages. This library's resize of positions does not, even where there are fewer.",
+    "wide": "The curve was made wider, so that it averages. This library's resize of positions does not, even where there "
+    "are fewer.",
 }
 MATRIX_MISTAKES = [
     Mistake(MATRIX["aligned"], CENTRE, "centre = i * (old - 1) / max(new - 1, 1)"),
@@ -415,14 +431,17 @@ MATRIX_MISTAKES = [
     Mistake(MATRIX["equals"], ADDED, ADDED.replace("+=", "=")),
     Mistake(MATRIX["wrapped"], ADDED, "matrix[i, place % old] += keys_weight(centre - place)"),
     Mistake(MATRIX["dropped"], ADDED, f"if 0 <= place < old:\n                {ADDED}"),
-    Mistake(MATRIX["renormalised"], ADDED, f"if 0 <= place < old:\n                {ADDED}\n        matrix[i] /= matrix[i].sum()"),
+    Mistake(
+        MATRIX["renormalised"], ADDED, f"if 0 <= place < old:\n                {ADDED}\n        matrix[i] /= matrix[i].sum()"
+    ),
     Mistake(MATRIX["linear"], ADDED, "matrix[i, min(max(place, 0), old - 1)] += max(0, 1 - abs(centre - place))"),
     Mistake(MATRIX["distance"], ADDED, "matrix[i, min(max(place, 0), old - 1)] += keys_weight(math.floor(centre) - place)"),
     Mistake(MATRIX["nearest"], AROUND, "for place in [math.floor(centre + 0.5)]:\n            centre = place"),
     Mistake(
         MATRIX["wide"],
         f"{AROUND}\n            {ADDED}",
-        "wide = max(1, old / new)\n        for place in range(math.floor(centre - 2 * wide), math.floor(centre + 2 * wide) + 1):\n"
+        "wide = max(1, old / new)\n"
+        "        for place in range(math.floor(centre - 2 * wide), math.floor(centre + 2 * wide) + 1):\n"
         "            matrix[i, min(max(place, 0), old - 1)] += keys_weight((centre - place) / wide)\n"
         "        matrix[i] /= matrix[i].sum()",
     ),
@@ -541,9 +560,8 @@ def picture_spec(picture, short, size, mean, std):
     from PIL import Image
 
     height, width = picture.shape[:2]
-    if height <= width:
-        new = short, math.floor(short * width / height)
-    else:
+    new = short, math.floor(short * width / height)
+    if height > width:
         new = math.floor(short * height / width), short
     small = np.array(Image.fromarray(picture).resize(new[::-1], Image.Resampling.BICUBIC), dtype=np.float64)
     top, left = round((new[0] - size[0]) / 2), round((new[1] - size[1]) / 2)
@@ -569,7 +587,8 @@ PREPARE = {
     "lower": "The crop was taken at the lower right corner. It is taken from the middle.",
     "half": "The crop is off by a pixel where half a pixel is left over: Python's round decides, half to even.",
     "sides": "Height and width were exchanged for resized: the picture is squeezed into the other form.",
-    "turned": "Rows and columns of the crop's corner are exchanged: the upper edge comes from the heights, the left one from the widths.",
+    "turned": "Rows and columns of the crop's corner are exchanged: the upper edge comes from the heights, the left one "
+    "from the widths.",
     "255": "The division by 255 is missing. Mean and deviation are for numbers from 0 to 1.",
     "256": "It is divided by 256. White is 255, and should become 1.",
     "late": "The mean was subtracted before the division by 255. It is a mean of numbers from 0 to 1.",
@@ -643,8 +662,10 @@ EXERCISES = [
         hints={
             "": (
                 "Four axes: output, channel, row, column. In which order must they stand before three of them are joined?",
-                "Row, column, channel, output. A transposition takes the numbers of the old axes, in the new order; rows are axis 2.",
-                "Then one reshape: as many columns as there are outputs, and -1 for the rows. The example's column is 1 5 2 6 3 7 4 8.",
+                "Row, column, channel, output. A transposition takes the numbers of the old axes, in the new order; rows "
+                "are axis 2.",
+                "Then one reshape: as many columns as there are outputs, and -1 for the rows. The example's column is 1 5 "
+                "2 6 3 7 4 8.",
             )
         },
         read={"": "A kernel is a matrix"},
@@ -655,7 +676,8 @@ EXERCISES = [
         mistakes=MAP_MISTAKES,
         hints={
             "": (
-                "Two loops, one over ONCE and one over the blocks with IN_A_BLOCK in it. Which arrays are Linears, and which are not?",
+                "Two loops, one over ONCE and one over the blocks with IN_A_BLOCK in it. Which arrays are Linears, and "
+                "which are not?",
                 "A matrix with two axes is transposed; .T leaves an array with one axis as it is. The kernel goes through "
                 "patch_weight. "
                 "query, key and value are the only ones that are joined, in each block, once for the weights and once for the "
@@ -678,7 +700,8 @@ EXERCISES = [
                 "One row for each new place. Where is its middle, in old places?",
                 "math.floor gives the old place to the left of it. With the one before that and two after, there are four. Each "
                 "brings keys_weight of its distance.",
-                "Before a place is used as an index, bring it into 0 ... old - 1 with min and max. The weight belongs to the distance "
+                "Before a place is used as an index, bring it into 0 ... old - 1 with min and max. The weight belongs to "
+                "the distance "
                 "before that. Add with +=. From 2 to 4 the first row is 283/256 and -27/256.",
             )
         },
@@ -692,9 +715,11 @@ EXERCISES = [
         hints={
             "": (
                 "Set the class token's position aside, and put it back in front at the end.",
-                "The rest is a grid with D numbers at each place. With the D in front, a matrix on the left mixes rows, and a transposed "
+                "The rest is a grid with D numbers at each place. With the D in front, a matrix on the left mixes rows, "
+                "and a transposed "
                 "one on the right mixes columns.",
-                "From (rows, columns, D) to the front: axis 2 first. From the front back: axes 1, 2, 0. Then a reshape to (1, N', D), "
+                "From (rows, columns, D) to the front: axis 2 first. From the front back: axes 1, 2, 0. Then a reshape to "
+                "(1, N', D), "
                 "the dtype, and np.concatenate along axis 1.",
             )
         },
@@ -708,9 +733,11 @@ EXERCISES = [
         hints={
             "": (
                 "Four steps, in the order of the lesson. Which new height and width go to resized?",
-                "The short side becomes short; the other one short times long over the short side, rounded down, which is what // does. "
+                "The short side becomes short; the other one short times long over the short side, rounded down, which is "
+                "what // does. "
                 "The crop begins at half of what is left over.",
-                "Two slices cut the crop out, for rows and columns. Make it a float of mean's dtype before the division. mean and std "
+                "Two slices cut the crop out, for rows and columns. Make it a float of mean's dtype before the division. "
+                "mean and std "
                 "have three numbers and fit the last axis.",
             )
         },
@@ -748,6 +775,7 @@ QUIZ = [
         "The model answers, and is right a little less often than its paper says. Where do you look first?",
         ("At the learning rate", "At the preparation of the pictures", "At the number of heads", "At the names of the classes"),
         1,
-        "With wrong weights it would hardly be right at all. Wrong colours, a wrong crop or a wrong mean cost a few per cent, quietly.",
+        "With wrong weights it would hardly be right at all. Wrong colours, a wrong crop or a wrong mean cost a few per "
+        "cent, quietly.",
     ),
 ]

@@ -188,8 +188,8 @@ def prepare_by_cases(picture, short, size, mean, std):
         small = _resized(picture, short, int(short * width / height))
     else:
         small = _resized(picture, int(short * height / width), short)
-    top = int(round((small.shape[0] - size[0]) / 2.0))
-    left = int(round((small.shape[1] - size[1]) / 2.0))
+    top = round((small.shape[0] - size[0]) / 2.0)
+    left = round((small.shape[1] - size[1]) / 2.0)
     small = small[top:, left:][: size[0], : size[1]]
     result = np.empty((*size, 3), mean.dtype)
     for c in range(3):

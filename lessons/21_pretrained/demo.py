@@ -33,7 +33,7 @@ def draw(figure, panels, found, library, positions, state):
     logits.vlines(places, library, own, color=ORANGE, linewidth=2)
     logits.plot(places, own, "o", color=ORANGE, markersize=8, label="yours")
     logits.axhline(0, color="black", linewidth=0.8)
-    logits.set(xticks=places, xlabel="class", ylim=(-4, 4), title=f"slip {state['slip']} of {len(found) - 1}: {name}")
+    logits.set(xticks=places, xlabel="class", ylim=(-4, 4), title=f"{state['slip'] + 1} of {len(found)}: {name}")
     logits.legend(frameon=False, loc="lower left", ncols=2)
 
     for place, (_, _, other) in enumerate(found):

@@ -91,9 +91,10 @@ from lessons.own import beside
 #
 #     1 5 2 6 3 7 4 8
 #
-# **The mistake that most people make** is `kernel.reshape(D, -1).T`. It has the right shape, and the column is 1 2 3 4 5 6
-# 7 8: the first weight of red meets red, and the second one, red's too, meets *blue*. It is tempting since for grey pictures,
-# with one channel, it is right. Libraries that keep the channels first in their images even do it like that, and are right.
+# **The mistake that most people make** is `kernel.reshape(D, -1).T`. It has the right shape, and the column is 1 2 3 4
+# 5 6 7 8: the first weight of red meets red, and the second one, red's too, meets *blue*. It is tempting since for grey
+# pictures, with one channel, it is right. Libraries that keep the channels first in their images even do it like that,
+# and are right.
 
 # %%
 
@@ -113,7 +114,8 @@ def patch_weight(kernel):
 # The first table is for what there is once, the second for what each block has; both without `.weight` and `.bias`.
 #
 # Think of what is *not* transposed: a bias and the weight of a LayerNorm have one axis, and `.T` leaves such an array as
-# it is. The class token (1, 1, D) and the positions (1, 1 + N, D) have the same shape in both.
+# it is. The class token (1, 1, D) and the positions (1, 1 + N, D) have the same shape in both, and stand there already. The
+# kernel, the only array with four axes, goes through your `patch_weight`.
 #
 # A count, to see that nothing was lost. Theirs has 16 arrays in each block, yours 12: three weights become one, three
 # biases become one. B/16 has 12 blocks. Around them both have 8: class token, positions, and a weight and a bias of
@@ -146,7 +148,7 @@ def to_minivit(weights, config):
     }
     # BEGIN SOLUTION: all other parameters; heads; eps
     for theirs, own in ONCE.items():
-        parameters[f"{own}.weight"] = weights[f"{theirs}.weight"].T
+        parameters[f"{own}.weight"] = weights[f"{theirs}.weight"].T  # the kernel's is replaced below
         parameters[f"{own}.bias"] = weights[f"{theirs}.bias"]
     kernel = weights["vit.embeddings.patch_embeddings.projection.weight"]
     parameters["patch_embed.weight"] = patch_weight(kernel)
@@ -194,8 +196,9 @@ def own_vit(parameters, images, heads, eps):
 
 @functools.cache
 def fixture():
-    """The small model beside this lesson: "weights" and "config" as Hugging Face saves them; "images" with the library's "logits";
-    "larger_images" with "larger_logits"; a "photo" (H, W, 3) of whole numbers with "photo_logits". Floats are float64."""
+    """The small model beside this lesson: "weights" and "config" as Hugging Face saves them; "images" with the library's
+    "logits"; "larger_images" with "larger_logits"; a "photo" (H, W, 3) of whole numbers with "photo_logits". Floats are float64.
+    """
     with np.load(beside("21", "fixture.npz")) as file:
         arrays = {name: file[name] for name in file.files}
     arrays = {name: a.astype(np.float64) if a.dtype.kind == "f" else a for name, a in arrays.items()}
@@ -226,10 +229,10 @@ def apart(logits, library):
 #     ε = 1e-6                           1.2e-06
 #     none, in float32                   1.9e-07
 #
-# Eight are so large that any test finds them, if there is one. Look at the last two lines. The wrong ε moves the logits by about
-# a millionth, and float32's own rounding comes near that, in twelve blocks more than in these two. So a test in float32 has to
-# allow for some 1e-5, and cannot see it. In float64 rounding is at 1e-15, and a millionth is a thousand million times as much.
-# **Compare two programs in float64**, even if you will run them in float32.
+# Eight are so large that any test finds them, if there is one. Look at the last two lines. The wrong ε moves the logits
+# by about a millionth, and float32's own rounding comes near that, in twelve blocks more than in these two. So a test
+# in float32 has to allow for some 1e-5, and cannot see it. In float64 rounding is at 1e-15, and a millionth is a
+# thousand million times as much. **Compare two programs in float64**, even if you will run them in float32.
 
 
 # %%
@@ -290,9 +293,10 @@ def differences():
 # $$
 #
 # **By hand**, from 2 places to 4: 1/2 · 1/2 − 1/2 = −1/4, then 1/4, 3/4, 5/4. They are symmetric about 1/2, the middle
-# between 0 and 1. Without the two halves they would be 0, 1/2, 1, 3/2: everything moved to one side, by a quarter. (Another
-# convention makes the ends meet, $c_i = i \cdot (\text{old} - 1) / (\text{new} - 1)$. It is called *aligned corners*, gives 0, 1/3, 2/3,
-# 1, and some libraries do use it, with models of their own. Nothing is wrong with it; but one must do what the source does.)
+# between 0 and 1. Without the two halves they would be 0, 1/2, 1, 3/2: everything moved to one side, by a quarter.
+# (Another convention makes the ends meet: $c_i$ is i · (old − 1) / (new − 1). It is called *aligned corners* and gives
+# 0, 1/3, 2/3, 1. Some libraries use it, for models of their own. Nothing is wrong with it; but one must do what the
+# source does.)
 #
 # Now the value at $c_i$. The simplest is a straight line between the two neighbours: each counts with 1 − distance. Most
 # libraries take **four neighbours** instead, two on each side, and a smooth curve in place of the line (Keys, 1981). The
@@ -305,13 +309,14 @@ def differences():
 # w(t) = a (t^3 - 5 t^2 + 8 t - 4) \qquad \text{for}\ 1 < t < 2
 # $$
 #
-# and 0 beyond. It is 1 at 0, it is 0 at 1 and at 2, both pieces have the slope $a$ at 1, and at 2 the slope is 0 (try it):
-# a curve without a kink that keeps old values where a new place falls on an old one. $a$ is free; Hugging Face's resize, which is
-# PyTorch's, has −0.75. `keys_weight` computes it for you.
+# and 0 beyond. It is 1 at 0, it is 0 at 1 and at 2, both pieces have the slope $a$ at 1, and at 2 the slope is 0 (try
+# it): a curve without a kink that keeps old values where a new place falls on an old one. $a$ is free; Hugging Face's
+# resize, which is PyTorch's, has −0.75. `keys_weight` computes it for you.
 #
-# **Do the four weights add up to 1?** They must, or a grid of equal positions would change. Let $c$ lie $t$ behind one old
-# place and $s = 1 - t$ before the next. The inner two are at the distances $t$ and $s$, the outer two at $1 + t$ and $1 + s$.
-# With $t + s = 1$ one has $t^2 + s^2 = 1 - 2 t s$ and $t^3 + s^3 = 1 - 3 t s$, so the inner two have together
+# **Do the four weights add up to 1?** They must, or a grid of equal positions would change. Let $c$ lie $t$ behind one
+# old place and $s = 1 - t$ before the next. The inner two are at the distances $t$ and $s$, the outer two at $1 + t$
+# and $1 + s$. With $t + s = 1$ one has $t^2 + s^2 = 1 - 2 t s$ and $t^3 + s^3 = 1 - 3 t s$, so the inner two have
+# together
 #
 # $$
 # (a + 2)(1 - 3 t s) - (a + 3)(1 - 2 t s) + 2 = 1 - a t s
@@ -324,15 +329,16 @@ def differences():
 # **At the edge** some of the four do not exist. The outermost place is repeated: place −1 is place 0 again, place `old` is
 # `old` − 1 again. So two or three of the four weights may fall on the **same** old place, and **add up** there.
 #
-# **By hand**, from 2 to 4, new place 0, $c = -1/4$. The four neighbours are −2, −1, 0 and 1, at the distances 7/4, 3/4, 1/4
-# and 5/4. With a = −3/4 their weights are −9/256, 67/256, 225/256 and −27/256. The first three are all place 0: 283/256. So row
-# 0 is 283/256, −27/256, about 1.1055, −0.1055, with the sum 1.
+# **By hand**, from 2 to 4, new place 0, $c = -1/4$. The four neighbours are −2, −1, 0 and 1, at the distances 7/4, 3/4,
+# 1/4 and 5/4. With a = −3/4 their weights are −9/256, 67/256, 225/256 and −27/256. The first three are all place 0:
+# 283/256. So row 0 is 283/256, −27/256, about 1.1055, −0.1055, with the sum 1.
 #
 # All new places as rows: a matrix (new, old).
 #
-# **Three traps.** *The floor.* The neighbours are floor(c) − 1 to floor(c) + 2, and the floor of −1/4 is −1. `int(-0.25)` is
-# 0: it cuts towards zero. *Negative indices.* Place −1 exists in NumPy, it is the last one. Cut the places to 0 ... old − 1
-# (`np.clip` or min and max) before you index. *One `=`.* With `=` for `+=` the last of the weights that fall together wins.
+# **Three traps.** *The floor.* The neighbours are floor(c) − 1 to floor(c) + 2, and the floor of −1/4 is −1.
+# `int(-0.25)` is 0: it cuts towards zero. *Negative indices.* Place −1 exists in NumPy, it is the last one. Cut the
+# places to 0 ... old − 1 (`np.clip` or min and max) before you index. *One `=`.* With `=` for `+=` the last of the
+# weights that fall together wins.
 
 # %%
 A = -0.75  # Keys' free number in PyTorch's bicubic resize
@@ -367,9 +373,9 @@ def resize_matrix(new, old):
 # G' = R \cdot G \cdot C^\top
 # $$
 #
-# $R$, (new rows, rows), mixes rows: row $i$ of $R G$ is $\sum_k R_{i k} G_k$. $C$, (new columns, columns), does the same for
-# columns, and has to stand on the right and transposed, because a matrix on the right mixes columns. For D channels at
-# once, let the axis of channels lie in front: (D, rows, columns), and `@` does it for each.
+# $R$, (new rows, rows), mixes rows: row $i$ of $R G$ is $\sum_k R_{i k} G_k$. $C$, (new columns, columns), does the
+# same for columns, and has to stand on the right and transposed, because a matrix on the right mixes columns. For D
+# channels at once, let the axis of channels lie in front: (D, rows, columns), and `@` does it for each.
 #
 #     pos_embed                 (1, 1+N, D)
 #     without the class token   (N, D)
@@ -400,9 +406,9 @@ def resize_positions(pos_embed, grid, new_grid):
 # %% [markdown]
 # ## A photograph
 #
-# A model answers for pictures like those that it was trained on. A photograph is 4,000 pixels wide, whole numbers from 0
-# to 255; the training saw 224 × 224, small numbers around 0. What lies between is not in the file of weights. It stands in a
-# second small file, or on the model's page. The usual way, which timm and torchvision go:
+# A model answers for pictures like those that it was trained on. A photograph is 4,000 pixels wide, whole numbers from
+# 0 to 255; the training saw 224 × 224, small numbers around 0. What lies between is not in the file of weights. It
+# stands in a second small file, or on the model's page. The usual way, which timm and torchvision go:
 #
 # 1. **Resize**, so that the *short* side has a given length, say 256, and the picture keeps its form. The other side is
 #    256 · long / short, rounded *down*.
@@ -419,11 +425,11 @@ def resize_positions(pos_embed, grid, new_grid):
 # while Google's own ViTs have 0.5 everywhere: −1 to 1. (Hugging Face prepares for those without a crop: it squeezes any
 # picture to 224 × 224. Whatever was done in training is right.)
 #
-# Mistakes here are the quietest of all. The model still works: a dog that is too dark, or has blue for red, is often still a
-# dog. It just works less well, and nobody knows why. (OpenCV, for one, reads pictures as blue, green, red.)
+# Mistakes here are the quietest of all. The model still works: a dog that is too dark, or has blue for red, is often
+# still a dog. It just works less well, and nobody knows why. (OpenCV, for one, reads pictures as blue, green, red.)
 #
-# `resized` makes the smaller picture with Pillow, as both libraries do. It averages over all pixels that a new one covers; four
-# neighbours would be too few where 4,000 become 256. Mind the order of its arguments: height, width.
+# `resized` makes the smaller picture with Pillow, as both libraries do. It averages over all pixels that a new one
+# covers; four neighbours would be too few where 4,000 become 256. Mind the order of its arguments: height, width.
 
 
 # %%
@@ -456,8 +462,8 @@ def prepare(picture, short, size, mean, std):
 #
 # ## All of it
 #
-# `python work/21_pretrained.py` runs the library's small model in your ViT, three times: on two images, on a larger one with
-# resized positions, and on a photograph that you prepared. Then it draws the picture.
+# `python work/21_pretrained.py` runs the library's small model in your ViT, three times: on two images, on a larger one
+# with resized positions, and on a photograph that you prepared. Then it draws the picture.
 
 
 # %%
@@ -481,15 +487,16 @@ def three_runs():
 #
 # The small model names nothing. If you have a network, take a real one, in two ways.
 #
-# **With your own functions.** Look for a ViT on a model hub, for example `google/vit-base-patch16-224` at huggingface.co. Put
-# three of its files into a folder: `config.json`, `preprocessor_config.json` and `model.safetensors`. Then
-# `python work/21_pretrained.py FOLDER photo.jpg` reads the weights into your ViT and prints the five names that it finds most
-# likely for your photograph. The format is simple enough to be read in a dozen lines: eight bytes say how long a header is, the
-# header says for each name where its numbers lie, and then come the numbers. No code is in it, so none can run. (Files that
-# end in `.pth` or `.bin` may hold code. Do not open those of strangers with a program that runs it.)
+# **With your own functions.** Look for a ViT on a model hub, for example `google/vit-base-patch16-224` at
+# huggingface.co. Put three of its files into a folder: `config.json`, `preprocessor_config.json` and
+# `model.safetensors`. Then `python work/21_pretrained.py FOLDER photo.jpg` reads the weights into your ViT and prints
+# the five names that it finds most likely for your photograph. The format is simple enough to be read in a dozen lines:
+# eight bytes say how long a header is, the header says for each name where its numbers lie, and then come the numbers.
+# No code is in it, so none can run. (Files that end in `.pth` or `.bin` may hold code. Do not open those of strangers
+# with a program that runs it.)
 #
-# **With the library.** `python -m minivit predict photo.jpg --model FOLDER` does the same, for more kinds of files and models,
-# and faster.
+# **With the library.** `python -m minivit predict photo.jpg --model FOLDER` does the same, for more kinds of files and
+# models, and faster.
 
 
 # %%
@@ -525,11 +532,11 @@ def answers(folder, picture, count=5):
 # %% [markdown]
 # ## What it is good for
 #
-# Few people need the thousand classes of ImageNet. What they want of a pretrained model is what it has learned about pictures on
-# its way there. So they take off the head, put a new one in its place, with zeros and as many outputs as *they* have
-# classes, and train on: **fine-tuning**. At first only the head, for which the tokens that come out of the blocks can be
-# computed once and kept; then perhaps the last few blocks too, with a small learning rate. A few images of each class are then often
-# enough, where training from scratch would learn them by heart. In the library:
+# Few people need the thousand classes of ImageNet. What they want of a pretrained model is what it has learned about
+# pictures on its way there. So they take off the head, put a new one in its place, with zeros and as many outputs as
+# *they* have classes, and train on: **fine-tuning**. At first only the head, for which the tokens that come out of the
+# blocks can be computed once and kept; then perhaps the last few blocks too, with a small learning rate. A few images
+# of each class are then often enough, where training from scratch would learn them by heart. In the library:
 #
 #     python -m minivit train --data FOLDER --init FILE                  the head alone
 #     python -m minivit train --data FOLDER --init FILE --unfreeze 2     and the last two blocks
@@ -539,7 +546,7 @@ def answers(folder, picture, count=5):
 
 # %%
 def read_on_other_grids(sides=(4, 5, 6, 8)):
-    """{how: [share of the test digits that a ViT for 8 × 8 pixels reads, for each side of the grid]}, the digits enlarged to fit."""
+    """{how: [share of the test digits that a ViT for 8 × 8 pixels reads, for each side of the grid]}, the digits enlarged."""
     from lessons.own import trained_vit
 
     model, mean, std, _, data = trained_vit()
@@ -596,19 +603,20 @@ def picture():
 # %% [markdown]
 # ## Look at it
 #
-# Left, nine pairs: your dots on their bars. In the middle, mind the scale: each step to the right is a thousand times more. Which slips
-# would you find with a test that allows differences of 1e-5, and which would survive it? Right, a ViT that was trained on digits of
-# 8 × 8 pixels, so 4 × 4 patches, reads digits enlarged for 5 × 5 to 8 × 8 patches, without any training. With resized
-# positions each patch finds out where it is; with the old table repeated in reading order it is told something wrong.
-# Even so the resized ones lose on larger grids. What is it that resizing positions cannot mend?
+# Left, nine pairs: your dots on their bars. In the middle, mind the scale: each step to the right is a thousand times
+# more. Which slips would you find with a test that allows differences of 1e-5, and which would survive it? Right, a ViT
+# that was trained on digits of 8 × 8 pixels, so 4 × 4 patches, reads digits enlarged for 5 × 5 to 8 × 8 patches,
+# without any training. With resized positions each patch finds out where it is; with the old table repeated in reading
+# order it is told something wrong. Even so the resized ones lose on larger grids. What is it that resizing positions
+# cannot mend?
 #
 # Make the slips yourself, one after the other, and see which logits go: `python -m lessons demo 21`.
 #
 # ## Argue about it
 #
-# A hospital loads pretrained weights, fine-tunes them on its own X-ray pictures, and reads 91 % of the test pictures. Half a year later
-# somebody finds that the pictures had been prepared with the wrong mean and deviation, in training as in testing. How much of
-# the 91 % is wrong? What would you have done to notice in the first week?
+# A hospital loads pretrained weights, fine-tunes them on its own X-ray pictures, and reads 91 % of the test pictures.
+# Half a year later somebody finds that the pictures had been prepared with the wrong mean and deviation, in training as
+# in testing. How much of the 91 % is wrong? What would you have done to notice in the first week?
 
 # %%
 if __name__ == "__main__":

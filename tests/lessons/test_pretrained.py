@@ -124,7 +124,7 @@ def test_a_folder_of_hugging_face_s_answers_with_names(names, tmp_path, rng):
 
 def test_numbers_of_another_kind_are_refused_by_name(names, tmp_path, rng):
     written(tmp_path, {"head.bias": rng.standard_normal(3)}, dtype="BF16")
-    with pytest.raises(ValueError, match="head.bias has numbers of the type BF16, and this reader knows float32"):
+    with pytest.raises(ValueError, match=r"head\.bias has numbers of the type BF16, and this reader knows float32"):
         names["read_safetensors"](tmp_path / "model.safetensors")
 
 
