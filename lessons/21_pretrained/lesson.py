@@ -595,8 +595,8 @@ def picture():
         effects.tick_params(axis="y", labelsize="small")
         for (how, shares), style in zip(read.items(), ("o-", "s--"), strict=True):
             grids.plot(sides, [100 * share for share in shares], style, color=BLUE if style == "o-" else ORANGE, label=how)
-        grids.set(title="digits read, % (trained on 4 × 4 patches)", xlabel="patches along a side", xticks=sides, ylim=(0, 102))
-        grids.legend(frameon=False, loc=(0.06, 0.4))
+        grids.set(title="trained on 4 × 4 patches: digits read, %", xlabel="patches along a side", xticks=sides, ylim=(0, 102))
+        grids.legend(frameon=False, loc=(0.2, 0.4))
     return figure
 
 

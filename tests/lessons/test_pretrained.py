@@ -10,7 +10,7 @@ from lessons.classroom import course
 from lessons.classroom.checker import diagnose
 from minivit import ViT, ViTConfig
 
-from ..support import pretrained_fixture
+from ..support import lesson21_fixture
 
 TOLERANCE = 1e-10  # of the largest logit, in float64
 HARMLESS = {"extra", "dtype", "three", "other eps"}  # another error, nothing at all, or the small model's own ε
@@ -132,8 +132,8 @@ def test_numbers_of_another_kind_are_refused_by_name(names, tmp_path, rng):
 def test_the_kept_logits_are_the_library_s():
     for package in ("torch", "transformers", "torchvision"):
         pytest.importorskip(package)
-    made = pretrained_fixture.arrays()
-    with np.load(pretrained_fixture.FIXTURE) as kept:
+    made = lesson21_fixture.arrays()
+    with np.load(lesson21_fixture.FIXTURE) as kept:
         assert set(kept.files) == set(made)
         for name in set(made) - {"config.json"}:
             np.testing.assert_allclose(kept[name], made[name], rtol=0, atol=1e-12, err_msg=name)

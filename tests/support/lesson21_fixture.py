@@ -1,6 +1,6 @@
 """Lesson 21's small model: its weights as Hugging Face saves them, and the logits that the library gives, in float64.
 
-`python -m tests.support.pretrained_fixture` writes lessons/21_pretrained/fixture.npz anew, with transformers and torchvision. All
+`python -m tests.support.lesson21_fixture` writes lessons/21_pretrained/fixture.npz anew, with transformers and torchvision. All
 numbers of the weights are exact in float16, which keeps the file small, and all sizes differ, so that no exchange goes unseen.
 """
 
