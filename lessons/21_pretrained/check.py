@@ -290,8 +290,9 @@ def _slip_of_three(found, q, k, v, heads):
 def _same_numbers(heads, eps, config, label):
     wanted, dim = config["num_attention_heads"], config["hidden_size"]
     if not isinstance(heads, numbers.Integral) or heads != wanted:
-        names = {dim // wanted: "width", config["num_hidden_layers"]: "layers", max(1, dim // 64): "heads64"}
-        name = names.get(heads if isinstance(heads, numbers.Integral) else None, "how many")
+        by_habit = heads in (dim // 64, dim / 64, max(1, dim // 64))
+        names = {dim // wanted: "width", config["num_hidden_layers"]: "layers"}
+        name = "heads64" if by_habit else names.get(heads, "how many") if isinstance(heads, numbers.Integral) else "how many"
         raise Wrong(f"{MAP[name]}\nyours {heads!r}, wanted {wanted}, with D = {dim} ({label})")
     if eps != config["layer_norm_eps"]:
         raise Wrong(f"{MAP['eps' if eps == 1e-6 else 'other eps']}\nyours {eps!r}, wanted {config['layer_norm_eps']!r} ({label})")
@@ -350,6 +351,8 @@ MAP_MISTAKES = [
     Mistake(MAP["missing"], 'parameters[f"{own}.weight"] = weights', 'parameters[f"{own}.kernel"] = weights'),
     Mistake(MAP["extra"], PATCH, f'{PATCH}\n    parameters["patch_embed.proj.weight"] = kernel'),
     Mistake(MAP["dtype"], PATCH, f"{PATCH}.astype(np.float64)"),
+    Mistake(MAP["heads64"], HEADS, 'heads = config["hidden_size"] // 64'),
+    Mistake(MAP["heads64"], HEADS, 'heads = config["hidden_size"] / 64'),
     Mistake(MAP["heads64"], HEADS, 'heads = max(1, config["hidden_size"] // 64)'),
     Mistake(MAP["width"], HEADS, 'heads = config["hidden_size"] // config["num_attention_heads"]'),
     Mistake(MAP["layers"], HEADS, 'heads = config["num_hidden_layers"]'),
