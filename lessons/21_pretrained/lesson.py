@@ -622,7 +622,7 @@ def picture():
 if __name__ == "__main__":
     from lessons import show
 
-    if len(sys.argv) == 3:
+    if len(sys.argv) == 3 and Path(sys.argv[1]).is_dir():
         from PIL import Image
 
         photo = np.asarray(Image.open(sys.argv[2]).convert("RGB"))
