@@ -534,14 +534,18 @@ def answers(folder, picture, count=5):
 #
 # Few people need the thousand classes of ImageNet. What they want of a pretrained model is what it has learned about
 # pictures on its way there. So they take off the head, put a new one in its place, with zeros and as many outputs as
-# *they* have classes, and train on: **fine-tuning**. At first only the head, for which the tokens that come out of the
-# blocks can be computed once and kept; then perhaps the last few blocks too, with a small learning rate. A few images
-# of each class are then often enough, where training from scratch would learn them by heart. In the library:
+# *they* have classes, and train on: **fine-tuning**. It goes in stages. First the head alone: the blocks do not change, so
+# what comes out of them can be computed once for each image and kept, and the head is a single Linear on it (lesson 06).
+# Then perhaps the last few blocks too, with a small learning rate, so that what they know is bent and not broken. In the
+# library:
 #
 #     python -m minivit train --data FOLDER --init FILE                  the head alone
 #     python -m minivit train --data FOLDER --init FILE --unfreeze 2     and the last two blocks
 #
-#
+# Where there are a few dozen images of each class, a ViT from scratch learns them by heart (lesson 14) and little more.
+# How much is it worth to begin from somebody else's weights? That hangs on how few images you have, and how like the
+# old ones they are. So measure it: the same images and as many steps, several seeds, once from the file and once from
+# scratch. How to plan that, and what may be concluded, is lesson 24.
 
 
 # %%
