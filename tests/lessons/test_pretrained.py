@@ -66,7 +66,7 @@ def test_every_listed_wrong_mapping_raises_or_changes_the_logits(names, mistake)
     planted, small = diagnose.planted_names(course.find("21"), mistake), names["fixture"]()
     try:
         logits = names["own_vit"](*_in_order(planted["to_minivit"](small["weights"], small["config"]), small["images"]))
-    except (KeyError, ValueError, IndexError, ZeroDivisionError):
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return
     assert names["apart"](logits, small["logits"]) > TOLERANCE
 
