@@ -1,13 +1,19 @@
-"""What is the learner's own: `mine`, their functions from all lessons by name; their folder, work(); their trained ViT."""
+"""What is the learner's own: `mine`, their functions from all lessons by name; their folder, work(); their trained ViT. And what
+lies beside a lesson for its code to read."""
 
 import re
 
 from minivit.called import called
 
-from .classroom.course import work
+from .classroom.course import find, work
 from .classroom.trained import digits_vit, saved_file, saved_vit, trained_vit
 
-__all__ = ["digits_vit", "mine", "saved_file", "saved_vit", "trained_vit", "work"]
+__all__ = ["beside", "digits_vit", "mine", "saved_file", "saved_vit", "trained_vit", "work"]
+
+
+def beside(number, name):
+    """The path of a file that stands in a lesson's folder."""
+    return find(number).folder / name
 
 
 class _Mine:

@@ -756,9 +756,9 @@ def compare(parts, seeds, budget, cost, train):
 #
 # **Registers are for large models.** In a trained ViT-L the class token looks at a few dull patches of background, whose tokens
 # have become ten times as long as the others: the model keeps notes on the whole image in them. A few learned tokens that nobody
-# reads at the end, the *registers*, give it other paper to write on, and the maps become clean (arXiv 2309.16588). Here is a small
-# one on clothes, 4 blocks, 49 patches (`registers.py` beside this lesson made the picture): how much the class token looks at each
-# patch in the last block.
+# reads at the end, the *registers*, give it other paper to write on, and the maps become clean (arXiv 2309.16588). Here is a
+# small one on clothes, 4 blocks, 49 patches (`registers.py` beside this lesson made the picture): how much the class token looks
+# at each patch in the last block.
 #
 # ![Six clothes, and below each two maps of seven by seven patches, without registers and with four](registers.png)
 #

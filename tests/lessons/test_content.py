@@ -12,17 +12,9 @@ CONTENT = sorted(FOLDER.glob("[0-9][0-9]_*/*.py"))
 LIBRARY = ["", ".backend", ".data", ".models", ".ops", ".optim", ".training"]
 COURSE = ["", ".device", ".exercise", ".experiments", ".figures", ".own", ".threads"]
 PUBLIC = {f"minivit{name}" for name in LIBRARY} | {f"lessons{name}" for name in COURSE}
-OTHERS = {"numpy", "matplotlib", "tqdm", "torch"}  # PyTorch to compare with, where somebody has it
-PAGES = {
-    "__init__",
-    "__main__",
-    "device",
-    "exercise",
-    "experiments",
-    "figures",
-    "own",
-    "threads",
-}  # what stands beside the lessons
+OTHERS = {"numpy", "matplotlib", "PIL", "tqdm", "torch"}  # PIL comes with matplotlib; PyTorch to compare with, where there is one
+# what stands beside the lessons
+PAGES = {"__init__", "__main__", "device", "exercise", "experiments", "figures", "own", "threads"}
 NOTEBOOKS = "checker"  # and an empty file, as long as notebooks of the last release look for it
 
 

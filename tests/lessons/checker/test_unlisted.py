@@ -5,9 +5,27 @@ import pytest
 from lessons.classroom import course
 from lessons.classroom.commands.verify.proof import first_wrong
 
-from ...support import unlisted, unlisted_better, unlisted_detr, unlisted_device, unlisted_flash, unlisted_fused, unlisted_vit
+from ...support import (
+    unlisted,
+    unlisted_better,
+    unlisted_detr,
+    unlisted_device,
+    unlisted_flash,
+    unlisted_fused,
+    unlisted_pretrained,
+    unlisted_vit,
+)
 
-SETS = unlisted, unlisted_vit, unlisted_better, unlisted_detr, unlisted_flash, unlisted_device, unlisted_fused
+SETS = (
+    unlisted,
+    unlisted_vit,
+    unlisted_better,
+    unlisted_detr,
+    unlisted_flash,
+    unlisted_device,
+    unlisted_fused,
+    unlisted_pretrained,
+)
 WRONG = {number: of for answers in SETS for number, of in answers.WRONG.items()}
 RIGHT = {number: of for answers in SETS[1:] for number, of in answers.RIGHT.items()}
 ANSWERS = [
