@@ -8,6 +8,7 @@ import pytest
 
 from lessons.classroom import course
 from lessons.classroom.checker import diagnose
+from lessons.miniatures import runs, studies
 from minivit import ViT, ViTConfig
 
 from ..support import lesson21_fixture
@@ -59,6 +60,15 @@ def _wrong_mappings():
     keys = {sentence: key for key, sentence in about.MAP.items()}
     listed = [m for m in about.MAP_MISTAKES if keys[m.says] not in HARMLESS]
     return listed + [mistake for mistake in about.KERNEL_MISTAKES if mistake.says]
+
+
+def test_the_lesson_shows_the_figure_of_fine_tuning_and_every_number_of_its_table():
+    source = course.find("21").source
+    table = studies.BETTER["finetune"].table(runs.Results("finetune")).partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    assert "](../miniatures/finetune.png)" in source and len(rows) == 3
+    for row in rows:
+        assert re.search(r"(?m)^#     " + r" {2,}".join(map(re.escape, row)) + "$", source), row
 
 
 @pytest.mark.parametrize("mistake", _wrong_mappings(), ids=lambda mistake: mistake.says[:40])
