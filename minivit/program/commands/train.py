@@ -86,7 +86,7 @@ def _new(arguments, given):
         own = [name for name in names() if load_config(name)["data"] == arguments.data]
         preset = arguments.data if arguments.data in own else own[0] if own else "digits"
     config = load_config(preset)
-    dataset = load(arguments.data or config["data"], arguments.data_dir, arguments.image_size)
+    dataset = _of_size(arguments.data or config["data"], arguments)
     if arguments.config is None and isinstance(dataset, Scenes) and config["data"] != dataset.name:
         config = load_config("detr-digits")
     kind_of_task(the_kind(config["model"].get("kind", "vit")).config, dataset)
@@ -104,6 +104,19 @@ def _new(arguments, given):
     if how.unfreeze != "all":
         raise ValueError(f"unfreeze is {how.unfreeze}, and nothing here was trained before: name what to begin from with --init")
     return dataset, model_config(config["model"], dataset), how, name, None
+
+
+def _of_size(name, arguments):
+    """The data set, of which --image-size brings a folder's pictures and canvases to a size. With others it would be a slip: the
+    presets' patches are of a few pixels, and digits of 64 x 64 have a thousand of them."""
+    dataset = load(name, arguments.data_dir, arguments.image_size)
+    if arguments.image_size is None or isinstance(dataset, Scenes) or dataset.reading:
+        return dataset
+    own, asked = (one.train_images.shape[1:3] for one in (load(name, arguments.data_dir), dataset))
+    if own != asked:
+        has, wanted = (" x ".join(map(str, size)) for size in (own, asked))
+        raise ValueError(f"{name} has images of {has}, not {wanted}: only folders of images are brought to a size")
+    return dataset
 
 
 def _fine_tuning(arguments, given, settings):
