@@ -80,6 +80,7 @@ class Learner:
     def __init__(self, lesson, exercise, namespace):
         self.exercise, self.namespace, self.is_op = exercise, namespace, bool(exercise.gradients)
         self.others = {e.name: namespace.get(e.name) for e in lesson.exercises if e is not exercise}
+        self.fitting = set()  # of how many arguments it is known that the function takes them: slopes call it a thousand times
         self.where = ""  # which case is being checked, for sentences: " (a square)"
         self.function = namespace.get(exercise.name)
         if self.function is None:
@@ -141,7 +142,9 @@ class Learner:
 
     def forward(self, arguments, loud=False):
         """(y, backward) of an op, (y, None) of a plain function."""
-        arguments_fit(self.function, arguments, self.exercise.name)
+        if len(arguments) not in self.fitting:
+            arguments_fit(self.function, arguments, self.exercise.name)
+            self.fitting.add(len(arguments))
         value = self.call(self.function, arguments, loud)
         if not self.is_op:
             return value, None
