@@ -53,8 +53,7 @@ def test_another_option_that_takes_the_same_weights_is_seen(name, changes):
 
 def test_tokens_stand_in_timm_s_order():
     """Class token, registers, patches: the tokens in front of the first block are the same."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     theirs, seen = model_of("registers"), []
     theirs.blocks[0].register_forward_pre_hook(lambda module, given: seen.append(given[0].detach().numpy()))
     with torch.no_grad():

@@ -262,12 +262,6 @@ def test_a_size_that_is_none_is_refused(tmp_path, size):
         load(photos(tmp_path), image_size=size)
 
 
-def test_only_folders_are_resized():
-    assert load("digits", image_size=8).name == "digits"
-    with pytest.raises(ValueError, match="digits has images of 8 x 8, not 16 x 16: only folders of images"):
-        load("digits", image_size=16)
-
-
 def test_a_photo_that_lies_on_its_side_counts_as_it_is_to_be_seen(tmp_path):
     made.class_folders(tmp_path)
     exif = Image.Exif()
