@@ -60,7 +60,23 @@ SLOW = (
     "test_outside.py::test_classes_of_any_name_are_trained_and_tested_in_any_locale[ascii]",
     "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[cls_and_patches",
     "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[patches",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[mean",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[no positions",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[sin-cos",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[t2t",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[sequence",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[registers",
+    "test_explain.py::test_every_figure_that_fits_the_model_is_drawn[distilled",
+    "test_explain.py::test_what_cannot_be_drawn_of_a_model_of_other_parts_is_said[{'pool': 'sequence'",
+    "test_explain.py::test_what_cannot_be_drawn_of_a_model_of_other_parts_is_said[{'pool': 'patches'",
+    "test_explain.py::test_what_cannot_be_drawn_of_a_model_of_other_parts_is_said[{'stem'",
     "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[confusion, 250 classes]",
+    "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[augmented, not at all]",
+    "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[augmented, one image]",
+    "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[augmented, blank images]",
+    "test_figures.py::test_nothing_that_is_written_sticks_out_of_the_figure[augmented]",
+    "test_calibration.py::test_the_temperature_that_was_used_is_found_again[2.0]",
+    "test_outside.py::test_what_cannot_be_printed_is_told_once[data digits]",
 )
 
 
