@@ -592,6 +592,8 @@ def picture():
 
     from lessons.figures import BLUE, GREY, ORANGE, STYLE
 
+    for what, difference in three_runs().items():
+        print(f"{what}: your logits differ from the library's by {difference:.0e} of the largest")
     small = fixture()
     parameters, heads, eps = to_minivit(small["weights"], small["config"])
     yours = own_vit(parameters, small["images"], heads, eps)[0]
@@ -649,6 +651,4 @@ if __name__ == "__main__":
         for label, probability in answers(sys.argv[1], photo):
             print(f"{100 * probability:5.1f} %  {label}")
     else:
-        for what, difference in three_runs().items():
-            print(f"{what}: your logits differ from the library's by {difference:.0e} of the largest")
         show(picture)
