@@ -15,11 +15,15 @@ if os.environ.get("MINIVIT_EXACT_MEMORY") and "gpu" in DEVICES:
 
 # Some seconds each on two cores, or many of one kind: README's test command leaves them to .ci/run
 SLOW = (
+    "test_unlisted.py::test_a_wrong_answer_is_rejected[13-",
+    "test_unlisted.py::test_a_wrong_answer_is_rejected[14-",
+    "test_unlisted.py::test_a_wrong_answer_is_rejected[15-",
+    "test_unlisted.py::test_a_wrong_answer_is_rejected[16-",
+    "test_unlisted.py::test_a_wrong_answer_is_rejected[17-",
     "test_unlisted.py::test_a_wrong_answer_is_rejected[18-",
     "test_unlisted.py::test_a_wrong_answer_is_rejected[19-",
     "test_unlisted.py::test_a_wrong_answer_is_rejected[2",  # all from lesson 20 on
-    "test_unlisted.py::test_a_wrong_answer_is_rejected[13-block",
-    "test_unlisted.py::test_a_wrong_answer_is_rejected[16-train_vit",
+    "test_gradcheck.py::test_a_right_op_is_never_flagged_over_fifty_seeds",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[14-vit]",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[16-train_vit]",
     "test_accidents.py::test_a_loop_without_end_is_stopped_and_told_with_the_line_it_was_at[outside",
