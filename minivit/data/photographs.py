@@ -22,7 +22,7 @@ def fitted(picture, height, width, channels, whole=False):
     """uint8 (H, W, C) of a picture that `decode` gives, or, for one in mode F, float32 (H, W, 1) with its own numbers."""
     from PIL import Image, ImageOps
 
-    kind = Image.Resampling.BOX if min(picture.width / width, picture.height / height) > 1 else Image.Resampling.BILINEAR
+    kind = _filter((picture.height, picture.width), (height, width))
     if picture.size != (width, height):
         picture = picture.resize((width, height), kind) if whole else ImageOps.fit(picture, (width, height), kind)
     if picture.mode == "F":
@@ -32,11 +32,18 @@ def fitted(picture, height, width, channels, whole=False):
     return np.array(picture.convert("L" if channels == 1 else "RGB")).reshape(height, width, channels)
 
 
+def _filter(old, new):
+    """Pillow's filter from one (height, width) to another: where both sides shrink, pixels are averaged."""
+    from PIL.Image import Resampling
+
+    return Resampling.BOX if min(old[0] / new[0], old[1] / new[1]) > 1 else Resampling.BILINEAR
+
+
 def resized(images, size):
     """Images (N, H, W, C) squeezed or stretched to size (height, width), in float32; where they shrink, pixels are averaged."""
     from PIL import Image
 
-    kind = Image.Resampling.BOX if min(images.shape[1] / size[0], images.shape[2] / size[1]) > 1 else Image.Resampling.BILINEAR
+    kind = _filter(images.shape[1:3], size)
     bands = np.moveaxis(images.astype(np.float32, copy=False), 3, 1).reshape(-1, *images.shape[1:3])  # (N C, H, W)
     made = np.stack([np.asarray(Image.fromarray(band).resize(size[::-1], kind)) for band in bands])
     return np.ascontiguousarray(np.moveaxis(made.reshape(len(images), -1, *size), 1, 3))

@@ -9,12 +9,12 @@ from tempfile import TemporaryFile
 from ..called import called
 from ..data.paths import at_home
 from ..models.kinds import config_of
+from ..training.checkpoint import CHECKPOINT
 from ..training.files import read_text, replacing
 from ..training.finetune import Start
 from ..training.presets import recipe
 from .lock import Lock
 
-CHECKPOINT = "checkpoint.npz"
 OF_A_RUN = (CHECKPOINT, "config.json", "metrics.csv", "model.npz")  # one of these files in a folder tells that it is a run's
 
 

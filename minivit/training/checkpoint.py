@@ -16,6 +16,7 @@ from ..models.kinds import build, config_of, kind_of, the_kind
 from .exported import to_timm
 from .files import replacing
 
+CHECKPOINT = "checkpoint.npz"  # in the folder of a run, which may have no model yet
 ABOUT = "about.json"
 OWN = ("config", "kind")  # what the file itself says about the model
 LAYOUTS = {None: ".npz", "timm": ".safetensors"}

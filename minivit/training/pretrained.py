@@ -9,9 +9,7 @@ from ..data.formats.weights import INDEX, SUFFIXES
 from ..data.paths import at_home
 from ..data.preparation import preparation, words
 from ..models.pretrained import load_pretrained as of_layout
-from .checkpoint import ABOUT, load_model
-
-CHECKPOINT = "checkpoint.npz"  # of a run that has no model yet
+from .checkpoint import ABOUT, CHECKPOINT, load_model
 
 
 def load_pretrained(path, **changes):

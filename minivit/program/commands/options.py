@@ -35,8 +35,8 @@ def add_image_size(parser):
         type=int,
         metavar="N",
         help="a folder's pictures: the shorter side is resized to N pixels, the middle cut out, or, with boxes, the whole made "
-        "N x N; default: 64, or as they are if all are of one size of 64 at most; of canvases: their size; all "
-        "others are resized to it",
+        "N x N; default: 64, or as they are if all are of one size of 64 at most; of canvases: their size; with "
+        "--init the images of every data set are brought to it",
     )
 
 
