@@ -34,6 +34,15 @@ def test_mine_is_read_again_after_a_save(learner, mine):
     assert mine.double(1) == "new"
 
 
+def test_inside_of_the_course_nothing_is_the_learner_s(learner, mine):
+    learner.writes(RIGHT, "01_double.py")
+    learner.says("check", "01")
+    theirs = mine.double
+    with mine.of_the_course():
+        assert mine.double is not theirs
+    assert mine.double is theirs
+
+
 def test_mine_of_a_skipped_lesson_is_the_course_s(learner, mine):
     learner.writes(WRONG, "01_double.py")
     learner.says("skip", "01")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lessons import mine
 from lessons.classroom import course
 from lessons.classroom.commands.verify.proof import first_wrong
 
@@ -37,9 +38,10 @@ ANSWERS = [
 
 
 @pytest.fixture(autouse=True)
-def no_learner(tmp_path, monkeypatch):
+def no_learner():
     """`mine` is the course's own."""
-    monkeypatch.setenv("MINIVIT_WORK", str(tmp_path))
+    with mine.of_the_course():
+        yield
 
 
 @pytest.mark.parametrize("number, name, function", ANSWERS)

@@ -8,6 +8,7 @@ import json
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ....own import mine
 from ... import course
 from ...checker import checker, diagnose, loading
 from ...checker.calling import as_tuple, cast
@@ -38,7 +39,7 @@ def prove(job):
     """All that is proved of one lesson: (counts, failures, unnamed)."""
     number, seeds, write = job
     proof = Proof(course.find(number), seeds)
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"), mine.of_the_course():
         _written(proof) if write else texts.texts(proof)
         for part in (_solution, _stub, _correct, _mistakes, _poison, _notebook, _picture, _demo):
             part(proof)
