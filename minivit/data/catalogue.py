@@ -12,22 +12,29 @@ from .fetch import copies
 from .fetch.sources import SOURCES
 from .paths import at_home
 from .photographs import resized
+from .scenes import Scenes
 
 HERE = Path(__file__).parent
 CANVASES = {"canvases": "digits", "canvases-clothes": "fashion-mini"}  # of which single things they are made
 CANVAS_SIZE = 32  # unless another is asked for
 
 
-def load(name, data_dir=None, image_size=None):
+def load(name, data_dir=None, image_size=None, channels=None):
     """The Dataset of that name, or of canvases the Scenes: one of SOURCES, or the path of a folder of class folders or of an .npz
     file (see folder.py and npz.py), which may start in `data_dir`; or of a folder with boxes, the Scenes (see coco.py).
 
     image_size: what the pictures of a folder are brought to, see folder.read, and how large canvases are; the images of other
-    data sets are resized to it if they are of another size.
+    data sets are resized to it if they are of another size. channels: of a model that reads colours; grey images have that many
+    equal ones then.
 
     What does not come with minivit is looked for in data_dir, in the cache and among the system's data sets, and otherwise
     downloaded into the cache; nothing else is written. Raises ValueError if there is no such data set, a file is damaged, or
     it cannot be had; it says what to do."""
+    dataset = _read(name, data_dir, image_size)
+    return dataset if channels is None or isinstance(dataset, Scenes) else coloured(dataset, channels)
+
+
+def _read(name, data_dir, image_size):
     path = at_home(data_dir or "") / at_home(name) if name and isinstance(name, str | Path) else None
     known = isinstance(name, str) and name in SOURCES
     if not known and path is not None and path.is_dir():
@@ -54,6 +61,15 @@ def load(name, data_dir=None, image_size=None):
         )
     size = None if image_size is None else pair("image_size", image_size)
     return dataset if size in (None, dataset.train_images.shape[1:3]) else _resized(dataset, size)
+
+
+def coloured(dataset, channels):
+    """The same Dataset with its grey images in so many equal channels, as views that take no memory; other images as they are."""
+    parts = dataset.train_images, dataset.test_images
+    if channels == 1 or any(images.shape[3] != 1 for images in parts):
+        return dataset
+    train, test = (np.broadcast_to(images, (*images.shape[:3], channels)) for images in parts)  # (N, H, W, channels)
+    return replace(dataset, train_images=train, test_images=test, mean=dataset.mean * channels, std=dataset.std * channels)
 
 
 def _resized(dataset, size):

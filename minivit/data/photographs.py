@@ -5,6 +5,7 @@ How a folder's pictures were read is kept beside the data, and with a model that
 (a pretrained model's says other things: see preparation.py):
 
     resized   whether they were brought to another size than their own
+    grey      whether they were made grey, also for a model that reads colours; may be missing: if it reads one channel
     whole     whether that was done without cutting anything away; may be missing: false
     inverted  whether dark on light was made light on dark: for all of them or for none
     span      [low, high], the numbers that are black and white in files of whole numbers or floats; None where there were none
@@ -69,7 +70,8 @@ def checked(reading):
     limits = reading.get("span") if isinstance(reading, dict) else ()
     numbers = isinstance(limits, list | tuple) and len(limits) == 2 and all(isinstance(x, int | float) for x in limits)
     if (limits is not None and not (numbers and -math.inf < limits[0] < limits[1] < math.inf)) or not all(
-        isinstance({"whole": False, **reading}.get(name), bool) for name in ("resized", "inverted", "whole")
+        isinstance({"whole": False, "grey": False, **reading}.get(name), bool)
+        for name in ("resized", "inverted", "whole", "grey")
     ):
         raise ValueError(f"how its pictures were read is told as {reading!r:.60}, which is no such thing: train it again")
     return reading
@@ -82,13 +84,14 @@ def read_as_trained(path, config, reading):
     if preparation.is_one(reading):
         return preparation.read(path, config, reading)
     (height, width), whole = config.image_size, reading.get("whole", False)
+    grey = config.channels == 1 or reading.get("grey", False)
     with quiet():
         picture, size = decode(path, 2 * max(height, width))
         if picture.mode == "F":
             picture = shades(picture, reading["span"] or span([picture]))
-        pixels = fitted(picture, height, width, config.channels, whole)
-    notes = [f"{size[0]} x {size[1]} pixels", *(["grey"] if config.channels == 1 else [])]
-    if config.channels == 1 and reading["inverted"]:
+        pixels = fitted(picture, height, width, 1 if grey else config.channels, whole)
+    notes = [f"{size[0]} x {size[1]} pixels", *(["grey"] if grey else [])]
+    if grey and reading["inverted"]:
         pixels = 255 - pixels
         notes.append("inverted, as the training pictures were")
     if size != (width, height):
@@ -96,4 +99,5 @@ def read_as_trained(path, config, reading):
         notes.append(f"{'the middle of it ' if middle else ''}resized to {width} x {height}")
     if pixels.max() == pixels.min():
         notes.append("one colour all over")
-    return np.divide(pixels, np.float32(255), dtype=np.float32), notes
+    image = np.divide(pixels, np.float32(255), dtype=np.float32)
+    return np.broadcast_to(image, (height, width, config.channels)), notes

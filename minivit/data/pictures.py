@@ -44,7 +44,7 @@ def prepared(picture, config, data, size=None):
     them, cut out, light on dark. All others, photographs and folders of one's own: the middle, resized. A picture that is an
     image of the data set, also enlarged, is read as it is. Raises NoDigit where there is no digit, or more than one."""
     size = size or picture.size  # of the file
-    road = ROADS.get(data) if config.channels == 1 else None
+    road = ROADS.get(data)
     if road is None:
         image, notes = _plain(picture, config.image_size, config.channels, size)
         steps = []
@@ -58,6 +58,8 @@ def prepared(picture, config, data, size=None):
         image, done, steps = road.prepare(picture)
         notes = [f"{size[0]} x {size[1]} pixels", *done]
     image = np.ascontiguousarray(image if image.ndim == 3 else image[..., None], dtype=np.float32)
+    if road is not None:
+        image = np.repeat(image, config.channels, axis=2)  # (H, W, C): grey, also for a model that reads colours
     if image.shape[:2] != config.image_size:  # so were the data set's images when the model learned from them
         image = resized(image[None], config.image_size)[0]
         notes.append(f"resized to {config.image_size[1]} x {config.image_size[0]}")

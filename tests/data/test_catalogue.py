@@ -27,6 +27,14 @@ def test_fashion_mini_has_400_and_100_images_of_each_of_ten_classes(clothes):
     assert clothes.classes[0] == "T-shirt/top" and clothes.classes[9] == "ankle boot"
 
 
+def test_grey_images_have_equal_channels_for_a_model_that_reads_colours(clothes):
+    coloured = load("fashion-mini", channels=3)
+    assert coloured.test_images.shape == (1000, 28, 28, 3) and coloured.train_images.strides[3] == 0  # no copy
+    np.testing.assert_array_equal(coloured.test_images, clothes.test_images.repeat(3, axis=3))
+    assert coloured.mean == clothes.mean * 3 and coloured.std == clothes.std * 3
+    assert load("fashion-mini", channels=1).train_images.shape == (4000, 28, 28, 1)
+
+
 def test_no_image_of_fashion_mini_comes_twice(clothes):
     images = [*clothes.train_images, *clothes.test_images]
     assert len({image.tobytes() for image in images}) == 5000

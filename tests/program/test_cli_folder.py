@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 import minivit.program.run
+from minivit import ViTConfig
 from minivit.data.formats import folder
+from minivit.data.photographs import read_as_trained
 from minivit.program import results
 from minivit.program.cli import main
 from minivit.training.checkpoint import load_model, save_model
@@ -139,10 +141,20 @@ def test_predict_reads_a_picture_as_the_training_s_were_read(printed, tmp_path):
             Image.fromarray(image).save(tmp_path / "ink" / name / f"{i}.png")
     printed(*TRAIN, "--data", "ink")
     _, about = load_model("runs/ink")
-    assert about["reading"] == {"resized": False, "inverted": True, "span": None}
+    assert about["reading"] == {"resized": False, "grey": True, "inverted": True, "span": None}
     Image.new("L", (8, 8), 5).save("dark.png")
     out = printed("predict", "dark.png", "--model", "runs/ink")
     assert "8 x 8 pixels, grey, inverted, as the training pictures were, one colour all over" in out and "@@" in out
+
+
+def test_grey_pictures_are_grey_for_a_model_that_reads_colours_too(tmp_path):
+    Image.new("RGB", (8, 8), (200, 40, 40)).save(tmp_path / "red.png")
+    reading = {"resized": False, "grey": True, "inverted": True, "span": None}
+    config = ViTConfig(image_size=8, patch_size=4, channels=3, classes=2, dim=4, depth=1, heads=1, mlp_dim=4)
+    image, notes = read_as_trained(tmp_path / "red.png", config, reading)
+    grey = 255 - np.array(Image.new("RGB", (1, 1), (200, 40, 40)).convert("L"))[0, 0]
+    assert image.shape == (8, 8, 3) and notes[1:3] == ["grey", "inverted, as the training pictures were"]
+    np.testing.assert_allclose(image, grey / 255, rtol=1e-6)
 
 
 def test_predict_reads_whole_numbers_by_the_range_of_the_training_s(printed, tmp_path):

@@ -43,7 +43,8 @@ def folder(tmp_path, monkeypatch):
         save_model(f"{name}.npz", tiny_vit(), ABOUT | {name: value})
     save_model("cats.npz", tiny_vit(), ABOUT | {"data": "cats"})
     save_model("silent.npz", tiny_vit())
-    save_model("colour.npz", tiny_vit(channels=3), ABOUT)
+    images, labels = np.zeros((2, 8, 8, 3), np.uint8), np.arange(2)
+    np.savez("coloured.npz", train_images=images, train_labels=labels, test_images=images, test_labels=labels)
     more = tiny_vit(classes=20)
     more.head.bias.data[15] = 1
     save_model("more.npz", more, ABOUT)
@@ -74,7 +75,7 @@ MISTAKES = {
     "a word too many": ([*TRAIN, "extra"], "extra"),
     "predict without a picture": (["predict"], "IMAGE"),
     "a word for a number": ([*TRAIN, "--epochs", "many"], "many"),
-    "the beginning of another option": (["evaluate", "--model", "runs/tiny", "--data", "digits"], "--data digits"),
+    "the beginning of another option": (["evaluate", "--model", "runs/tiny", "--dat", "digits"], "--dat digits"),
     # presets
     "an unknown preset": (["train", "--config", "nosuch"], "'nosuch'.*digits"),
     "a missing toml": (["train", "--config", "nosuch.toml"], "nosuch.toml"),
@@ -114,7 +115,11 @@ MISTAKES = {
     "a model of unknown data": (["evaluate", "--model", "cats.npz"], "'cats'"),
     "a model that does not know its data": (["evaluate", "--model", "silent.npz"], "silent.npz"),
     "a model that does not know its classes": (["predict", "picture.png", "--model", "silent.npz"], "silent.npz"),
-    "a model of colour images": (["evaluate", "--model", "colour.npz"], "3"),
+    "coloured images for a model of grey ones": (["evaluate", "--model", "runs/tiny", "--data", "coloured.npz"], "1 channel"),
+    "classes that the model does not know": (
+        ["evaluate", "--model", "runs/tiny", "--data", "fashion-mini"],
+        r"not those of fashion-mini \(T-shirt/top, ",
+    ),
     "a model of more classes than it names": (["predict", "picture.png", "--model", "more.npz"], "more.npz"),
     "a model of more classes than its data": (["evaluate", "--model", "more_named.npz"], "more_named.npz|20"),
     **{f"a model with odd {name}": (["evaluate", "--model", f"{name}.npz"], rf"{name}\.npz.*{name}") for name in ODD},

@@ -155,6 +155,14 @@ def test_weights_of_others_are_begun_from_too_and_at_another_size(printed, tmp_p
     assert "red" in printed("predict", tmp_path / "mine" / "red" / "4.png", "--model", tmp_path / "run")
 
 
+def test_grey_images_are_learned_by_a_model_that_reads_colours(printed, folder, tmp_path):
+    save_model(tmp_path / "colour.npz", tiny_vit(channels=3), {"mean": [0.4, 0.5, 0.6], "std": [0.2] * 3})
+    printed("train", "--data", "digits", "--init", tmp_path / "colour.npz", "--epochs", "3", "--out", tmp_path / "run")
+    printed("train", "--resume", tmp_path / "run")
+    assert "test accuracy" in printed("evaluate", "--model", tmp_path / "run")
+    assert "8 x 8" in printed("predict", folder / "picture.png", "--model", tmp_path / "run")
+
+
 MISTAKES = {
     "no data": (["train", "--init", "runs/tiny"], "name what runs/tiny is to learn"),
     "beside resume": (["train", "--init", "runs/tiny", "--resume", "runs/tiny"], "--resume goes on as the run began"),
@@ -168,9 +176,9 @@ MISTAKES = {
     "a word": ([*TUNE, "--unfreeze", "some"], "unfreeze is 'some'"),
     "a model of its own": ([*TUNE, "--config", "tiny.toml"], r"leave out \[model\], which tiny.toml has"),
     "another size": ([*TUNE, "--image-size", "28"], "reads images of 8 x 8"),
-    "colours": (
-        ["train", "--data", "digits", "--init", "colour.npz"],
-        "digits has grey images, and colour.npz reads coloured ones",
+    "colours for a grey model": (
+        ["train", "--data", "coloured.npz", "--init", "runs/tiny"],
+        "coloured.npz has coloured images, and runs/tiny reads grey ones",
     ),
 }
 
@@ -178,7 +186,8 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_told_in_a_sentence(mistake, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    save_model("colour.npz", tiny_vit(channels=3), {"mean": [0.5] * 3, "std": [0.2] * 3})
+    images, labels = np.zeros((2, 8, 8, 3), np.uint8), np.arange(2)
+    np.savez("coloured.npz", train_images=images, train_labels=labels, test_images=images, test_labels=labels)
     arguments, sentence = MISTAKES[mistake]
     assert main(arguments) == 2
     err = capsys.readouterr().err

@@ -67,7 +67,27 @@ def test_info_tells_what_it_is(capsys):
 
 def test_evaluate_says_what_to_do(capsys):
     assert main(["evaluate", "--model", TIMM]) == 2
-    assert f"names no data to be tested on: `python -m minivit train --data FOLDER --init {TIMM}`" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "names no data to be tested on: name some of its classes with --data" in told
+    assert f"`python -m minivit train --data FOLDER --init {TIMM}`" in told
+
+
+def test_evaluate_takes_a_folder_of_some_classes_by_their_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MINIVIT_DATA", str(tmp_path / "cache"))
+    model, about = minivit.load_pretrained(TIMM)
+    right, rng = 0, np.random.default_rng(0)
+    for name in ("tram", "owl"):  # of the model's five they are the second and the first
+        for part in ("train", "test"):
+            (tmp_path / "mine" / part / name).mkdir(parents=True)
+            for i in range(3):
+                pixels = rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)  # of the model's size: nothing is resized
+                Image.fromarray(pixels).save(tmp_path / "mine" / part / name / f"{i}.png")
+                logits = predict(model, normalise(pixels[None] / np.float32(255), about["mean"], about["std"]))[0]
+                right += part == "test" and about["classes"][logits.argmax()] == name
+    assert main(["evaluate", "--model", TIMM, "--data", str(tmp_path / "mine")]) == 0
+    told = capsys.readouterr().out
+    assert f"test accuracy {100 * right / 6:.1f} %" in told and right
+    assert "owl" in told and " of   3" in told and "fern" not in told.split("most often taken for")[1].split("\n")[0]
 
 
 def test_a_backbone_without_a_head_says_what_to_do(photo, tmp_path, capsys):

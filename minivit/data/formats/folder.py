@@ -49,7 +49,7 @@ def read(path, image_size=None):
     # a class is called the same whatever encoding the system says its names have
     classes = [os.fsencode(name).decode("utf-8", "surrogateescape") for name in found.classes]
     parts = images[~testing], labels[~testing], images[testing], labels[testing]
-    reading = {"resized": decoded.resized, "inverted": inverted, "span": decoded.span}
+    reading = {"resized": decoded.resized, "grey": decoded.channels == 1, "inverted": inverted, "span": decoded.span}
     return from_pixels(str(found.root), classes, *parts, reading=reading, notes=tuple(notes))
 
 

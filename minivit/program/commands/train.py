@@ -65,7 +65,7 @@ def run(arguments):
             raise ValueError("--resume goes on as the run began: beside it only --threads, --device and --data-dir make sense")
         path = arguments.resume
         name, model, how, start = begun_run(path)
-        dataset = load(name, arguments.data_dir, model.image_size)
+        dataset = load(name, arguments.data_dir, model.image_size, model.channels)
     else:
         must_be_writable("runs/NAME" if arguments.out is None else arguments.out)  # before a thousand photographs are decoded
         dataset, model, how, name, start = _new(arguments, given)
@@ -129,7 +129,7 @@ def _fine_tuning(arguments, given, settings):
         raise ValueError(f"name what {init} is to learn, a data set, a folder or an .npz, with --data")
     model, about = finetune.opened(init, arguments.image_size)
     print("".join(f"{printable(line)}\n" for line in about.get("recognised", ())), end="")
-    dataset = load(data, arguments.data_dir, model.config.image_size)
+    dataset = load(data, arguments.data_dir, model.config.image_size, model.config.channels)
     kind_of_task(type(model.config), dataset)
     start = finetune.start(init, model, about, dataset)
     how = finetune.recipe_of(settings["recipe"] | given)
