@@ -73,7 +73,12 @@ WRONG = {
         ("sign", "positions[None, :] - positions[:, None]", "positions[:, None] - positions[None, :]", "i minus j"),
         ("sign", "positions[None, :] - positions[:, None]", "np.abs(positions[None, :] - positions[:, None])", "sign is lost"),
         ("shape", "positions[None, :] - positions[:, None]", "positions - positions", "no axis is made: T zeros"),
-        ("wrong array", "positions[None, :]", "np.arange(len(positions))[None, :]", "place j in position j's stead"),
+        (
+            "wrong array",
+            "positions[None, :]",
+            "np.arange(len(positions), dtype=positions.dtype)[None, :]",
+            "place j in position j's stead",
+        ),
         (
             "case",
             "positions[None, :] - positions[:, None]",

@@ -200,7 +200,7 @@ WRONG = {
         ("scale", "return float(loss.data)", "return float(loss.data) * len(images)", "the loss as a sum over the batch"),
     ],
     "accuracy": [
-        ("axis", "argmax(axis=1)", "argmax(axis=0)[labels * 0]", "the largest is looked for along the batch"),
+        ("axis", "argmax(axis=1)", "argmax(axis=0)", "the largest is looked for along the batch"),
         ("axis", "argmax(axis=1)", "argmax()", "one place in the whole table"),
         ("sign", "argmax", "argmin", "the smallest logit"),
         ("wrong array", "logits.argmax(axis=1)", "np.abs(logits).argmax(axis=1)", "the logit of the largest size"),
