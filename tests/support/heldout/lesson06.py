@@ -231,7 +231,7 @@ WRONG = {
         (
             "case",
             "np.exp(log_p) - t",
-            "np.where(t > 0, -1, 1) * np.abs(np.exp(log_p) - t)",
+            "np.abs(np.exp(log_p) - t) * np.where(t > 0, t.dtype.type(-1), 1)",
             "dlogits: right only without smoothing",
         ),
         ("transposed", "(np.exp(log_p) - t) / batch * dy", "((np.exp(log_p) - t) / batch * dy).T", "dlogits: turned, (K, B)"),
