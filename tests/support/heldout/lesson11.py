@@ -47,7 +47,6 @@ WRONG = {
         ("constant", "math.sqrt(q.shape[-1])", "int(math.sqrt(q.shape[-1]))", "y: the root is rounded down"),
         ("constant", "1 / math.sqrt(q.shape[-1])", "1 / 8", "y: the root of 64, whatever d is"),
         ("dtype", "1 / math.sqrt(q.shape[-1])", "1 / np.sqrt(q.shape[-1])", "y: the root is a float64, and all becomes it"),
-        (
         ("scale", "mine.softmax(s)", "mine.softmax(s / scale)", "y: the scale is undone before the softmax"),
         ("scale", "y = p @ v", "p = p * scale\n    y = p @ v", "y: the weights too are divided by the root of d"),
         ("axis", "mine.softmax(s)", "mine.softmax(s, axis=0)", "y: the weights add up to 1 over the first axis"),
