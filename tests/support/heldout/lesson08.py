@@ -24,6 +24,7 @@ def layernorm(x, weight, bias, eps=1e-6):
 """,
 }
 
+# The same in small stages, backward as one goes through them: for mistakes that the formula's form cannot have.
 STAGED = """
 def layernorm(x, weight, bias, eps=1e-6):
     n = x.shape[-1]

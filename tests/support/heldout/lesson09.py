@@ -41,6 +41,7 @@ def patch_embed(images, weight, bias, patch_size):
 """,
 }
 
+# Right answers in another form, for mistakes that RIGHT's form cannot have.
 LOOP = """
 def patchify(images, patch_size):
     b, h, w, c = images.shape
@@ -123,7 +124,12 @@ WRONG = {
         ),
     ],
     "unpatchify": [
-        ("case", "patches.reshape(batch, rows, columns,", "patches.reshape(batch, columns, rows,", "rows and columns of patches"),
+        (
+            "case",
+            "patches.reshape(batch, rows, columns,",
+            "patches.reshape(batch, columns, rows,",
+            "the grid's rows and columns change places",
+        ),
         ("step", "grid.transpose(0, 1, 3, 2, 4, 5).reshape", "grid.reshape", "only a reshape"),
         ("transposed", "grid.transpose(0, 1, 3, 2, 4, 5)", "grid.transpose(0, 1, 4, 2, 3, 5)", "each patch is transposed"),
         ("case", "length // (p * p)", "3", "three channels, always"),

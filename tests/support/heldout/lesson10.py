@@ -27,6 +27,7 @@ def sincos_positions(rows, columns, dim):
 """,
 }
 
+# A right answer in another form, for mistakes that RIGHT's form cannot have.
 FILLED = """
 def embed_tokens(x, cls_token, pos_embed):
     b, n, d = x.shape

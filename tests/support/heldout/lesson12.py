@@ -46,6 +46,7 @@ def self_attention(x, qkv_weight, qkv_bias, proj_weight, proj_bias, heads):
 """,
 }
 
+# Right answers in another form, for mistakes that RIGHT's form cannot have.
 SLICED = """
 def split_heads(qkv, heads):
     b, t, width = qkv.shape

@@ -52,6 +52,7 @@ def block(
 """,
 }
 
+# A right answer in another form, for mistakes that RIGHT's form cannot have.
 BLOCK = """
 def block(x, *parameters):
     *arrays, heads = parameters
