@@ -290,7 +290,7 @@ def matching_cost(p, boxes, classes, truth):
         5 * np.linalg.norm(boxes - t, 1, axis=1) - 2 * giou(boxes, np.broadcast_to(t, boxes.shape))[0] - p[:, k]
         for k, t in zip(classes, truth)
     ]
-    return np.stack(columns, axis=1)
+    return np.array(columns, boxes.dtype).reshape(len(truth), len(boxes)).T
 """,
     ],
     "match": [
@@ -309,7 +309,7 @@ def match(cost):
 """,
         """
 def match(cost):
-    tried = np.array(list(itertools.permutations(range(len(cost)), cost.shape[1])))
+    tried = np.array(list(itertools.permutations(range(len(cost)), cost.shape[1])), dtype=int)
     return tried[cost[tried, np.arange(cost.shape[1])].sum(axis=1).argmin()]
 """,
     ],

@@ -141,7 +141,6 @@ WRONG = {
         ("missing term", "than GELU?", "than GELU.", "question: no question mark"),
         ("not started", '"A little better, by less than a point, since the model is small."', '""', "expected: empty"),
         ("index", "[0, 1, 2, 3, 4]", "[0, 1, 2, 2, 1]", "seeds: two of them twice"),
-        ("step", '{"activation": "swiglu"}', '{"activation": "swiglu", "lr": 8e-3}', "variants: two ideas change at once"),
         ("missing term", '"gelu": {}, ', "", "variants: no baseline"),
         ("constant", "[0, 1, 2, 3, 4]", "[0]", "seeds: one alone"),
         ("extra term", '{"epochs": 30}', '{"epochs": 30, "seconds": 3.0}', "budget: two at once"),
