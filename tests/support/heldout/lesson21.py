@@ -99,7 +99,7 @@ WRONG = {
         (
             "transposed",
             QKV,
-            'np.concatenate([weights[f"{part}.weight"].T for part in parts]).reshape(-1, 3 * len(weights[f"{part}.bias"]))',
+            'np.concatenate([weights[f"{part}.weight"].T for part in parts]).reshape(-1, 3 * parameters["cls_token"].shape[-1])',
             "q, k, v: one below the other, then reshaped",
         ),
         ("order", "return parameters, heads, eps", "return parameters, eps, heads", "heads and eps exchanged"),
