@@ -1,4 +1,9 @@
-"""What the tests of several processes start: mpiexec -n 3 python -m tests.support.several TASK ..., and what each does there."""
+"""What the tests of several processes start: mpiexec -n 3 python -m tests.support.several TASK ..., and what each does there.
+
+minivit ARGUMENTS           the command line, whose runs draw no figures
+break RANK HOW ARGUMENTS    the same; its training fails in that process
+compute, other numbers, fast    see below
+"""
 
 import json
 import os
@@ -9,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minivit.program import cli, together
+from minivit.program import cli, results, together
 from minivit.training.distributed import Processes
 from minivit.training.finetune import sha256_of
 from minivit.training.loop import Training
@@ -23,11 +28,15 @@ EVERYTHING = dict(epochs=3, shift=1, ema=0.9, validation=0.25, patience=5, mixup
 DROPS = dict(dropout=0.2, drop_path=0.2, depth=2)
 
 
-def mpiexec(count, *arguments, module="minivit", **options):
-    """Starts so many processes of python -m MODULE; a Popen, its output as text."""
-    command = [str(MPIEXEC), "-n", str(count), sys.executable, "-m", module, *map(str, arguments)]
+def command(*arguments):
+    return [sys.executable, "-m", "tests.support.several", *map(str, arguments)]
+
+
+def mpiexec(count, *arguments, **options):
+    """Starts so many processes of a task; a Popen, its output as text."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=ENVIRONMENT | {"OPENBLAS_NUM_THREADS": "1"}, **pipes, **options)
+    started = [str(MPIEXEC), "-n", str(count), *command(*arguments)]
+    return subprocess.Popen(started, env=ENVIRONMENT | {"OPENBLAS_NUM_THREADS": "1"}, **pipes, **options)
 
 
 def ended(process, timeout=100):
@@ -102,7 +111,7 @@ def reduce_fast(processes):
         print(json.dumps([float(apart), processes.described()]))
 
 
-def break_one(processes, rank, how):
+def break_one(rank, how):
     """The training fails in one process, in its second epoch."""
     run = Training.run
 
@@ -120,9 +129,11 @@ def break_one(processes, rank, how):
 
 if __name__ == "__main__":
     what, *arguments = sys.argv[1:]
+    results.draw = lambda *arguments: None
     if what == "break":
         rank, how, *arguments = arguments
-        break_one(None, int(rank), how)
+        break_one(int(rank), how)
+    if what in ("minivit", "break"):
         sys.exit(cli.main(arguments))
     found = together.processes()
     assert isinstance(found, Processes)

@@ -50,7 +50,7 @@ def test_numbers_travel_as_buffers_and_nothing_as_a_pickle(module):
 @needs_mpi
 @pytest.mark.parametrize("count", [2, 3])
 def test_the_bits_are_the_same_for_any_number_of_processes(count):
-    code, out, err = ended(mpiexec(count, "compute", module="tests.support.several"))
+    code, out, err = ended(mpiexec(count, "compute"))
     assert code == 0, err
     several = json.loads(out)
     for name, alone in json.loads(json.dumps(all_outcomes(2))).items():
@@ -67,7 +67,7 @@ def test_the_bits_are_the_same_for_any_number_of_processes(count):
     ],
 )
 def test_a_process_with_other_numbers_is_named_at_the_end_of_the_epoch(count, culprit, sentence):
-    code, out, err = ended(mpiexec(count, "other numbers", culprit, module="tests.support.several"))
+    code, out, err = ended(mpiexec(count, "other numbers", culprit))
     assert code == 0, err
     assert out.startswith("after epoch 2 "), out
     assert re.search(sentence, out)
@@ -75,7 +75,7 @@ def test_a_process_with_other_numbers_is_named_at_the_end_of_the_epoch(count, cu
 
 @needs_mpi
 def test_the_fast_sum_is_another_in_the_last_digits():
-    code, out, err = ended(mpiexec(3, "fast", module="tests.support.several"))
+    code, out, err = ended(mpiexec(3, "fast"))
     assert code == 0, err
     apart, told = json.loads(out)
     assert 0 < apart < 1e-3
