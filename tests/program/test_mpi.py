@@ -16,7 +16,7 @@ from minivit.program import cli, together
 from minivit.training.checkpoint import load_checkpoint, load_model
 from minivit.training.parallel import OneProcess
 
-from ..support.several import MPIEXEC, command, ended, mpiexec
+from ..support.several import command, ended, mpiexec, needs_mpi
 from ..support.tiny import ENVIRONMENT, same_state
 
 KILLS = 3
@@ -39,7 +39,6 @@ validation = 0.1
 patience = 12
 accumulate = 5
 """
-needs_mpi = pytest.mark.skipif(not MPIEXEC.exists(), reason='no mpiexec beside this python: pip install "minivit[mpi]"')
 
 
 # who is alone
@@ -89,8 +88,6 @@ def test_one_process_takes_no_turns():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder in which runs/alone was trained by one process, and runs/three by three."""
-    if not MPIEXEC.exists():
-        pytest.skip("no mpiexec")
     folder = tmp_path_factory.mktemp("together")
     (folder / "tiny.toml").write_text(TOML)
     train = "minivit", "train", "--config", "tiny.toml", "--out"

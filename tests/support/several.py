@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from minivit.program import cli, results, together
 from minivit.training.distributed import Processes
@@ -26,6 +27,12 @@ from .tiny import ENVIRONMENT, few_digits, tiny_recipe, tiny_vit
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 EVERYTHING = dict(epochs=3, shift=1, ema=0.9, validation=0.25, patience=5, mixup=0.2, accumulate=8, clip_norm=0.1)
 DROPS = dict(dropout=0.2, drop_path=0.2, depth=2)
+
+
+def needs_mpi(test):
+    """A test that starts several processes, for .ci/run."""
+    reason = 'no mpiexec beside this python: pip install "minivit[mpi]"'
+    return pytest.mark.slow(pytest.mark.skipif(not MPIEXEC.exists(), reason=reason)(test))
 
 
 def command(*arguments):

@@ -10,9 +10,7 @@ import pytest
 from minivit.training import distributed, gpus
 from minivit.training.distributed import Processes
 
-from ..support.several import MPIEXEC, all_outcomes, ended, mpiexec
-
-needs_mpi = pytest.mark.skipif(not MPIEXEC.exists(), reason='no mpiexec beside this python: pip install "minivit[mpi]"')
+from ..support.several import all_outcomes, ended, mpiexec, needs_mpi
 
 
 def one_of(size, rank):
