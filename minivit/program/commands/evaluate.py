@@ -16,9 +16,9 @@ from . import options
 
 
 def add(commands):
-    p = options.add(commands, "evaluate", run, help="test a trained model, class by class")
+    p = options.add(commands, "evaluate", run, help="test a trained model, class by class", shared=True)
     options.add_model(p)
-    p.add_argument("--threads", type=int, metavar="N", help="default: one a core")
+    p.add_argument("--threads", type=int, metavar="N", help="of each process; default: one a core")
     options.add_device(p)
     p.add_argument(
         "--data",
@@ -29,7 +29,8 @@ def add(commands):
 
 
 def run(arguments):
-    """Tests a trained model on the test images of the data that it was trained on, or of others that show the same things."""
+    """Tests a trained model on the test images of the data that it was trained on, or of others that show the same things.
+    Started several times by mpiexec, each process tests its share of them."""
     threads = options.threads(arguments)
     model, about = options.trained_model(arguments)
     data = arguments.data or about.get("data")
@@ -39,7 +40,8 @@ def run(arguments):
             f"`{called('minivit')} train --data FOLDER --init {arguments.model}` trains and tests it on yours; "
             f"`{called('minivit')} predict` asks it about pictures"
         )
-    dataset = load(data, arguments.data_dir, model.config.image_size, model.config.channels)
+    config = model.config
+    dataset = options.in_turn(arguments, lambda: load(data, arguments.data_dir, config.image_size, config.channels))
     dataset = _as_learned(dataset, about, arguments.model, arguments.data is not None)
     tested = kind_of_task(type(model.config), dataset).test(model, dataset, threads, temperature_of(about))
     print(f"{arguments.model}: {model.num_parameters():,} parameters, {len(dataset.test_labels)} test images of {dataset.name}\n")
