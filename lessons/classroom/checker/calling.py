@@ -92,8 +92,11 @@ class Learner:
                     "gives the lesson's file again, and keeps yours as a backup."
                 ],
             )
-        if not callable(self.function):
-            raise Stop("missing", f"{exercise.name} is {sentences.kind(self.function)}, and should be a function")
+        if not callable(self.function) or inspect.isclass(self.function):
+            what = "a class" if inspect.isclass(self.function) else sentences.kind(self.function)
+            raise Stop("missing", f"{exercise.name} is {what}, and should be a function")
+        if advice := sentences.not_called(self.function, may_yield=exercise.check):
+            raise Stop("kind", f"{exercise.name} does not run when it is called", details=[advice], line=self.line(""))
 
     def line(self, part):
         """The line of the learner's file where a task begins: that of the function, or of the backward in it."""
@@ -117,6 +120,8 @@ class Learner:
         """function(*arguments). Prints are shown once, from the loud call."""
         silence = contextlib.nullcontext() if loud else contextlib.redirect_stdout(_Silence())
         shapes = [np.shape(value) for value in arguments if isinstance(value, np.ndarray)]
+        if advice := sentences.not_called(function):
+            raise Stop("kind", f"{function.__name__} does not run when it is called", details=[advice])
         try:
             with silence, np.errstate(all="ignore"):
                 returned = function(*arguments)
@@ -223,6 +228,9 @@ def arrays(value, wanted, names, known, where="", summed="sum"):
 
 def _is_array(found, want, name, where):
     advice = "make it an array: NumPy's functions give one, np.array(...) makes one"
+    if isinstance(found, np.ndarray) and type(found) not in (np.ndarray, np.memmap):
+        what = f"{name} is a {type(found).__name__} of NumPy{where}, and should be a plain array"
+        raise Stop("kind", what, details=["a matrix, or another such kind, has rules of its own for * and for axes: leave it out"])
     if found is None:
         advice = "is a `return` missing?"
     elif is_array_like(found) or (isinstance(found, int) and want.shape == ()):

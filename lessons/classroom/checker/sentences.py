@@ -1,10 +1,17 @@
 """What is told to somebody whose code raised an error, or gave something of the wrong kind or shape."""
 
 import difflib
+import inspect
 import linecache
 import math
 import re
 from types import ModuleType
+
+
+KEPT = (
+    "What a function assigns outside itself lives on, and so does a list or dictionary that is a default argument (seen=[]): "
+    "it is made once, not for each call."
+)
 
 
 def frames_of(error, namespace):
@@ -206,6 +213,15 @@ def kind(value):
         return f"{len(value)} things ({', '.join(type(v).__name__ for v in value)})"
     name = "Python number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
     return ("an " if name[0] in "aeiou" else "a ") + name
+
+
+def not_called(function, may_yield=False):
+    """Why a function gives no result when it is called, but a thing that would run later; '' for an ordinary function."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "async def makes a function that runs later: a plain def runs at once"
+    if inspect.isgeneratorfunction(function) and not may_yield:
+        return "a function with yield in it runs later, piece by piece: return gives the result at once"
+    return ""
 
 
 def shape_advice(got, want, summed="sum"):

@@ -6,6 +6,7 @@ from minivit.gradcheck import relative_error
 
 from . import diagnose
 from .calling import LAYOUTS, Stop, are_finite, arrays, as_tuple, cast, is_array_like, keeps_float32
+from .repeats import same_each_time
 from .steps import Steps
 
 LIMIT_VALUE = 1e-9
@@ -30,6 +31,7 @@ class Values(Steps):
             self.compare(self.value(other, label), other, label)
         for label, layout in LAYOUTS.items():
             self.compare(self.value(given, label, layout=layout), given, label)
+        same_each_time(self, given, self.exercise.cases(self.rng)[ordinary])
         if others:
             self.ok("other shapes", ", ".join(label for label, _ in others))
         self.memory("forward", ("y",), lambda function, arguments: function(*arguments)[0])

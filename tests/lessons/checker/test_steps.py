@@ -1,9 +1,12 @@
 """The checker, step by step, on a small op: each wrong answer stops at its own step, with its own sentence."""
 
+import linecache
+import re
+
 import pytest
 
 from lessons.classroom import course
-from lessons.classroom.checker import checker
+from lessons.classroom.checker import checker, loading
 from lessons.classroom.pages import build
 
 CENTRED = "centred = x - x.mean(-1, keepdims=True)"
@@ -15,9 +18,7 @@ RETURN = "return dx, dweight"
 
 
 def names_of(text):
-    namespace = {"__name__": "answer", "__file__": "answer.py"}
-    exec(compile(text, "answer.py", "exec"), namespace)
-    return namespace
+    return loading.load("answer.py", text)
 
 
 @pytest.fixture
@@ -315,7 +316,13 @@ SLOW = """
 def test_a_slow_answer_passes_with_a_note(check):
     forward, backward = check({Y: SLOW})
     assert (forward.status, backward.status) == ("passed", "passed")
-    assert "right, and slow" in backward.notes[0] and "Python loop" in backward.notes[0]
+    assert "right, and slow" in backward.notes[0] and "is the loop in line " in backward.notes[0]
+    assert "for place in np.ndindex" in linecache.getlines("answer.py")[int(re.search(r"line (\d+)", backward.notes[0])[1]) - 1]
+
+
+def test_a_slow_answer_without_a_loop_is_not_told_of_one(check):
+    forward, backward = check({Y: Y + "\n    time.sleep(0.05)"}, front="import time\n")
+    assert backward.status == "passed" and re.search(r"right, and slow: .* ms are enough$", backward.notes[0])
 
 
 def test_a_fast_answer_has_no_note(check):
