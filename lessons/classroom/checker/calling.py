@@ -230,7 +230,9 @@ def _is_array(found, want, name, where):
     advice = "make it an array: NumPy's functions give one, np.array(...) makes one"
     if isinstance(found, np.ndarray) and type(found) not in (np.ndarray, np.memmap):
         what = f"{name} is a {type(found).__name__} of NumPy{where}, and should be a plain array"
-        raise Stop("kind", what, details=["a matrix, or another such kind, has rules of its own for * and for axes: leave it out"])
+        raise Stop(
+            "kind", what, details=["a matrix, or another such kind, has rules of its own for * and for axes: leave it out"]
+        )
     if found is None:
         advice = "is a `return` missing?"
     elif is_array_like(found) or (isinstance(found, int) and want.shape == ()):

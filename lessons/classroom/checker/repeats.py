@@ -18,7 +18,7 @@ def still(value, then):
 
 
 def same_each_time(steps, given, other):
-    """Stops for a function whose answer for `other` depends on what it was called with before, or whose earlier answers change."""
+    """Stops for a function whose answer for `other` depends on earlier calls, or whose earlier answers change."""
     learner = steps.learner
     first = cast(given, np.float64)
     y, _ = learner.forward(first)

@@ -7,7 +7,6 @@ import math
 import re
 from types import ModuleType
 
-
 KEPT = (
     "What a function assigns outside itself lives on, and so does a list or dictionary that is a default argument (seen=[]): "
     "it is made once, not for each call."

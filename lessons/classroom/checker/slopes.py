@@ -23,7 +23,9 @@ def run_backward(learner, given, upstream, dtype, loud=False, layout=tuple):
         kept = copied(returned)
         learner.call(backward, cast([-2 * value for value in upstream], dtype))
         if not still(returned, kept):
-            advice = "each call must make arrays of its own: one that is kept outside the function is written over by the next call"
+            advice = (
+                "each call must make arrays of its own: one that is kept outside the function is written over by the next call"
+            )
             raise Stop("repeat", "a gradient changes when backward is called again", details=[advice])
         if not _agree(returned, learner.call(backward, dy)):
             advice = "it changes something that it remembers: each call must start from what the forward left"

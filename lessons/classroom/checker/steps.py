@@ -76,7 +76,9 @@ class Steps:
                 list(self.own_check(same))
             except Stop as stop:
                 looks = [*stop.looks, "The first time all was right: something is kept from call to call. " + sentences.KEPT]
-                raise Stop(stop.step, f"{stop.text}, when all is called again", stop.note, stop.details, looks, stop.line) from None
+                raise Stop(
+                    stop.step, f"{stop.text}, when all is called again", stop.note, stop.details, looks, stop.line
+                ) from None
             list(self.own_check(self.rng))
 
     def own_check(self, rng):

@@ -23,7 +23,9 @@ OURS = ("minivit", "lessons")
 def _modules():
     """{name: module} of what the checks and their libraries call by name."""
     own = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in OURS and module}
-    return own | {module.__name__: module for module in (builtins, math, time, itertools, functools, json, np, np.random, np.linalg)}
+    return own | {
+        module.__name__: module for module in (builtins, math, time, itertools, functools, json, np, np.random, np.linalg)
+    }
 
 
 class Names:

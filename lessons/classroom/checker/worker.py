@@ -70,8 +70,8 @@ def limit_memory():
 
 
 class Clock:
-    """Ends this process when the learner's seconds are over, and leaves in a file where it was. While their file imports something,
-    which may take long and is none of their doing, the seconds do not run."""
+    """Ends this process when the learner's seconds are over, and leaves in a file where it was. The seconds stand still
+    while their file imports something: that may take long, and is none of their doing."""
 
     def __init__(self, seconds, where):
         self.left, self.where, self.started = seconds, where, None

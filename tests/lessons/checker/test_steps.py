@@ -321,7 +321,7 @@ def test_a_slow_answer_passes_with_a_note(check):
 
 
 def test_a_slow_answer_without_a_loop_is_not_told_of_one(check):
-    forward, backward = check({Y: Y + "\n    time.sleep(0.05)"}, front="import time\n")
+    _, backward = check({Y: Y + "\n    time.sleep(0.05)"}, front="import time\n")
     assert backward.status == "passed" and re.search(r"right, and slow: .* ms are enough$", backward.notes[0])
 
 

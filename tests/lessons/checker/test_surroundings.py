@@ -1,5 +1,5 @@
-"""A learner's file shares a process with the check: what it changes for everybody is put back or told, and is never an error of the
-course."""
+"""A learner's file shares a process with the check: what it changes for everybody is put back or told, and is never an error of
+the course."""
 
 import math
 import sys
@@ -87,7 +87,9 @@ def test_what_is_no_function_or_no_array_is_told(learner, name):
     assert words in str(found)
 
 
-@pytest.mark.parametrize("text", ["import numpy as np\nnp.seterr(all='raise')\nimport warnings\nwarnings.simplefilter('error')\n"])
+@pytest.mark.parametrize(
+    "text", ["import numpy as np\nnp.seterr(all='raise')\nimport warnings\nwarnings.simplefilter('error')\n"]
+)
 def test_strict_settings_are_no_mistake(learner, text):
     assert {result["status"] for result in outcome(learner, text + solved())["results"]} == {"passed"}
 
