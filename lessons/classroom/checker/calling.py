@@ -183,6 +183,19 @@ def arguments_fit(function, arguments, what):
             raise Stop("run", text, details=[str(error)]) from None
 
 
+def keeps_defaults(function, course_s):
+    """The numbers in the line with def are part of the exercise: whoever leaves an argument out counts on them."""
+    with contextlib.suppress(TypeError, ValueError):  # some callables have no signature
+        theirs = inspect.signature(function).parameters
+        for name, wanted in inspect.signature(course_s).parameters.items():
+            if not isinstance(wanted.default, int | float | str) or name not in theirs:
+                continue
+            if theirs[name].default != wanted.default:
+                has = "has no default" if theirs[name].default is wanted.empty else f"is {theirs[name].default!r} by default"
+                advice = f"in the lesson's line with def it stands as {name}={wanted.default!r}: leave that line as it is"
+                raise Stop("defaults", f"the argument {name} {has}", details=[advice])
+
+
 def arrays(value, wanted, names, known, where="", summed="sum"):
     """`value` as a tuple of arrays of the wanted shapes, None for what is not wanted. known(i, array) gives the sentence of a
     listed mistake that gives this array, or None; summed: what to do with an axis too many."""
