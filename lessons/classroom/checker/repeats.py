@@ -36,7 +36,8 @@ def same_each_time(steps, given, other):
     if not right(steps, again, other):
         once_more, _ = learner.forward(cast(given, np.float64))
         if not still(again, then) and still(once_more, then):
-            steps.compare(again, other, "other numbers")  # right for some numbers and wrong for others, each time
+            label = "other numbers"
+            steps.compare(steps.value(other, label), other, label)  # right for some numbers and wrong for others, each time
         _stop("on other numbers")
     if [np.shape(a) for a in given] == [np.shape(a) for a in other]:
         for array, numbers in zip(first, other, strict=True):  # the same arrays, with other numbers in them
