@@ -461,8 +461,8 @@ def same(a, b):
     return a is not None and np.shape(a) == np.shape(b) and np.allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
-def shown(gradient):
-    return "None" if gradient is None else np.array2string(np.asarray(gradient), precision=4, separator=", ")
+def shown(gradient, digits=4):
+    return "None" if gradient is None else np.array2string(np.asarray(gradient), precision=digits, separator=", ")
 
 
 def expect(leaf, want, what, *known):
@@ -473,7 +473,9 @@ def expect(leaf, want, what, *known):
     if leaf.grad is None:
         raise Wrong(f"{what}: its .grad is None, so nothing arrived; it should be {shown(want)}.")
     if not same(leaf.grad, want):
-        raise Wrong(f"{what}: its gradient is {shown(leaf.grad)} and should be {shown(np.asarray(want))}.")
+        pairs = ((shown(leaf.grad, digits), shown(want, digits)) for digits in (4, 8, 16))
+        yours, right = next((pair for pair in pairs if pair[0] != pair[1]), ("not of the right shape or kind", shown(want)))
+        raise Wrong(f"{what}: its gradient is {yours} and should be {right}.")
 
 
 def check_backward(backward, namespace, rng):

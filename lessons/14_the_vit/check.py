@@ -6,7 +6,7 @@ import numbers
 import numpy as np
 
 from lessons import mine
-from lessons.exercise import Exercise, Mistake, Question, Term, Wrong, kind, same, solution_with, worst_entry
+from lessons.exercise import Exercise, Mistake, Question, Term, Wrong, compared, kind, same, solution_with, worst_entry
 
 TITLE = "The ViT"
 MINUTES = 40
@@ -298,7 +298,7 @@ def _by_heart(namespace):
     images, labels = data.normalise(data.train_images)[:32], data.train_labels[:32]
     losses, _ = namespace["overfit"](namespace["DIGITS"], images, labels)
     if abs(losses[0] - math.log(10)) > 1e-4:
-        raise Wrong(f"{FIRST_LOSS}\nyours {losses[0]:.4f}, wanted {math.log(10):.4f}")
+        raise Wrong(f"{FIRST_LOSS}\n{compared(losses[0], math.log(10))}")
     if losses[-1] > 0.2:
         raise Wrong(f"{NOT_BY_HEART}\nthe loss after {len(losses)} steps is {losses[-1]:.3f}")
     return f"32 digits by heart: loss {losses[0]:.4f}, after {len(losses)} steps {losses[-1]:.4f}"

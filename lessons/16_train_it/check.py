@@ -8,7 +8,7 @@ from unittest import mock
 import numpy as np
 
 from lessons import mine
-from lessons.exercise import Exercise, Mistake, Question, Wrong, kind
+from lessons.exercise import Exercise, Mistake, Question, Wrong, compared, kind
 
 TITLE = "Train it"
 MINUTES = 45
@@ -281,7 +281,7 @@ def _expect_rates(rates, epochs):
         other = next(others, None)
         why = "rates" if other is None else "warm-up"
         step = wrong[0]
-        where = f"of {steps} steps, step {step}: yours {rates[step]:.6g}, wanted {wanted[step]:.6g}"
+        where = f"of {steps} steps, step {step}: {compared(rates[step], wanted[step])}"
         raise Wrong(f"{TRAIN[why]}\n{where}" + ("" if other is None else f", as with a warm-up of {other}"))
 
 
@@ -448,7 +448,7 @@ def check_evaluate(function, namespace, rng):
             (name for name, value in names.items() if abs(found - value) < 1e-4), "last" if sum(sizes_seen) < 600 else "other"
         )
         seen = f"; {sum(sizes_seen)} of 600 images seen" if name == "last" else ""
-        raise Wrong(f"{EVALUATE[name]}\nyours {float(found):.4f}, wanted {wanted:.4f}{seen}")
+        raise Wrong(f"{EVALUATE[name]}\n{compared(float(found), wanted)}{seen}")
     yield "the share of right answers, all images counted"
 
 

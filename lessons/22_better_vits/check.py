@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from lessons import mine
-from lessons.exercise import Exercise, Mistake, Question, Term, Wrong, kind
+from lessons.exercise import Exercise, Mistake, Question, Term, Wrong, compared, kind
 
 TITLE = "Better ViTs"
 MINUTES = 90
@@ -945,7 +945,8 @@ def _right_numbers(given, accuracies, part):
     if name is None and np.isclose(mean, right[0]):
         name = "range" if np.isclose(deviation, spread) or np.isclose(deviation, spread / 2) else "deviation"
     name = name or ("best" if np.isclose(mean, accuracies.max()) else "mean")
-    raise Wrong(f"{COMPARE[name]}\nfor {part} yours {mean:.5f} ± {deviation:.5f}, wanted {right[0]:.5f} ± {right[1]:.5f}")
+    means, deviations = compared(mean, right[0]), compared(deviation, right[1])
+    raise Wrong(f"{COMPARE[name]}\nfor {part}, mean: {means}; deviation: {deviations}")
 
 
 TINY = (8, 2, 1, 10, 16, 1, 2, 32)

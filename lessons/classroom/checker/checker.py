@@ -61,9 +61,9 @@ def _run(lesson, task, namespace, seed, result):
     try:
         steps = (Gradients if task.part == "backward" else Values)(lesson, task.exercise, namespace, seed, result)
         result.line = steps.learner.line(task.part)
+        steps.own() if task.exercise.check else steps.run()
         if task.part != "backward":
             keeps_defaults(steps.learner.function, diagnose.solution_names(lesson)[task.exercise.name])
-        steps.own() if task.exercise.check else steps.run()
     except Stop as stop:
         result.status = "not started" if stop.step == "start" else "wrong"
         result.step, result.line, result.arrays = stop.step, stop.line or result.line, stop.arrays
