@@ -85,7 +85,8 @@ MISTAKES = [
         "image >= 0.9 * peak",
     ),
     Mistake(
-        "Yours keeps a pixel that equals the brightest only as far as np.isclose looks. Its numbers are exact: == compares them.",
+        "np.isclose also keeps pixels that are almost as bright as the brightest. Compare with ==: a pixel is "
+        "the largest number, or is not.",
         "image == peak",
         "np.isclose(image, peak)",
     ),

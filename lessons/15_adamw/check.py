@@ -249,7 +249,11 @@ SCHEDULE_MISTAKES = [
     Mistake(
         "The warm-up starts at 0, so the first step is wasted: step 0 has peak / warmup.", WARM, "rate = peak * step / warmup"
     ),
-    Mistake("The warm-up divides without a rest: / and not //.", WARM, "rate = peak * ((step + 1) // warmup)"),
+    Mistake(
+        "The warm-up is rounded down to whole numbers: // drops what is left over, / keeps it.",
+        WARM,
+        "rate = peak * ((step + 1) // warmup)",
+    ),
     Mistake(
         "The half belongs to the whole bracket, (1 + cos) / 2, and yours halves the cosine alone.",
         COSINE,

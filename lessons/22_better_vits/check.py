@@ -81,7 +81,7 @@ OVERWRITTEN = (
 )
 SPLIT_MISTAKES = [
     Mistake(
-        "The windows come column by column. They stand in reading order: all of the first row first.",
+        "Your windows come column by column. They should stand in reading order: all of the first row first.",
         CORNERS,
         "corners = [(stride * i, stride * j) for j in range(columns) for i in range(rows)]",
     ),
@@ -235,7 +235,7 @@ INDEX_MISTAKES = [
         "index = (right + columns - 1) * (2 * rows - 1) + down + rows - 1",
     ),
     Mistake(
-        "The patches are numbered column by column. They stand in reading order.",
+        "Yours numbers the patches column by column. They stand in reading order.",
         DIVMOD,
         "column, row = np.divmod(np.arange(rows * columns), rows)\n    down",
     ),
@@ -465,7 +465,7 @@ ALL = "angles = np.concatenate([np.zeros((1, width // 2)), patches])  # (1+N, d/
 TURNED = "The class token is turned too, as if it were a patch. It has no place in the image: its angles are 0"
 ANGLE_MISTAKES = [
     Mistake(
-        "The axes are in the wrong order: the first half of the angles is the column's, the second the row's.",
+        "Yours has the axes in the other order: the first half of the angles is the column's, the second the row's.",
         PATCHES,
         "patches = np.concatenate([row[:, None] * speeds, column[:, None] * speeds], axis=1)",
     ),
@@ -489,7 +489,7 @@ ANGLE_MISTAKES = [
     ),
     Mistake("The class token's row is missing: there are N + 1 tokens, and the first is not turned.", ALL, "angles = patches"),
     Mistake(
-        "The places are counted from 1. The first row and the first column are 0.",
+        "Yours counts the places from 1. The first row and the first column are 0.",
         PATCHES,
         PATCHES.partition("  #")[0].replace("column[:", "(column + 1)[:").replace("row[:", "(row + 1)[:"),
     ),
@@ -519,7 +519,7 @@ ANGLE_MISTAKES = [
         "patches = np.stack([column[:, None] * speeds, row[:, None] * speeds], axis=2).reshape(-1, width // 2)",
     ),
     Mistake(
-        "The patches are numbered column by column. They stand in reading order.",
+        "Yours numbers the patches column by column. They stand in reading order.",
         PLACES,
         "column, row = np.divmod(np.arange(rows * columns), rows)\n    patches",
     ),
