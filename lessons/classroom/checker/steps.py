@@ -14,7 +14,7 @@ from .calling import Learner, Stop, as_tuple, cast
 from .memory import FEW, fits, grows_with_tokens
 from .speed import speed_note
 
-QUICK = 0.3  # seconds: a check of an exercise's own that takes less is repeated
+QUICK = 0.1  # seconds: a check of an exercise's own that takes less is repeated
 
 
 def backward_alone(function, arguments):
