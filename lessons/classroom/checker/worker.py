@@ -13,9 +13,9 @@ import json
 import os
 import sys
 import threading
-import time
 import traceback
 from pathlib import Path
+from time import monotonic, process_time, sleep  # the functions themselves: a learner's file may rebind names of time
 
 from .loading import Problem, load, read
 
@@ -83,27 +83,29 @@ class Clock:
 
     def start(self):
         with self.lock:
-            self.since = time.process_time(), time.monotonic()
+            self.since = process_time(), monotonic()
             self._arm()
 
     def stop(self):
         with self.lock:
+            if not self.since:
+                return
             computed, waited = self.since
-            self.computing -= time.process_time() - computed
-            self.waiting -= time.monotonic() - waited
+            self.computing -= process_time() - computed
+            self.waiting -= monotonic() - waited
             self.since = None
             faulthandler.cancel_dump_traceback_later()
 
     def _arm(self):
         """Has faulthandler, whom no endless loop holds up, end the process if nobody has said otherwise by then."""
         computed, waited = self.since
-        computing = self.computing - (time.process_time() - computed)
-        waiting = self.waiting - (time.monotonic() - waited)
+        computing = self.computing - (process_time() - computed)
+        waiting = self.waiting - (monotonic() - waited)
         faulthandler.dump_traceback_later(max(0.05, min(computing, waiting)), exit=True, file=self.where)
 
     def _beat(self):
         while True:
-            time.sleep(0.2)
+            sleep(0.2)
             with self.lock:
                 if self.since:
                     self._arm()
@@ -130,6 +132,8 @@ def outcome(number, path, clock=None, arrays_to=None):
         lesson = course.find(number)
         lesson.exercises  # noqa: B018  an error in check.py is the course's
         names = surroundings.Names()
+        if clock:
+            clock.start()
     except Exception:
         return {"course_error": traceback.format_exc()}
     try:
@@ -175,7 +179,6 @@ def main(number, path, out, seconds, arrays_to=None):
     sys.path.append(str(Path(path).resolve().parent))  # last: a random.py of the learner's takes no place of Python's own
     with open(f"{out}.where", "w", encoding="utf-8") as where:
         clock = Clock(float(seconds), where)
-        clock.start()
         printed = sys.stdout = Printed(sys.stdout)
         found = outcome(number, path, clock, arrays_to)
         printed.flush()

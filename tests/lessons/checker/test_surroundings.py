@@ -138,3 +138,18 @@ def test_a_long_import_costs_none_of_the_learner_s_seconds(learner):
     learner.has_so_many_seconds(0.5)
     learner.writes("import time\ntime.sleep(2)\n" + solved())
     assert "it was at line 2: time.sleep(2)" in flat(learner.says("check", "02")[1])
+
+
+def test_the_clock_counts_what_the_process_gets_and_is_patient_on_a_busy_machine(monkeypatch):
+    now, armed = {"computed": 0.0, "passed": 0.0}, []
+    monkeypatch.setattr(worker, "process_time", lambda: now["computed"])
+    monkeypatch.setattr(worker, "monotonic", lambda: now["passed"])
+    monkeypatch.setattr(worker.faulthandler, "dump_traceback_later", lambda seconds, **options: armed.append(seconds))
+    clock = worker.Clock(10, None)
+    clock.start()
+    for computed, passed, left in ((1, 20, 9), (2, 35, 5), (9.5, 36, 0.5)):
+        now.update(computed=computed, passed=passed)
+        clock._arm()
+        assert armed[-1] == left
+    clock.stop()
+    assert (clock.computing, clock.waiting) == (0.5, 4)
