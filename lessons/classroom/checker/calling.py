@@ -184,11 +184,12 @@ def arguments_fit(function, arguments, what):
 
 
 def keeps_defaults(function, course_s):
-    """The numbers in the line with def are part of the exercise: whoever leaves an argument out counts on them."""
+    """Numbers with a point in the line with def are part of the exercise: whoever leaves an argument out counts on them. Whole
+    numbers are sizes, of a block or a batch, and a matter of taste."""
     with contextlib.suppress(TypeError, ValueError):  # some callables have no signature
         theirs = inspect.signature(function).parameters
         for name, wanted in inspect.signature(course_s).parameters.items():
-            if not isinstance(wanted.default, int | float | str) or name not in theirs:
+            if not isinstance(wanted.default, float) or name not in theirs:
                 continue
             if theirs[name].default != wanted.default:
                 has = "has no default" if theirs[name].default is wanted.empty else f"is {theirs[name].default!r} by default"

@@ -3,7 +3,7 @@
 import ast
 import inspect
 import textwrap
-import time
+from time import perf_counter
 
 from .calling import names_used
 
@@ -18,9 +18,9 @@ def speed_note(learner, reference, run):
     seconds = {}
     for _ in range(2):
         for function in (reference, learner.function):
-            started = time.perf_counter()
+            started = perf_counter()
             run(function)
-            seconds[function] = min(seconds.get(function, 1e9), time.perf_counter() - started)
+            seconds[function] = min(seconds.get(function, 1e9), perf_counter() - started)
         theirs, ours = seconds[learner.function], seconds[reference]
         if theirs <= NOTICEABLE or theirs <= SLOW * ours:
             return None
