@@ -5,9 +5,21 @@ from dataclasses import dataclass, field
 
 from .classroom import course
 from .classroom.checker.diagnose import planted_names, same, worst_entry
-from .classroom.checker.sentences import kind
+from .classroom.checker.sentences import compared, kind
 
-__all__ = ["Exercise", "Mistake", "Question", "Term", "Wrong", "check_of", "kind", "same", "solution_with", "worst_entry"]
+__all__ = [
+    "Exercise",
+    "Mistake",
+    "Question",
+    "Term",
+    "Wrong",
+    "check_of",
+    "compared",
+    "kind",
+    "same",
+    "solution_with",
+    "worst_entry",
+]
 
 
 def check_of(number):

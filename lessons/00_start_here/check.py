@@ -28,11 +28,14 @@ def _image(rng, height, width, row, column):
 def cases(rng):
     several = _image(rng, 4, 5, 1, 2)
     several[3, 4] = several[1, 2]
+    nearly = _image(rng, 3, 4, 1, 2)
+    nearly[0, 3], nearly[2, 1] = nearly[1, 2] * 0.95, nearly[1, 2] * (1 - 1e-6)
     return {
         "ordinary": (_image(rng, 3, 5, 2, 3),),
         "one row": (_image(rng, 1, 4, 0, 2),),
         "a square": (_image(rng, 4, 4, 3, 1),),
         "two pixels that are equally bright": (several,),
+        "pixels that are nearly as bright as the brightest": (nearly,),
     }
 
 
@@ -75,6 +78,17 @@ MISTAKES = [
         "Yours keeps the brightest pixel of every column. The image has one peak; each column has one of its own.",
         LINE,
         "peak = image.max(axis=0)",
+    ),
+    Mistake(
+        "Yours also keeps pixels that are nearly as bright as the brightest. Only those that are as bright stay.",
+        "image == peak",
+        "image >= 0.9 * peak",
+    ),
+    Mistake(
+        "np.isclose also keeps pixels that are almost as bright as the brightest. Compare with ==: a pixel is "
+        "the largest number, or is not.",
+        "image == peak",
+        "np.isclose(image, peak)",
     ),
 ]
 

@@ -453,12 +453,16 @@ IN_PLACE = (
 )
 
 
+SINGLE = "A single number has a gradient too: ask for None where something may be missing, not for a size, an axis or a truth."
+TWINS = "Two Tensors may hold one and the same array, and are two nodes all the same: keep what arrives by node, not by array."
+
+
 def same(a, b):
     return a is not None and np.shape(a) == np.shape(b) and np.allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
-def shown(gradient):
-    return "None" if gradient is None else np.array2string(np.asarray(gradient), precision=4, separator=", ")
+def shown(gradient, digits=4):
+    return "None" if gradient is None else np.array2string(np.asarray(gradient), precision=digits, separator=", ")
 
 
 def expect(leaf, want, what, *known):
@@ -469,7 +473,9 @@ def expect(leaf, want, what, *known):
     if leaf.grad is None:
         raise Wrong(f"{what}: its .grad is None, so nothing arrived; it should be {shown(want)}.")
     if not same(leaf.grad, want):
-        raise Wrong(f"{what}: its gradient is {shown(leaf.grad)} and should be {shown(np.asarray(want))}.")
+        pairs = ((shown(leaf.grad, digits), shown(want, digits)) for digits in (4, 8, 16))
+        yours, right = next((pair for pair in pairs if pair[0] != pair[1]), ("not of the right shape or kind", shown(want)))
+        raise Wrong(f"{what}: its gradient is {yours} and should be {right}.")
 
 
 def check_backward(backward, namespace, rng):
@@ -513,6 +519,36 @@ def check_backward(backward, namespace, rng):
     lost = "it is both inputs of one op, and only one of the op's two gradients was kept. The slope of x² is 2x."
     expect(x, 2 * x.data, "total(x * x), the leaf x", (x.data, lost))
     yield "x * x"
+
+    # who is who: single numbers, and Tensors that hold one array
+    kit = Kit(namespace)
+    a, b = (Tensor(value, requires_grad=True) for value in (2.0, 3.0))
+    kit.run(backward, kit.multiply(kit.multiply(a, b), b))
+    for leaf, want, name in ((a, 9.0, "a"), (b, 12.0, "b")):
+        if leaf.grad is None:
+            raise Wrong(f"a·b·b of single numbers, shape (): {name}.grad is None. {SINGLE}")
+        expect(leaf, np.array(want), f"a·b·b of single numbers, at a = 2, b = 3, the leaf {name}")
+    kit = Kit(namespace)
+    array, u, v = three(), three(), three()
+    a, b = Tensor(array, requires_grad=True), Tensor(array, requires_grad=True)
+    kit.run(backward, kit.total(kit.add(kit.multiply(a, Tensor(u)), kit.multiply(b, Tensor(v)))))
+    for leaf, want, name in ((a, u, "a"), (b, v, "b")):
+        expect(leaf, want, f"a and b are two leaves that hold one array, L = total(a·u + b·v), the leaf {name}", (u + v, TWINS))
+    kit = Kit(namespace)
+    x = kit.leaf(*three())
+    kit.run(backward, kit.total(kit.call("an op that gives its input on", lambda x: (x, lambda dy: (2 * dy,)), x)))
+    if not same(x.grad, np.full(3, 2.0)):
+        raise Wrong(
+            f"An op that gives its input's array on, dx = 2·dy: dx is {shown(x.grad)} and should be [2., 2., 2.]. {TWINS}"
+        )
+    leaf = Tensor(np.array(3.0), requires_grad=True)
+    backward(leaf)
+    if not same(leaf.grad, 1.0):
+        raise Wrong(
+            f"A loss that is itself a leaf: its .grad is {shown(leaf.grad)} and should be 1. No op made it, so nothing has to be "
+            "walked; what arrives at a leaf, here the 1 of the start, stays in its .grad all the same."
+        )
+    yield "single numbers, two Tensors that hold one array, a loss that is a leaf"
 
     # roads of different lengths, both ways round
     for turned in (False, True):
@@ -633,6 +669,21 @@ def backward_each_road(loss):
             waiting.extend(zip(node.inputs, node.step_back(dy), strict=True))
 
 
+def backward_by_array(loss):
+    """Keeps what arrives by the array that a node holds, and not by the node."""
+    gradients = {id(loss.data): np.ones_like(loss.data)}
+    for node in reversed(order_recursive(loss)):
+        if node.requires_grad:
+            dy = gradients[id(node.data)]
+            if node.step_back is None:
+                node.grad = np.array(dy if node.grad is None else node.grad + dy)
+                continue
+            for source, gradient in zip(node.inputs, node.step_back(dy), strict=True):
+                if source.requires_grad:
+                    before = gradients.get(id(source.data))
+                    gradients[id(source.data)] = gradient if before is None else before + gradient
+
+
 WALK_LINE = "for node in reversed(topological_order(loss)):"
 SUM_LINE = "gradients[source] = gradients[source] + gradient if source in gradients else gradient"
 START_LINE = "gradients = {loss: np.ones_like(loss.data)}"
@@ -693,6 +744,18 @@ BACKWARD = Exercise(
             "dy = gradients.pop(node)\n        if node.step_back is not None:\n            node.grad = dy\n"
             "        if node.step_back is None:",
         ),
+        Mistake(
+            SINGLE,
+            POP_LINE,
+            "dy = gradients.pop(node)\n        if node.step_back is None and not dy.ndim:\n            continue\n"
+            "        if node.step_back is None:",
+        ),
+        Mistake(
+            "A loss that is itself a leaf: its .grad is None and should be 1",
+            START_LINE,
+            "if not loss.inputs:\n        return\n    " + START_LINE,
+        ),
+        Mistake(TWINS, function=backward_by_array),
         Mistake("That factor is 1, whatever the value of the loss", START_LINE, "gradients = {loss: loss.data}"),
         Mistake("Ops take arrays: of the loss's shape and dtype", START_LINE, "gradients = {loss: 1.0}"),
         Mistake("Ones are float64 unless you say otherwise", START_LINE, "gradients = {loss: np.ones(loss.data.shape)}"),

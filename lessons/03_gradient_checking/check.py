@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from lessons.exercise import Exercise, Mistake, Question, Wrong
+from lessons.exercise import Exercise, Mistake, Question, Wrong, compared
 
 TITLE = "Gradient checking"
 MINUTES = 30
@@ -118,8 +118,8 @@ def check_numeric(learner, namespace, rng):
     if not _near(found, central * dy, 1e-9):
         worst = np.unravel_index(np.abs(found - central * dy).argmax(), x.shape)
         raise Wrong(
-            f"For y = x³, h = 0.1, x = {x[worst]:.4f} and dy = {dy[worst]:.4f} the central difference is "
-            f"{(central * dy)[worst]:.4f}; yours is {found[worst]:.4f}."
+            f"For y = x³, h = 0.1, x = {x[worst]:.4f} and dy = {dy[worst]:.4f}, the central difference: "
+            f"{compared(found[worst], (central * dy)[worst])}."
         )
     yield "central differences of the sum of y · dy, x left as it was"
 
@@ -490,8 +490,8 @@ def _formula(learner, rng):
     worst = int(np.argmax(np.abs(np.subtract(found, right))))
     truth, difference, _ = probes[worst]
     return (
-        f"With a largest difference of {size(difference):.3f} and a largest entry of {size(truth):.3f} the error is "
-        f"{right[worst]:.3f}; yours is {found[worst]:.3f}."
+        f"With a largest difference of {size(difference):.3f} and a largest entry of {size(truth):.3f}, the error: "
+        f"{compared(found[worst], right[worst])}."
     )
 
 

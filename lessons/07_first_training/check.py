@@ -8,7 +8,7 @@ from unittest import mock
 import numpy as np
 
 from lessons import mine
-from lessons.exercise import Exercise, Mistake, Question, Wrong, kind
+from lessons.exercise import Exercise, Mistake, Question, Wrong, compared, kind
 from minivit import Tensor, ops
 from minivit.data import load
 
@@ -169,7 +169,7 @@ def check_initial(function, namespace, rng):
     std, want = float(weight1.std()), 1 / math.sqrt(inputs)
     if abs(float(weight1.mean())) > 0.05 * std:  # 120,000 numbers: chance alone gives 0.003
         raise Wrong(f"{NOT_CENTRED}\ntheir mean is {weight1.mean():.4f}, their standard deviation {std:.4f}")
-    numbers = f"with {inputs} inputs and {hidden} hidden units: yours {std:.4f}, wanted {want:.4f}"
+    numbers = f"with {inputs} inputs and {hidden} hidden units: {compared(std, want)}"
     for its, sentence in ((1.0, NO_SCALE), (1 / inputs, SCALE_BY_N), (1 / math.sqrt(hidden), SCALE_BY_OUT)):
         if abs(std / its - 1) < 0.03:
             raise Wrong(f"{sentence}\n{numbers}")
@@ -299,7 +299,7 @@ def check_step(function, namespace, rng):
         if not isinstance(returned, float | int | np.floating | np.ndarray) or np.shape(returned):
             raise Wrong(f"train_step should give the loss, a plain number; it gives {kind(returned)}.")
         if abs(float(returned) - loss) > 1e-4 * max(1, abs(loss)):
-            raise Wrong(f"{LOSS_BEFORE}\nyours {float(returned):.5f}, wanted {loss:.5f}")
+            raise Wrong(f"{LOSS_BEFORE}\n{compared(float(returned), loss)}")
         earlier = [old + g for old, g in zip(earlier, gradients, strict=True)]
     yield "and it gives the loss before the step, as a number"
 
@@ -325,7 +325,7 @@ def _why_not(moves, right, earlier, lr, size, not_cleared):
     return (
         f"{NAMES[worst]} does not move by -lr times the gradient of this batch's loss. If your step looks right to you: have "
         "you changed something in your lessons 02 to 06 since their last check?\n"
-        f"worst entry [{', '.join(map(str, i))}]: it moved by {moves[worst][i]:.5g}, wanted {right[worst][i]:.5g}"
+        f"worst entry [{', '.join(map(str, i))}] of how far it moved: {compared(moves[worst][i], right[worst][i])}"
     )
 
 
@@ -495,6 +495,14 @@ def _recorded(kind, number):
     return 2 + number / 64 if kind == "train_step" else 1 - number / 64
 
 
+def _first_apart(found, wanted):
+    """Where two lists of numbers first differ."""
+    if len(found) != len(wanted):
+        return f"yours has {len(found)} numbers, wanted {len(wanted)}"
+    place = next(i for i, pair in enumerate(zip(found, wanted, strict=True)) if not np.isclose(*map(float, pair)))
+    return f"at [{place}] of {len(wanted)} numbers: {compared(float(found[place]), wanted[place])}"
+
+
 def check_train(function, namespace, rng):
     seed = int(rng.integers(1000))
     events, parameters, returned = _watch(function, namespace, seed)
@@ -531,7 +539,7 @@ def check_train(function, namespace, rng):
     for found, what, sentence in zip(returned, ("train_step", "accuracy"), (ONE_LOSS, ONE_ACCURACY), strict=True):
         wanted = [_recorded(what, i) for i, event in enumerate(events, start=1) if event[0] == what]
         if len(found) != len(wanted) or not np.allclose([float(number) for number in found], wanted):
-            raise Wrong(f"{sentence}\nyours has {len(found)} numbers, wanted {len(wanted)}")
+            raise Wrong(f"{sentence}\n{_first_apart(found, wanted)}")
     yield "gives the losses of all steps, and the test accuracy after each epoch"
     begun = _network(namespace, np.random.default_rng(0), 100 + M)
     if any(np.abs(now.data - then.data - len(steps)).max() > 1e-3 for now, then in zip(parameters, begun, strict=True)):

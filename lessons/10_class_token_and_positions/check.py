@@ -180,20 +180,22 @@ ANGLES = "for place in (column, row)]  # 2 of (N, F)"
 CONCATENATE = "positions = np.concatenate([f(angle) for angle in angles for f in (np.sin, np.cos)], axis=1)  # (N, D)"
 SINCOS_MISTAKES = [
     Mistake(
-        "The row comes first: the first half is for the column, the second for the row.", ANGLES, "for place in (row, column)]"
+        "In yours the row comes first. The first half is for the column, the second for the row.",
+        ANGLES,
+        "for place in (row, column)]",
     ),
     Mistake(
-        "The patches are numbered column by column. They come in reading order: all columns of row 0 first.",
+        "Yours numbers the patches column by column. They come in reading order: all columns of row 0 first.",
         DIVMOD,
         "column, row = np.divmod(np.arange(rows * columns), rows)",
     ),
     Mistake(
-        "Rows and columns are divided by the number of rows: a patch's number is row · columns + column.",
+        "Yours divides by the number of rows: a patch's number is row · columns + column.",
         DIVMOD,
         "row, column = np.divmod(np.arange(rows * columns), rows)",
     ),
     Mistake(
-        "The cosines come before the sines.",
+        "Yours has the cosines before the sines: the sines come first.",
         CONCATENATE,
         "positions = np.concatenate([f(angle) for angle in angles for f in (np.cos, np.sin)], axis=1)",
     ),
@@ -226,7 +228,7 @@ SINCOS_MISTAKES = [
         "speeds = np.linspace(1, 1 / 10000, count)",
     ),
     Mistake(
-        "The places are counted from 1. The first row and the first column are 0.",
+        "Yours counts the places from 1. The first row and the first column are 0.",
         DIVMOD,
         DIVMOD.replace("row, column", "row, column").split("  #")[0] + "\n    row, column = row + 1, column + 1",
     ),

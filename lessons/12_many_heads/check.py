@@ -54,7 +54,7 @@ RESHAPE_ONLY = (
     "The tokens did not change places with the heads: a reshape alone keeps the order in memory, so a head gets other parts of "
     "one token where it should get its own part of every token."
 )
-INNER = "The columns are read with the head inside and q, k, v outside exchanged: they are q, then k, then v."
+INNER = "Yours reads the columns as head 0 with its q, k and v, then head 1. They are all of q, then all of k, then all of v."
 SPLIT_MISTAKES = [
     Mistake(
         RESHAPE_ONLY,

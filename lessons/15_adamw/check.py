@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from lessons.exercise import Exercise, Mistake, Question, Wrong, kind, solution_with
+from lessons.exercise import Exercise, Mistake, Question, Wrong, compared, kind, solution_with
 
 TITLE = "AdamW, warm-up, cosine, clipping"
 MINUTES = 35
@@ -228,8 +228,8 @@ def check_schedule(function, namespace, rng):
         yield "without a floor"
         return
     arguments, found, wanted = wrong
-    yours = f"{found:.6g}" if isinstance(found, int | float | np.number) else repr(found)
-    where = f"warmup_cosine{arguments}: yours {yours}, wanted {wanted:.6g}"
+    both = compared(found, wanted) if isinstance(found, int | float | np.number) else f"yours {found!r}, wanted {wanted:.6g}"
+    where = f"warmup_cosine{arguments}: {both}"
     for mistake in SCHEDULE_MISTAKES:
         theirs = solution_with("15", mistake)["warmup_cosine"]
         with contextlib.suppress(TypeError, ZeroDivisionError):
@@ -257,7 +257,11 @@ SCHEDULE_MISTAKES = [
     Mistake(
         "The warm-up starts at 0, so the first step is wasted: step 0 has peak / warmup.", WARM, "rate = peak * step / warmup"
     ),
-    Mistake("The warm-up divides without a rest: / and not //.", WARM, "rate = peak * ((step + 1) // warmup)"),
+    Mistake(
+        "The warm-up is rounded down to whole numbers: // drops what is left over, / keeps it.",
+        WARM,
+        "rate = peak * ((step + 1) // warmup)",
+    ),
     Mistake(
         "The half belongs to the whole bracket, (1 + cos) / 2, and yours halves the cosine alone.",
         COSINE,
@@ -330,7 +334,7 @@ def check_clip(function, namespace, rng):
         factor = min(1.0, bound / norm)
         if abs(found - factor * norm) < 1e-4 * norm and factor < 1:
             raise Wrong(CLIP["after"])
-        _unless(abs(found - norm) < 1e-4 * norm, f"{CLIP['norm']}\nyours {found:.5g}, wanted {norm:.5g}")
+        _unless(abs(found - norm) < 1e-4 * norm, f"{CLIP['norm']}\n{compared(found, norm)}")
         _unless(all(np.array_equal(a, b) for a, b in zip(gradients, kept, strict=True)), CLIP["changed"])
         wanted = [g * factor for g in kept]
         if not all(np.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in zip(clipped, wanted, strict=True)):

@@ -1,5 +1,6 @@
 """Lesson 16: random shifts, the training loop, an honest test."""
 
+import functools
 import math
 from types import SimpleNamespace
 from unittest import mock
@@ -7,7 +8,7 @@ from unittest import mock
 import numpy as np
 
 from lessons import mine
-from lessons.exercise import Exercise, Mistake, Question, Wrong, kind
+from lessons.exercise import Exercise, Mistake, Question, Wrong, compared, kind
 
 TITLE = "Train it"
 MINUTES = 45
@@ -107,11 +108,14 @@ SHIFT_MISTAKES = [
 
 TRAIN = {
     "cleared": "Old gradients are still there when the loss is computed: backward adds to .grad, so clear it for every batch.",
+    "cleared late": "In the first step old gradients are there when the loss is computed: the parameters may bring some "
+    "along. Clear them before the loss of each batch, not only after the step.",
     "backward": "backward() of the loss is not called for each batch, or only after step: without it there are no gradients.",
     "step": "The optimizer makes no step: call its step(...) once for each batch.",
     "statistics": "The images that go into the ViT are not (shifted image − µ) / σ with µ and σ of all training pixels.",
     "before": "The images are normalised before they are shifted. What moves in is 0, and that is empty paper only before.",
     "rates": "The learning rates are not those of the schedule: one for each step, counted over the whole training.",
+    "warm-up": "The warm-up is not 5 % of all the steps, rounded up.",
     "epoch": "An epoch should visit every image once, in batches of batch_size, the last one smaller.",
     "order": "Every epoch needs a new random order of the images, from rng.",
     "labels": "Images and labels are not in step: use the same numbers for both.",
@@ -129,6 +133,7 @@ TRAIN = {
     "loss": "The loss is not computed with cross_entropy, which stands at the top of train_vit.",
 }
 COUNT, BATCH, EPOCHS = 10, 4, 3
+LONGER = (13, 14)  # epochs: 5 % of 39 steps is just below 2, of 42 just above: other shares, and other ways to round, differ
 REAL = mine  # where a stand-in has taken its name
 
 
@@ -155,8 +160,9 @@ class _Recorder:
         self.rates.append(lr)
 
 
-def _run(function, namespace, seed, shift=0):
-    """(recorder, what train_vit gave, images) on ten tiny images whose pixels tell which they are."""
+def _run(function, namespace, seed, shift=0, epochs=EPOCHS):
+    """(recorder, what train_vit gave, images) on ten tiny images whose pixels tell which they are. The parameters bring gradients
+    along, as from an earlier use."""
     images = np.linspace(0.1, 1, COUNT, dtype=np.float32)[:, None, None, None] * np.ones((1, 3, 3, 1), np.float32)
     labels = np.arange(COUNT) % 5
     images.flags.writeable = labels.flags.writeable = False
@@ -165,6 +171,8 @@ def _run(function, namespace, seed, shift=0):
         "weight": mine.Tensor(rng.standard_normal((9, 5)).astype(np.float32), requires_grad=True),
         "bias": mine.Tensor(np.zeros(5, np.float32), requires_grad=True),
     }
+    for parameter in parameters.values():
+        parameter.grad = np.ones_like(parameter.data)
     recorder, seen = _Recorder(parameters), []
     shifts, losses, real, own_rng = [], namespace["smoothed_loss"], namespace["random_shift"], np.random.default_rng(seed)
 
@@ -192,7 +200,7 @@ def _run(function, namespace, seed, shift=0):
 
     stand_ins = {"mine": recorder, "smoothed_loss": smoothed, "random_shift": spy}
     with mock.patch.dict(function.__globals__, stand_ins), mock.patch.dict(namespace, stand_ins):
-        given = function(parameters, namespace_sizes(), images, labels, own_rng, EPOCHS, BATCH, 0.5, 0.07, 0.2, shift)
+        given = function(parameters, namespace_sizes(), images, labels, own_rng, epochs, BATCH, 0.5, 0.07, 0.2, shift)
     return recorder, seen, shifts, given, images
 
 
@@ -217,7 +225,7 @@ def check_train(function, namespace, rng):
     if len(recorder.cleared) > len(recorder.batches):
         raise Wrong(TRAIN["twice"])
     if not all(recorder.cleared):
-        raise Wrong(TRAIN["cleared"])
+        raise Wrong(TRAIN["cleared" if not any(recorder.cleared[1:]) else "cleared late"])
     if any(s.pixels != 0 for s in shifts):
         raise Wrong(f"{TRAIN['shift']}\nwith shift = 0 yours moves them by up to {max(s.pixels for s in shifts)}")
     if any(batch.dtype != np.float32 for batch in recorder.batches):
@@ -239,12 +247,8 @@ def check_train(function, namespace, rng):
     if epochs[0] == epochs[1] or epochs[0] == sorted(epochs[0]) or other == ids or again != ids:
         raise Wrong(TRAIN["order"])
     yield "a new random order each time, from rng"
-    wanted = [mine.warmup_cosine(s, steps, 0.5, math.ceil(0.05 * steps), 1e-5) for s in range(steps)]
-    if len(recorder.rates) != steps or not np.allclose(recorder.rates, wanted, atol=1e-9):
-        pairs = enumerate(zip(recorder.rates, wanted, strict=False))
-        step, (yours, right) = next(((s, pair) for s, pair in pairs if abs(pair[0] - pair[1]) > 1e-9), (0, (0, 0)))
-        where = f"step {step}: yours {yours:.6g}, wanted {right:.6g}"
-        raise Wrong(f"{TRAIN['rates']}\n{where if len(recorder.rates) == steps else f'{len(recorder.rates)} steps, not {steps}'}")
+    for epochs in (EPOCHS, *LONGER):
+        _expect_rates(recorder.rates if epochs == EPOCHS else _run(function, namespace, seed, epochs=epochs)[0].rates, epochs)
     if recorder.decays != [0.07]:
         raise Wrong(TRAIN["decay"])
     if any(smoothing != 0.2 for smoothing, _ in seen):
@@ -266,6 +270,23 @@ def check_train(function, namespace, rng):
         raise Wrong(TRAIN["lost"])
     yield "shifts, losses, mean and deviation"
     yield _for_real(function, namespace, seed)
+
+
+def _expect_rates(rates, epochs):
+    """The learning rates of so many epochs of three batches."""
+    steps = 3 * epochs
+    if len(rates) != steps:
+        raise Wrong(f"{TRAIN['rates']}\n{len(rates)} steps, not {steps}")
+    rate = functools.partial(mine.warmup_cosine, total=steps, peak=0.5, floor=1e-5)
+    wanted = [rate(step, warmup=math.ceil(0.05 * steps)) for step in range(steps)]
+    wrong = [step for step in range(steps) if abs(rates[step] - wanted[step]) > 1e-9]
+    if wrong:
+        others = (n for n in range(steps) if np.allclose(rates, [rate(s, warmup=n) for s in range(steps)], atol=1e-9))
+        other = next(others, None)
+        why = "rates" if other is None else "warm-up"
+        step = wrong[0]
+        where = f"of {steps} steps, step {step}: {compared(rates[step], wanted[step])}"
+        raise Wrong(f"{TRAIN[why]}\n{where}" + ("" if other is None else f", as with a warm-up of {other}"))
 
 
 def _which(batch, images):
@@ -296,6 +317,10 @@ def _for_real(function, namespace, seed):
 
 BATCH_LINE = "batch = (random_shift(images[chosen], shift, rng) - mean) / std  # (B, H, W, C)"
 STEP_LINE = "optimizer.step(mine.warmup_cosine(len(losses), total, lr, warmup, 1e-5))"
+LOSS_TO_STEP = (
+    "            loss = cross_entropy(mine.vit(parameters, batch, sizes), labels[chosen])\n            loss.backward()\n"
+    f"            {STEP_LINE}\n"
+)
 TRAIN_MISTAKES = [
     Mistake(TRAIN["cleared"], "parameter.grad = None", "pass"),
     Mistake(TRAIN["backward"], "            loss.backward()\n", ""),
@@ -327,7 +352,23 @@ TRAIN_MISTAKES = [
     Mistake(TRAIN["rates"], STEP_LINE, "optimizer.step(lr)"),
     Mistake(TRAIN["rates"], STEP_LINE, STEP_LINE.replace("len(losses)", "start // batch_size")),
     Mistake(TRAIN["rates"], STEP_LINE, STEP_LINE.replace("len(losses)", "len(losses) + 1")),
-    Mistake(TRAIN["rates"], "warmup = math.ceil(0.05 * total)", "warmup = total // 2"),
+    *(
+        Mistake(TRAIN["warm-up"], "warmup = math.ceil(0.05 * total)", f"warmup = {wrong}")
+        for wrong in (
+            "1",
+            "0",
+            "total // 2",
+            "math.ceil(0.1 * total)",
+            "round(0.05 * total)",
+            "total // 20",
+            "math.ceil(0.04 * total)",
+        )
+    ),
+    Mistake(
+        TRAIN["cleared late"],
+        f"            for parameter in parameters.values():\n                parameter.grad = None\n{LOSS_TO_STEP}",
+        f"{LOSS_TO_STEP}            for parameter in parameters.values():\n                parameter.grad = None\n",
+    ),
     Mistake(TRAIN["order"], "order = rng.permutation(len(images))  # (N,)", "order = np.arange(len(images))"),
     Mistake(
         TRAIN["order"],
@@ -421,7 +462,7 @@ def _evaluated(function, namespace, rng, count):
             (name for name, value in names.items() if abs(found - value) < 1e-4), "last" if sum(sizes_seen) < count else "other"
         )
         seen = f"; {sum(sizes_seen)} of {count} images seen" if name == "last" else ""
-        raise Wrong(f"{EVALUATE[name]}\nyours {float(found):.4f}, wanted {wanted:.4f}{seen}")
+        raise Wrong(f"{EVALUATE[name]}\n{compared(float(found), wanted)}{seen}")
     yield "the share of right answers, all images counted"
 
 

@@ -61,7 +61,7 @@ ROLL = "rollout = mixed @ rollout  # (B, T, T)"
 LOOP = "for attention in attentions:"
 START = "rollout = np.eye(attentions.shape[-1], dtype=attentions.dtype)  # (T, T)"
 ROLLOUT_MISTAKES = [
-    Mistake("The road past attention is missing: I, before the half is taken.", MIXED, "mixed = attention.mean(axis=1)"),
+    Mistake("The road past attention is missing: I is added before the half is taken.", MIXED, "mixed = attention.mean(axis=1)"),
     Mistake(
         "The road past attention is added once, at the end. It is there in every block.",
         f"{LOOP}\n        {MIXED}\n        {ROLL}",
@@ -138,7 +138,7 @@ ROLLOUT_MISTAKES = [
         "for attention in attentions[1:]:",
     ),
     Mistake(
-        "The mean is over the images of the batch. Each has its own rollout; the mean is over the heads, axis 1.",
+        "Yours takes the mean over the images of the batch. Each image has its own rollout: the mean is over the heads, axis 1.",
         ROLL,
         "rollout = mixed.mean(axis=0, keepdims=True) @ rollout + 0 * mixed",
     ),
@@ -219,12 +219,12 @@ DISTANCE_MISTAKES = [
         "apart = np.maximum(np.abs(row[:, None] - row), np.abs(column[:, None] - column)) * patch_size",
     ),
     Mistake(
-        "Rows and columns of the grid are mixed up. Patches come in reading order: all columns of row 0 first.",
+        "Yours mixes up rows and columns of the grid. Patches come in reading order: all columns of row 0 first.",
         PLACES,
         "column, row = np.divmod(np.arange(rows * columns), rows)",
     ),
     Mistake(
-        "Rows and columns of the grid are mixed up. Patches come in reading order: all columns of row 0 first.",
+        "Yours mixes up rows and columns of the grid. Patches come in reading order: all columns of row 0 first.",
         PLACES,
         "row, column = np.arange(rows * columns) % columns, np.arange(rows * columns) // rows",
     ),
@@ -280,7 +280,7 @@ DISTANCE_MISTAKES = [
     ),
     Mistake("", MEAN, "distance = looked.mean()", step="shape"),
     Mistake(
-        "The mean is over images and heads. Each head has a number of its own: the mean is over images and patches.",
+        "Yours takes the mean over images and heads. Each head has a number of its own: take it over images and patches.",
         MEAN,
         "distance = looked.mean(axis=(0, 1))",
     ),

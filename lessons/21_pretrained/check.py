@@ -53,13 +53,12 @@ def kernel_spec(kernel):
 MOVED = "moved = kernel.transpose(2, 3, 1, 0)  # (P, P, C, D)"
 JOINED = "weight = moved.reshape(-1, len(kernel))  # (P·P·C, D)"
 KERNEL = {
-    "channels": "The channels come first in a patch here: all of red, then all of green. In yours the three numbers of a "
-    "pixel stay "
-    "together: row, column, channel.",
+    "channels": "Here all of red comes first in a patch, then all of green. In your ViT "
+    "the three numbers of a pixel stay together: row, column, channel.",
     "turned": "Rows and columns of a patch are exchanged: the row changes slowest, then the column, then the channel.",
     "reshape": "A reshape alone moves no number: the output would still change slowest. It has to change fastest.",
-    "between": "The channel stands between row and column. It changes fastest: row, column, channel.",
-    "column": "The column changes slowest. The order is row, column, channel.",
+    "between": "Here the channel stands between row and column. It should change fastest: row, column, channel.",
+    "column": "Here the column changes slowest. The order is row, column, channel.",
     "both": "The channels come first, and rows and columns are exchanged. The order is row, column, channel.",
     "blue": "Red and blue are exchanged: channel 0 of the kernel is channel 0 of the picture.",
     "flip": "The kernel is turned upside down. What libraries call a convolution takes the kernel as it is.",
@@ -497,7 +496,7 @@ POSITIONS = {
     "mean": "The class token's position was changed. It is no part of the grid, and stays as it is.",
     "with": "The class token was resized with the patches. It has no place in the image: only the patches lie on the grid.",
     "read": "Rows and columns of the old grid are exchanged. Patches come in reading order: all columns of row 0 first.",
-    "written": "The new positions come column by column. Reading order: all columns of row 0 first.",
+    "written": "Your new positions come column by column. They should be in reading order: all columns of row 0 first.",
     "reshape": "The channels were brought to the front by a reshape, which moves no number. It takes a transposition.",
     "back": "The channels were brought back by a reshape, which moves no number. It takes a transposition.",
     "inverse": "The matrices were made for the way back, and transposed: their rows do not add up to 1.",

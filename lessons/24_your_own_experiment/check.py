@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from lessons.exercise import Exercise, Mistake, Question, Wrong, kind
+from lessons.exercise import Exercise, Mistake, Question, Wrong, compared, kind
 from lessons.experiments import Run, model_and_recipe
 
 TITLE = "Your own experiment"
@@ -251,7 +251,7 @@ def check_mean(function, namespace, rng):
         if not _close(mean, sum(scores) / n):
             names = {"order": sd / math.sqrt(n), "best": max(scores), "median": float(np.median(scores))}
             name = next((name for name, value in names.items() if _close(mean, value)), "mean")
-            raise Wrong(f"{MEAN[name]}\nof {scores}: yours {mean:.4f}, wanted {sum(scores) / n:.4f}")
+            raise Wrong(f"{MEAN[name]}\nof {scores}: {compared(mean, sum(scores) / n)}")
         others = {
             "deviation": (sd, _deviation(scores, 0)),
             "population": (_deviation(scores, 0) / math.sqrt(n),),
@@ -262,7 +262,7 @@ def check_mean(function, namespace, rng):
         }
         if not _close(error, sd / math.sqrt(n)):
             name = next((name for name, values in others.items() if any(_close(error, value) for value in values)), "error")
-            raise Wrong(f"{MEAN[name]}\nof {scores}: yours {error:.4f}, wanted {sd / math.sqrt(n):.4f}")
+            raise Wrong(f"{MEAN[name]}\nof {scores}: {compared(error, sd / math.sqrt(n))}")
     yield "the mean of all scores"
     yield "the standard error: of n − 1, and smaller with more seeds"
 
@@ -322,7 +322,7 @@ def check_pair(function, namespace, rng):
         if not _close(difference, wanted):
             names = {"turned": -wanted, "best": max(variant) - max(baseline), "absolute": float(np.abs(apart).mean())}
             name = next((name for name, value in names.items() if _close(difference, value)), "mean")
-            raise Wrong(f"{PAIR[name]}\n{shown}: yours {difference:.4f}, wanted {wanted:.4f}")
+            raise Wrong(f"{PAIR[name]}\n{shown}: {compared(difference, wanted)}")
         if not _close(error, _error(apart)):
             both, n = (_error(baseline), _error(variant)), len(apart)
             pooled = math.sqrt((_deviation(baseline) ** 2 + _deviation(variant) ** 2) / (2 * n))
@@ -334,7 +334,7 @@ def check_pair(function, namespace, rng):
                 "absolute": (_error(np.abs(apart)),),
             }
             name = next((name for name, values in names.items() if any(_close(error, value) for value in values)), "error")
-            raise Wrong(f"{PAIR[name]}\n{shown}: yours {error:.4f}, wanted {_error(apart):.4f}")
+            raise Wrong(f"{PAIR[name]}\n{shown}: {compared(error, _error(apart))}")
     yield "the mean of the differences, positive where the variant is better"
     yield "its standard error, pair by pair"
 
@@ -544,9 +544,9 @@ def check_final(function, namespace, rng):
     seen = VALIDATION["oak"][1]
     if not _close(mean, np.mean(seen)):
         what = "max" if _close(mean, max(seen)) else "none" if _close(mean, np.mean(VALIDATION["oak"][0])) else "mean"
-        raise Wrong(f"{FINAL[what]}\nyours {mean:.3f}, wanted {np.mean(seen):.3f}")
+        raise Wrong(f"{FINAL[what]}\n{compared(mean, np.mean(seen))}")
     if not _close(error, _error(seen)):
-        raise Wrong(f"{FINAL['error']}\nyours {error:.3f}, wanted {_error(seen):.3f}")
+        raise Wrong(f"{FINAL['error']}\n{compared(error, _error(seen))}")
     yield "its mean and standard error"
 
 

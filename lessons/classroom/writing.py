@@ -1,6 +1,7 @@
 """What the course writes into the learner's folder: files whole or not at all, and what was there as a backup."""
 
 import shutil
+import sys
 
 from minivit.training.files import replacing
 
@@ -32,16 +33,24 @@ def keep_backup(lesson):
 
 _HELPER = '''"""Written by `python -m lessons start`: lets the files in this folder find {name} when you run them from here."""
 
+import os
 import runpy
 import sys
 
+here = os.path.dirname(os.path.abspath(__file__))  # goes last: a random.py in it would take the place of Python's own
+sys.path[:] = [{project!r}, *(path for path in sys.path if os.path.abspath(path) != here), here]
 sys.modules.pop("{name}", None)
-sys.path.insert(0, {project!r})
 if __name__ == "__main__":
     runpy.run_module("{name}", run_name="__main__")
 else:
     import {name}  # noqa: F401
 '''
+
+
+def shadowing(folder):
+    """The files of a folder that take the place of a module of Python's or of a library, for what is run from there."""
+    taken = sys.stdlib_module_names | {"numpy", "matplotlib", "tqdm", "threadpoolctl", "cupy", "PIL", "scipy", "torch"}
+    return sorted(path for path in folder.glob("*.py") if path.stem in taken)
 
 
 def write_helpers(folder):

@@ -92,8 +92,11 @@ class Learner:
                     "gives the lesson's file again, and keeps yours as a backup."
                 ],
             )
-        if not callable(self.function):
-            raise Stop("missing", f"{exercise.name} is {sentences.kind(self.function)}, and should be a function")
+        if not callable(self.function) or inspect.isclass(self.function):
+            what = "a class" if inspect.isclass(self.function) else sentences.kind(self.function)
+            raise Stop("missing", f"{exercise.name} is {what}, and should be a function")
+        if advice := sentences.not_called(self.function, may_yield=exercise.check):
+            raise Stop("kind", f"{exercise.name} does not run when it is called", details=[advice], line=self.line(""))
 
     def line(self, part):
         """The line of the learner's file where a task begins: that of the function, or of the backward in it."""
@@ -117,6 +120,8 @@ class Learner:
         """function(*arguments). Prints are shown once, from the loud call."""
         silence = contextlib.nullcontext() if loud else contextlib.redirect_stdout(_Silence())
         shapes = [np.shape(value) for value in arguments if isinstance(value, np.ndarray)]
+        if advice := sentences.not_called(function):
+            raise Stop("kind", f"{function.__name__} does not run when it is called", details=[advice])
         try:
             with silence, np.errstate(all="ignore"):
                 returned = function(*arguments)
@@ -178,6 +183,19 @@ def arguments_fit(function, arguments, what):
             raise Stop("run", text, details=[str(error)]) from None
 
 
+def keeps_defaults(function, course_s):
+    """The numbers in the line with def are part of the exercise: whoever leaves an argument out counts on them."""
+    with contextlib.suppress(TypeError, ValueError):  # some callables have no signature
+        theirs = inspect.signature(function).parameters
+        for name, wanted in inspect.signature(course_s).parameters.items():
+            if not isinstance(wanted.default, int | float | str) or name not in theirs:
+                continue
+            if theirs[name].default != wanted.default:
+                has = "has no default" if theirs[name].default is wanted.empty else f"is {theirs[name].default!r} by default"
+                advice = f"in the lesson's line with def it stands as {name}={wanted.default!r}: leave that line as it is"
+                raise Stop("defaults", f"the argument {name} {has}", details=[advice])
+
+
 def arrays(value, wanted, names, known, where="", summed="sum"):
     """`value` as a tuple of arrays of the wanted shapes, None for what is not wanted. known(i, array) gives the sentence of a
     listed mistake that gives this array, or None; summed: what to do with an axis too many."""
@@ -223,6 +241,11 @@ def arrays(value, wanted, names, known, where="", summed="sum"):
 
 def _is_array(found, want, name, where):
     advice = "make it an array: NumPy's functions give one, np.array(...) makes one"
+    if isinstance(found, np.ndarray) and type(found) not in (np.ndarray, np.memmap):
+        what = f"{name} is a {type(found).__name__} of NumPy{where}, and should be a plain array"
+        raise Stop(
+            "kind", what, details=["a matrix, or another such kind, has rules of its own for * and for axes: leave it out"]
+        )
     if found is None:
         advice = "is a `return` missing?"
     elif is_array_like(found) or (isinstance(found, int) and want.shape == ()):

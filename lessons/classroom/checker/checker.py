@@ -8,7 +8,8 @@ overwrote its input looks wrong for no visible reason: that is why the order mat
 
 from dataclasses import dataclass, field
 
-from .calling import Stop, names_used
+from . import diagnose
+from .calling import Stop, keeps_defaults, names_used
 from .gradients import Gradients
 from .values import Values
 
@@ -61,6 +62,8 @@ def _run(lesson, task, namespace, seed, result):
         steps = (Gradients if task.part == "backward" else Values)(lesson, task.exercise, namespace, seed, result)
         result.line = steps.learner.line(task.part)
         steps.own() if task.exercise.check else steps.run()
+        if task.part != "backward":
+            keeps_defaults(steps.learner.function, diagnose.solution_names(lesson)[task.exercise.name])
     except Stop as stop:
         result.status = "not started" if stop.step == "start" else "wrong"
         result.step, result.line, result.arrays = stop.step, stop.line or result.line, stop.arrays

@@ -9,6 +9,7 @@ import numpy as np
 from minivit.gradcheck import relative_error
 
 from ..pages import build
+from .sentences import apart
 
 SAME = 1e-6  # two arrays are the same answer when no entry differs by more than this part of the largest
 
@@ -146,8 +147,8 @@ def worst_entry(name, wrong, truth, against):
     index = np.unravel_index(errors.argmax(), errors.shape)
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
     count = int((errors > SAME).sum())
-    digits = 5 if f"{wrong[index]:.5g}" != f"{truth[index]:.5g}" else 10
-    lines = [f"worst entry {place}: yours {wrong[index]:.{digits}g}, {against} {truth[index]:.{digits}g}"]
+    yours, right = apart(wrong[index], truth[index])
+    lines = [f"worst entry {place}: yours {yours}, {against} {right}"]
     if wrong.size > 1:
         lines.append(f"{count} of {wrong.size} entries are wrong" if count > 1 else f"1 of {wrong.size} entries is wrong")
     return lines

@@ -1,5 +1,6 @@
 """A learner's file, or notebook, as text and as the names that it defines; a Problem where that cannot be."""
 
+import builtins
 import json
 import linecache
 import re
@@ -45,8 +46,8 @@ def _cells_of(notebook):
     return "\n\n".join(c for c in code if not c.startswith("check(") and "from lessons import check" not in c)
 
 
-def load(path, text):
-    """The names that the file defines. Raises Problem."""
+def load(path, text, importing=None):
+    """The names that the file defines. importing: what its import statements call, in place of __import__. Raises Problem."""
     try:
         code = compile(text, str(path), "exec")
     except SyntaxError as error:
@@ -55,6 +56,8 @@ def load(path, text):
         raise Problem([f"Python cannot read this file: {error}"]) from None
     linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
     namespace = {"__name__": Path(path).stem, "__file__": str(path)}
+    if importing:
+        namespace["__builtins__"] = {**vars(builtins), "__import__": importing}
     if Path(path).suffix == ".ipynb":
         namespace |= {"check": lambda number: None, "show": lambda picture: None}
     try:

@@ -15,7 +15,8 @@ from minivit.called import in_console
 from .. import course
 from . import loading
 
-SECONDS = 10
+SECONDS = 10  # of their code, as worker.Clock counts them
+HANGING = 120  # and more: a worker that its own clock did not stop
 KEPT = 20_000  # bytes of what the worker prints
 
 
@@ -31,6 +32,7 @@ def check_file(lesson, path, seconds=None, arrays_to=None, work=None):
         command = [
             sys.executable,
             "-P",
+            "-u",
             "-m",
             "lessons.classroom.checker.worker",
             lesson.number,
@@ -38,7 +40,7 @@ def check_file(lesson, path, seconds=None, arrays_to=None, work=None):
             str(out),
             str(seconds),
         ]
-        printed, code = run(command + ([str(arrays_to)] if arrays_to else []), seconds + 1, work)
+        printed, code = run(command + ([str(arrays_to)] if arrays_to else []), seconds + HANGING, work)
         try:
             found = json.loads(out.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -88,13 +90,14 @@ def run(command, seconds, work=None):
 
 def _ended(code, where, path, seconds):
     """The problem of a worker that left no outcome."""
-    if code is None:
-        line = _line_in(where, path)
+    dump, line = _dumped(where, path)
+    if dump or code is None:
+        text = loading.read(path).splitlines()
+        here = text[line - 1].strip() if line and line <= len(text) else ""
         lines = [f"your code did not finish within {seconds:g} seconds: a loop without end, or much too slow?"]
-        if line:
-            text = loading.read(path).splitlines()
-            lines.append(f"it was at line {line}:  {text[line - 1].strip() if line <= len(text) else ''}")
-        return {"problem": lines, "line": line}
+        if here.startswith(("import ", "from ")):
+            lines = ["an import does not come to its end: take it out, if the lesson does not need it"]
+        return {"problem": lines + ([f"it was at line {line}:  {here}"] if line else []), "line": line}
     if code == 0:
         return {"problem": ["your code ended Python before the check was done: is there an os._exit?"], "line": None}
     return {
@@ -103,11 +106,11 @@ def _ended(code, where, path, seconds):
     }
 
 
-def _line_in(where, path):
-    """The innermost line of the learner's file in a dump of faulthandler."""
+def _dumped(where, path):
+    """What faulthandler wrote when the time was over, and the innermost line of the learner's file in it."""
     try:
         dump = where.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return None
+        return "", None
     found = re.search(rf'File "[^"\n]*{re.escape(Path(path).name)}", line (\d+)', dump)
-    return int(found[1]) if found else None
+    return dump, int(found[1]) if found else None

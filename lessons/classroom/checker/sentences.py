@@ -1,10 +1,16 @@
 """What is told to somebody whose code raised an error, or gave something of the wrong kind or shape."""
 
 import difflib
+import inspect
 import linecache
 import math
 import re
 from types import ModuleType
+
+KEPT = (
+    "What a function assigns outside itself lives on, and so does a list or dictionary that is a default argument (seen=[]): "
+    "it is made once, not for each call."
+)
 
 
 def frames_of(error, namespace):
@@ -73,14 +79,34 @@ def _of_a_name(error, text, frame):
             "give the new value a new name. If branches of an `if` give it its value: is an `else` missing?"
         )
     if isinstance(error, NameError) and getattr(error, "name", None):
+        if line := _import_of(error.name):
+            return f"there is no {error.name!r} here: is  {line}  missing at the top of the file?"
         names = {**frame.f_globals, **frame.f_locals} if frame else {}
         known = {n for n, value in names.items() if not n.startswith("_") and not isinstance(value, ModuleType)}
         others = {n for n in known if re.sub(r"\d", "", n) != re.sub(r"\d", "", error.name)}  # fc1 is no misspelt fc2
-        near = difflib.get_close_matches(error.name, sorted(others), n=1)
+        near = difflib.get_close_matches(error.name, sorted(others), n=1) or _in_a_module(error.name, names)
         return f"there is no {error.name!r} here" + (
             f": did you mean {near[0]!r}?" if near else ": is it spelled right, and made before?"
         )
     return None
+
+
+SHORT = {"np": "numpy", "plt": "matplotlib.pyplot", "xp": "numpy"}  # modules by the names that people give them
+TAUGHT = ("math", "random", "time", "itertools", "functools", "collections", "json", "sys", "os", "re", "copy", "statistics")
+
+
+def _import_of(name):
+    """The line that makes the name of a module known; '' for what is no module's."""
+    if name in SHORT:
+        return f"import {SHORT[name]} as {name}"
+    if name == "mine":
+        return "from lessons import mine"
+    return f"import {name}" if name in (*TAUGHT, "numpy") else ""
+
+
+def _in_a_module(name, names):
+    """[the name in a module that the file knows] for a function that is written without its module."""
+    return [f"{short}.{name}" for short in ("np", "math") if hasattr(names.get(short), name)][:1]
 
 
 def _of_shapes(error, text, frame):
@@ -210,6 +236,28 @@ def kind(value):
         return f"{len(value)} things ({', '.join(type(v).__name__ for v in value)})"
     name = "Python number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
     return ("an " if name[0] in "aeiou" else "a ") + name
+
+
+def not_called(function, may_yield=False):
+    """Why a function gives no result when it is called, but a thing that would run later; '' for an ordinary function."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "async def makes a function that runs later: a plain def runs at once"
+    if inspect.isgeneratorfunction(function) and not may_yield:
+        return "a function with yield in it runs later, piece by piece: return gives the result at once"
+    return ""
+
+
+def apart(*numbers, digits=5):
+    """The numbers as texts, with as many digits as tell them apart."""
+    while digits < 17 and len({f"{n:.{digits}g}" for n in numbers}) < len(numbers):
+        digits += 1
+    return [f"{n:.{digits}g}" for n in numbers]
+
+
+def compared(yours, wanted):
+    """Two numbers, in a sentence that shows how they differ."""
+    yours, wanted = apart(yours, wanted)
+    return f"yours {yours}, wanted {wanted}"
 
 
 def shape_advice(got, want, summed="sum"):

@@ -5,6 +5,7 @@ import numpy as np
 from minivit.gradcheck import slopes as measured
 
 from .calling import Stop, arguments_fit, as_tuple, cast, is_array_like
+from .repeats import copied, still
 
 
 def run_backward(learner, given, upstream, dtype, loud=False, layout=tuple):
@@ -19,6 +20,13 @@ def run_backward(learner, given, upstream, dtype, loud=False, layout=tuple):
     returned = learner.call(backward, dy, loud)
     returned = tuple(returned) if isinstance(returned, list) else returned
     if loud:
+        kept = copied(returned)
+        learner.call(backward, cast([-2 * value for value in upstream], dtype))
+        if not still(returned, kept):
+            advice = (
+                "each call must make arrays of its own: one that is kept outside the function is written over by the next call"
+            )
+            raise Stop("repeat", "a gradient changes when backward is called again", details=[advice])
         if not _agree(returned, learner.call(backward, dy)):
             advice = "it changes something that it remembers: each call must start from what the forward left"
             raise Stop("repeat", "backward gives another answer when it is called twice", details=[advice])

@@ -1,6 +1,7 @@
 """What the two halves of a check share: the learner's function, what was found of it so far, and how it ends."""
 
 import contextlib
+import copy
 import time
 
 import numpy as np
@@ -11,8 +12,9 @@ from ...exercise import Wrong
 from . import diagnose, sentences
 from .calling import Learner, Stop, as_tuple, cast
 from .memory import FEW, fits, grows_with_tokens
+from .speed import speed_note
 
-NOTICEABLE, SLOW = 0.02, 10  # seconds, and times the course's own: from here on the note on speed
+QUICK = 0.1  # seconds: a check of an exercise's own that takes less is repeated
 
 
 def backward_alone(function, arguments):
@@ -65,11 +67,25 @@ class Steps:
         compare()
 
     def own(self):
-        """An exercise with a check of its own."""
+        """An exercise with a check of its own; a quick one three times: the same again, then with other numbers."""
+        same, started = copy.deepcopy(self.rng), time.process_time()
+        for sentence in self.own_check(self.rng):
+            self.ok(sentence)
+        if time.process_time() - started < QUICK:
+            try:
+                list(self.own_check(same))
+            except Stop as stop:
+                looks = [*stop.looks, "The first time all was right: something is kept from call to call. " + sentences.KEPT]
+                raise Stop(
+                    stop.step, f"{stop.text}, when all is called again", stop.note, stop.details, looks, stop.line
+                ) from None
+            list(self.own_check(self.rng))
+
+    def own_check(self, rng):
+        """What the exercise's check found right; stops for what is not."""
         try:
             with np.errstate(all="ignore"):
-                for sentence in self.exercise.check(self.learner.function, self.learner.namespace, self.rng):
-                    self.ok(sentence)
+                yield from self.exercise.check(self.learner.function, self.learner.namespace, rng)
         except Wrong as wrong:
             first, *rest = str(wrong).split("\n")
             raise Stop("check", "not right yet", details=rest, looks=[first]) from None
@@ -113,14 +129,6 @@ class Steps:
         if not self.exercise.large:
             return
         given = cast(self.exercise.large(np.random.default_rng(0)), np.float32)
-        seconds = []
-        for function in (diagnose.solution_names(self.lesson)[self.exercise.name], self.learner.function):
-            started = time.perf_counter()
-            self.learner.call(run, (function, given))
-            seconds.append(time.perf_counter() - started)
-        reference, theirs = seconds
-        if theirs > NOTICEABLE and theirs > SLOW * reference:
-            self.result.notes.append(
-                f"right, and slow: yours takes {1e3 * theirs:.0f} ms where {1e3 * reference:.1f} ms are enough: "
-                "is there a Python loop over rows or entries?"
-            )
+        reference = diagnose.solution_names(self.lesson)[self.exercise.name]
+        if note := speed_note(self.learner, reference, lambda function: self.learner.call(run, (function, given))):
+            self.result.notes.append(note)

@@ -1,11 +1,14 @@
 """The forward half of an op, or a plain function: its values against a slow specification."""
 
+import copy
+
 import numpy as np
 
 from minivit.gradcheck import relative_error
 
 from . import diagnose
 from .calling import LAYOUTS, Stop, are_finite, arrays, as_tuple, cast, is_array_like, keeps_float32
+from .repeats import same_each_time
 from .steps import Steps
 
 LIMIT_VALUE = 1e-9
@@ -18,6 +21,7 @@ class Values(Steps):
         cases = self.exercise.cases(self.rng)
         (ordinary, given), *others = cases.items()
         y = self.value(given, ordinary, loud=True)
+        same_each_time(self, given, self.exercise.cases(copy.deepcopy(self.rng))[ordinary])
         self.dtypes(given)
         self.ok("runs, leaves its inputs alone, right shape and dtype")
         with self.unless_wrong_anyway(lambda: self.compare(y, given, ordinary)):

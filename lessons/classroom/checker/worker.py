@@ -10,13 +10,18 @@ import contextlib
 import faulthandler
 import io
 import json
+import os
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
 
 from .loading import Problem, load, read
 
 MEMORY = 4 << 30  # bytes of address space
+IMPORTING = 60  # seconds for each import of something large
+PATIENCE = 4  # times the seconds, for a process that waits for others
 SHOWN, TOO_MUCH = 8_000, 1_000_000  # characters of what the learner prints: shown, and no longer bearable
 
 
@@ -66,27 +71,90 @@ def limit_memory():
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
-def outcome(number, path, arrays_to=None):
+class Clock:
+    """Ends this process when the learner's seconds are over, and leaves in a file where it was. What counts is the time that this
+    process gets: on a machine that is busy with other things it may last PATIENCE times as long. And nothing counts while the
+    learner's file imports something: that may take long, and is none of their doing."""
+
+    def __init__(self, seconds, where):
+        self.computing, self.waiting, self.where = seconds, PATIENCE * seconds, where
+        self.lock, self.since = threading.Lock(), None
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def start(self):
+        with self.lock:
+            self.since = time.process_time(), time.monotonic()
+            self._arm()
+
+    def stop(self):
+        with self.lock:
+            computed, waited = self.since
+            self.computing -= time.process_time() - computed
+            self.waiting -= time.monotonic() - waited
+            self.since = None
+            faulthandler.cancel_dump_traceback_later()
+
+    def _arm(self):
+        """Has faulthandler, whom no endless loop holds up, end the process if nobody has said otherwise by then."""
+        computed, waited = self.since
+        computing = self.computing - (time.process_time() - computed)
+        waiting = self.waiting - (time.monotonic() - waited)
+        faulthandler.dump_traceback_later(max(0.05, min(computing, waiting)), exit=True, file=self.where)
+
+    def _beat(self):
+        while True:
+            time.sleep(0.2)
+            with self.lock:
+                if self.since:
+                    self._arm()
+
+    def importing(self, name, *arguments, **options):
+        """Python's own __import__, untimed."""
+        if name in sys.modules:
+            return __import__(name, *arguments, **options)
+        self.stop()
+        faulthandler.dump_traceback_later(IMPORTING, exit=True, file=self.where)
+        try:
+            return __import__(name, *arguments, **options)
+        finally:
+            self.start()
+
+
+def outcome(number, path, clock=None, arrays_to=None):
     """{"results": [...]} or {"problem": [...], "line": n} or {"course_error": traceback}."""
     try:
         from ...own import mine
         from .. import course
-        from . import checker
+        from . import checker, diagnose, surroundings
 
         lesson = course.find(number)
         lesson.exercises  # noqa: B018  an error in check.py is the course's
+        names = surroundings.Names()
     except Exception:
         return {"course_error": traceback.format_exc()}
     try:
         mine.lesson_checked = lesson
         text = read(path)
-        results = checker.check_lesson(lesson, load(path, text))
+        with surroundings.settings_kept():
+            namespace = load(path, text, clock and clock.importing)
+        names.expect_unchanged(text)
+        try:
+            with surroundings.settings_kept():
+                results = checker.check_lesson(lesson, namespace)
+        finally:
+            names.expect_unchanged(text)
     except Problem as problem:
         return {"problem": problem.lines, "line": problem.line}
     except PrintedTooMuch as error:
         return {"problem": [str(error)], "line": None}
-    except Exception:
-        return {"course_error": traceback.format_exc()}
+    except Exception as error:
+        told = traceback.format_exc()
+        try:
+            checker.check_lesson(lesson, diagnose.solution_names(lesson).copy())
+        except Exception:
+            return {"course_error": told}
+        sentence = f"the check cannot go on with what your file gives: {type(error).__name__}: {error}"
+        return {"problem": [sentence, "If you cannot find out why, please report it, with your file."], "line": None}
     except BaseException as error:
         return {"problem": [f"your code stops Python with {type(error).__name__}: take that out"], "line": None}
     for result in results:
@@ -104,14 +172,19 @@ def outcome(number, path, arrays_to=None):
 
 def main(number, path, out, seconds, arrays_to=None):
     limit_memory()
+    sys.path.append(str(Path(path).resolve().parent))  # last: a random.py of the learner's takes no place of Python's own
     with open(f"{out}.where", "w", encoding="utf-8") as where:
-        faulthandler.dump_traceback_later(float(seconds), file=where)
+        clock = Clock(float(seconds), where)
+        clock.start()
         printed = sys.stdout = Printed(sys.stdout)
-        found = outcome(number, path, arrays_to)
+        found = outcome(number, path, clock, arrays_to)
         printed.flush()
-        faulthandler.cancel_dump_traceback_later()
+        clock.stop()
     Path(out).write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    os._exit(0)  # a thread of the learner's that never ends holds up nothing

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from minivit.called import called
 
-from .. import course, report
+from .. import course, report, writing
 from ..checker import sandbox
 from ..screen import say, shown
 from . import home
@@ -27,6 +27,9 @@ def run(lesson, plot=False):
         arrays = Path(folder) / "arrays.npz"
         outcome = sandbox.check_file(lesson, path, arrays_to=arrays if plot else None)
         code = report.lesson(lesson, outcome, shown(path))
+        for other in writing.shadowing(path.parent):
+            what = f"{shown(other)} has the name of a module that Python, or a library, needs: give it another name."
+            say(f"{what} The check runs all the same; python {shown(path)} may not.", indent=2)
         if plot:
             _plot(arrays, path.with_name(f"{path.stem}_check.png"))
     results = outcome.get("results", [])

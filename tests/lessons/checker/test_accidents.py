@@ -45,6 +45,8 @@ IN_THE_FUNCTION = {
     "misspelt": ("return centerd * weight", "there is no 'centerd' here: did you mean 'centred'?"),
     "another of a kind": ("row1 = x; return row2", "there is no 'row2' here: is it spelled right"),
     "unknown": ("return zzzz", "there is no 'zzzz' here"),
+    "a module that was not imported": ("math.sqrt(2)", "there is no 'math' here: is import math missing at the top"),
+    "a function without its module": ("maximum(x, 0)", "there is no 'maximum' here: did you mean 'np.maximum'?"),
     "used too early": ("early = early + 1", "early is used before it has a value", "is an `else` missing?"),
     "unknown in a module": ("np.maen(x)", "module 'numpy' has no attribute 'maen'"),
     "shapes that do not fit": ("x + np.zeros(7)", "two shapes do not fit each other", "(2,3,5) (7,)"),

@@ -1,9 +1,12 @@
 """The checker, step by step, on a small op: each wrong answer stops at its own step, with its own sentence."""
 
+import linecache
+import re
+
 import pytest
 
 from lessons.classroom import course
-from lessons.classroom.checker import checker
+from lessons.classroom.checker import calling, checker, loading
 from lessons.classroom.pages import build
 
 CENTRED = "centred = x - x.mean(-1, keepdims=True)"
@@ -15,9 +18,7 @@ RETURN = "return dx, dweight"
 
 
 def names_of(text):
-    namespace = {"__name__": "answer", "__file__": "answer.py"}
-    exec(compile(text, "answer.py", "exec"), namespace)
-    return namespace
+    return loading.load("answer.py", text)
 
 
 @pytest.fixture
@@ -315,7 +316,13 @@ SLOW = """
 def test_a_slow_answer_passes_with_a_note(check):
     forward, backward = check({Y: SLOW})
     assert (forward.status, backward.status) == ("passed", "passed")
-    assert "right, and slow" in backward.notes[0] and "Python loop" in backward.notes[0]
+    assert "right, and slow" in backward.notes[0] and "is the loop in line " in backward.notes[0]
+    assert "for place in np.ndindex" in linecache.getlines("answer.py")[int(re.search(r"line (\d+)", backward.notes[0])[1]) - 1]
+
+
+def test_a_slow_answer_without_a_loop_is_not_told_of_one(check):
+    _, backward = check({Y: Y + "\n    time.sleep(0.05)"}, front="import time\n")
+    assert backward.status == "passed" and re.search(r"right, and slow: .* ms are enough$", backward.notes[0])
 
 
 def test_a_fast_answer_has_no_note(check):
@@ -377,3 +384,54 @@ def test_a_plain_function(text, status, words):
     (result,) = checked("double", text)
     assert result.status == status, told(result)
     assert words in told(result)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    "head, words",
+    [
+        ("x, eps=1e-5", "the argument eps is 1e-05 by default / in the lesson's line with def it stands as eps=1e-06"),
+        ("x, eps", "the argument eps has no default"),
+    ],
+)
+def test_a_default_of_the_lesson_s_stays_as_it_is(head, words):
+    space = {}
+    exec(f"def theirs({head}): pass\ndef lesson_s(x, eps=1e-6): pass\ndef other(x, e=1e-5): pass", space)
+    with pytest.raises(calling.Stop) as stop:
+        calling.keeps_defaults(space["theirs"], space["lesson_s"])
+    assert words in f"{stop.value.text} / {stop.value.details[0]}"
+    calling.keeps_defaults(space["lesson_s"], space["lesson_s"])
+    calling.keeps_defaults(space["other"], space["lesson_s"])
+
+
+# nothing is kept from call to call
+
+
+@pytest.mark.parametrize(
+    "changes, step, words",
+    [
+        ({Y: f"y = KEPT.setdefault(x.shape, {Y[4:]})"}, "repeat", "another answer when it is called again, on other numbers"),
+        ({Y: f"y = KEPT.setdefault(id(x), {Y[4:]})"}, "repeat", "on the same arrays with other numbers in them"),
+        ({Y: f"y = KEPT.setdefault(x.shape, np.empty_like(x))\n    y[...] = {Y[4:]}"}, "repeat", "a result changes when"),
+        (
+            {RETURN: "kept = KEPT.setdefault(x.shape, np.empty_like(x))\n        kept[...] = dx\n        return kept, dweight"},
+            "repeat",
+            "a gradient changes when backward is called again",
+        ),
+    ],
+)
+def test_what_is_kept_from_call_to_call_is_found(check, changes, step, words):
+    wrong = next(result for result in check(changes, front="KEPT = {}\n") if result.status == "wrong")
+    assert wrong.step == step and words in told(wrong)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_check_of_an_exercise_s_own_runs_again_and_finds_what_was_kept():
+    (result,) = checked("word", "def word(seen=[]):\n    seen.append(1)\n    return 'yes' if len(seen) < 2 else 'no'")
+    assert result.status == "wrong" and "when all is called again" in told(result) and "a default argument" in told(result)
+
+
+def test_what_is_wrong_for_some_numbers_alone_is_not_said_to_be_kept(check):
+    sometimes = "y = centred * weight * (1 + (FIRST[0] != x.ravel()[0] if FIRST else FIRST.append(x.ravel()[0]) or 0))"
+    forward, _ = check({Y: sometimes}, front="FIRST = []\n")
+    assert forward.status == "wrong" and "kept" not in told(forward) and "value" in forward.step
