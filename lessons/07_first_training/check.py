@@ -443,6 +443,7 @@ LAST_STEP = (
 )
 
 N, M, SIZE, EPOCHS, RATE_GIVEN = 13, 4, 5, 3, 0.125
+RESTS = (3 * SIZE, 2 * SIZE + 1, SIZE - 1)  # no image is left over for a last batch, or one, or there is no full batch
 
 
 EMPTY = "A batch is empty: where N is a multiple of B, nothing is left over for one more."
@@ -520,8 +521,9 @@ def check_train(function, namespace, rng):
         raise Wrong(RATE)
     yield "trains on training images only, each with its own label"
 
-    epochs = _epochs(events)
-    _watch(function, namespace, seed, count=3 * SIZE)  # no batch is empty where no image is left over
+    epochs = _epochs(events, N)
+    for count in RESTS:
+        _epochs(_watch(function, namespace, seed, count)[0], count)
     yield f"an epoch visits every image once: {N} images, batches of {SIZE}, {SIZE} and {N - 2 * SIZE}"
     if any([image for batch in epoch for image in batch] == list(range(N)) for epoch in epochs):
         raise Wrong(NO_SHUFFLE)
@@ -546,8 +548,8 @@ def check_train(function, namespace, rng):
     yield _train_for_real(function, namespace, seed)
 
 
-def _epochs(events):
-    """The batches of each epoch, as lists of image numbers: the accuracy that is measured after an epoch ends it."""
+def _epochs(events, count):
+    """The batches of each epoch of `count` images, as lists of their numbers: measuring the accuracy ends an epoch."""
     epochs, current = [], []
     for what, ids, labels, *_ in events:
         if what == "train_step":
@@ -563,15 +565,16 @@ def _epochs(events):
         )
     for epoch in epochs:
         visited, sizes = [image for batch in epoch for image in batch], [len(batch) for batch in epoch]
-        shown = f"\n{N} images in batches of {SIZE}: your batches have the sizes {', '.join(map(str, sizes[:8]))}"
+        shown = f"\n{count} images in batches of {SIZE}: your batches have the sizes {', '.join(map(str, sizes[:8]))}"
+        wanted = [SIZE] * (count // SIZE) + [count % SIZE] * (count % SIZE > 0)
         if len(visited) > len(set(visited)):
             raise Wrong(REPEATED + shown)
-        if len(visited) == N - N % SIZE:
+        if count % SIZE and len(visited) == count - count % SIZE:
             raise Wrong(LAST_BATCH + shown)
-        if len(visited) < N:
-            raise Wrong(f"An epoch visits every image, and yours leaves out {N - len(visited)} of {N}.{shown}")
-        if sorted(sizes) != [N % SIZE] + [SIZE] * (N // SIZE):
-            raise Wrong(f"The batches have the wrong sizes.{shown}; wanted {SIZE}, {SIZE}, {N % SIZE}")
+        if len(visited) < count:
+            raise Wrong(f"An epoch visits every image, and yours leaves out {count - len(visited)} of {count}.{shown}")
+        if sorted(sizes) != sorted(wanted):
+            raise Wrong(f"The batches have the wrong sizes.{shown}; wanted {', '.join(map(str, wanted))}")
     return epochs
 
 
@@ -611,6 +614,7 @@ TRAIN_MISTAKES = [
     Mistake(SAME_ORDER, ORDER, "order = np.random.default_rng(0).permutation(len(images))"),
     Mistake(SAME_ORDER, ORDER, "order = order if losses else rng.permutation(len(images))"),
     Mistake(LAST_BATCH, RANGE, "for start in range(0, len(images) - batch_size + 1, batch_size):"),
+    Mistake(LAST_BATCH, RANGE, "for start in range(0, len(images) - 1, batch_size):"),
     Mistake(REPEATED, RANGE, "for start in range(0, len(images)):"),
     Mistake(REPEATED, CHOSEN, "chosen = rng.integers(len(images), size=min(batch_size, len(images) - start))"),
     Mistake(NO_BATCH, CHOSEN, "chosen = order[start]"),

@@ -198,8 +198,9 @@ def embed_cases(rng):
 
     return {
         "ordinary": given(2, 2, 6, 1, 2, 5),
-        "higher than wide": given(2, 4, 2, 2, 2, 3),
+        "higher than wide": given(2, 6, 3, 2, 3, 4),
         "one image": given(1, 2, 4, 1, 2, 3),
+        "patches of one pixel": given(2, 3, 2, 2, 1, 3),
         "a square": given(4, 4, 4, 1, 2, 4),
     }
 
@@ -245,6 +246,12 @@ EMBED_MISTAKES = [
         "patches, patchify_backward = patchify(images, patch_size)  # (B, N, P·P·C)",
         "patches = images.reshape(len(images), -1, patch_size * patch_size * images.shape[-1])\n"
         "    patchify_backward = patchify(images, patch_size)[1]",
+    ),
+    Mistake(
+        "",
+        "patches, patchify_backward = patchify(images, patch_size)  # (B, N, P·P·C)",
+        "patches, patchify_backward = patchify(images, 2)",
+        step="run",
     ),
     Mistake(
         "The bias is missing: a black patch would always be a token of zeros.",

@@ -129,6 +129,7 @@ def check_parameters(function, namespace, rng):
     if any(array.dtype != np.float32 for array in data.values()) or not all(p.requires_grad for p in made.values()):
         raise Wrong("Every parameter should be float32, and require a gradient.")
     yield "names, order, shapes, float32"
+    _all_drawn(data)
     for name, array in data.items():
         if name.startswith("head"):
             _unless(not array.any(), PARAMETERS["head"], name)
@@ -147,8 +148,6 @@ def check_parameters(function, namespace, rng):
             fullest = (1 - 16 / array.size) * limit  # of so many numbers, the largest is below this once in ten million
             _unless(fullest < np.abs(array).max() <= 1.0001 * limit and spread, PARAMETERS["limit"], name)
     yield "first values: weights, zeros, ones, positions"
-    first, second = (data[f"blocks.{i}.attn.proj.weight"] for i in (0, 1))
-    _unless(not np.array_equal(first, second), PARAMETERS["same"], "blocks.0 and blocks.1")
     again, other = (function(sizes, np.random.default_rng(seed), 0.3) for seed in (3, 4))
     for name, array in data.items():
         _unless(np.array_equal(again[name].data, array), PARAMETERS["rng"], name)
@@ -156,6 +155,19 @@ def check_parameters(function, namespace, rng):
     default = function(sizes, np.random.default_rng(3))["pos_embed"].data.std()
     _unless(0.015 < default < 0.025, PARAMETERS["position"], "without pos_embed_std it is 0.02")
     yield "random numbers from rng"
+
+
+def _all_drawn(data):
+    """No row and no column of random numbers stands there twice: not in two blocks, and not in q, k and v of one."""
+    seen = {}  # {row or column: the name of its array}
+    for name, array in data.items():
+        if array.ndim > 1 and len(np.unique(array)) > 1:
+            table = array.reshape(-1, array.shape[-1])
+            for lines, what in ((table, "rows"), (table.T, "columns")):
+                for line in lines:
+                    other = seen.setdefault(line.tobytes(), name)
+                    _unless(other == name, PARAMETERS["same"], f"{other} and {name}")
+                _unless(len({line.tobytes() for line in lines}) == len(lines), PARAMETERS["same"], f"{what} of {name}")
 
 
 def _unless(truth, sentence, name):
@@ -183,6 +195,21 @@ PARAMETER_MISTAKES = [
         PARAMETERS["same"],
         "array = rng.uniform(-limit, limit, shape)",
         "array = np.random.default_rng(int(1e6 * rng.bit_generator.seed_seq.entropy)).uniform(-limit, limit, shape)",
+    ),
+    Mistake(
+        PARAMETERS["same"],
+        "array = rng.uniform(-limit, limit, shape)",
+        "array = np.tile(rng.uniform(-limit, limit, (shape[0], outputs)), shape[1] // outputs)",
+    ),
+    Mistake(
+        PARAMETERS["same"],
+        "array = rng.uniform(-limit, limit, shape)",
+        "array = rng.uniform(-limit, limit, (shape[0], 1)) + np.zeros(shape)",
+    ),
+    Mistake(
+        PARAMETERS["same"],
+        "array = pos_embed_std * rng.standard_normal(shape)",
+        "array = pos_embed_std * rng.standard_normal(shape[-1]) + np.zeros(shape)",
     ),
     Mistake(
         PARAMETERS["rng"],

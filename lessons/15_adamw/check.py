@@ -199,6 +199,9 @@ SCHEDULES = (
 )
 
 
+NO_STEPS = "A number of steps is 0 that you divide by: a schedule may have no warm-up, or a single step after it."
+
+
 def _rate(step, total, peak, warmup, floor):
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -210,7 +213,10 @@ def check_schedule(function, namespace, rng):
         """The first (arguments, found, wanted) that is not right, or None."""
         for total, peak, warmup, floor in SCHEDULES:
             for step in range(total):
-                found, wanted = function(step, total, peak, warmup, floor), _rate(step, total, peak, warmup, floor)
+                try:
+                    found, wanted = function(step, total, peak, warmup, floor), _rate(step, total, peak, warmup, floor)
+                except ZeroDivisionError:
+                    raise Wrong(f"{NO_STEPS}\nwarmup_cosine{(step, total, peak, warmup, floor)} divides by 0") from None
                 if not isinstance(found, int | float | np.number) or not abs(found - wanted) < 1e-9:
                     return (step, total, peak, warmup, floor), found, wanted
         return None
@@ -245,6 +251,8 @@ WARM, COSINE, PROGRESS = (
     "progress = (step - warmup) / max(1, total - 1 - warmup)",
 )
 SCHEDULE_MISTAKES = [
+    Mistake(NO_STEPS, PROGRESS, "progress = (step - warmup) / (total - 1 - warmup)"),
+    Mistake(NO_STEPS, "if step < warmup:", "if step / warmup < 1:"),
     Mistake("The warm-up takes step W too: it is for the steps below W.", "if step < warmup:", "if step <= warmup:"),
     Mistake(
         "The warm-up starts at 0, so the first step is wasted: step 0 has peak / warmup.", WARM, "rate = peak * step / warmup"

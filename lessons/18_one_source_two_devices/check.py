@@ -527,6 +527,8 @@ def check_epoch(function, namespace, rng):
     order = np.random.default_rng(seed).permutation(len(case[2]))
     wanted, *_ = right_epoch(*case, order, SIZE)
     with _calling(function, namespace, step=right_step):
+        one_left = _epoch_case(rng, 2 * SIZE + 1)
+        alone = np.random.default_rng(seed).permutation(2 * SIZE + 1)
 
         def on_host(weight, bias, images, labels):
             return function(weight, bias, images, labels, np.random.default_rng(seed), RATE, SIZE)
@@ -536,6 +538,8 @@ def check_epoch(function, namespace, rng):
         if any(array_module(value) is not np for value in found):
             raise Wrong(NAMED)
         _epoch_values(found, wanted, _known_epochs(case, seed))
+        found = _results(on_host(*_closed(one_left)), EPOCH_NAMES)
+        _epoch_values(found, right_epoch(*one_left, alone, SIZE)[0], _known_epochs(one_left, seed))
         yield "right on the host: every image once, in the order drawn, the last batch smaller"
         yield from _on_the_device(function, case, seed, wanted)
         on_gpu = _on_gpu(on_host, case, stays=(2, 3))

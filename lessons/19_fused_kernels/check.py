@@ -515,7 +515,7 @@ def sum_launches(rng):
     return [
         case("eight numbers", 1, 8),
         case("several blocks", 3, 4),
-        case("two numbers", 2, 2),
+        case("two numbers", 3, 2),
         case("one number", 2, 1),
         case("32 numbers", 1, 32),
     ]
@@ -673,6 +673,7 @@ def layernorm_launches(rng):
         case("more threads than numbers", 2, 5, 8),
         case("a number for each thread", 2, 8, 8),
         case("a single row", 1, 6, 2),
+        case("more rows than threads", 5, 6, 2),
         case("a small spread, and a large eps", 2, 7, 4, spread=0.1, eps=0.01),
         case(FAR, 2, 16, 4, center=4096, limit=4e-3),
     ]
@@ -797,6 +798,12 @@ LAYERNORM_KERNEL_MISTAKES = [
         "Mean and r are written by one block only: each block writes those of its row.",
         ONCE,
         "if me.block * me.threads + me.thread == 0:\n        mean[me.block], r[me.block] = center, scale",
+    ),
+    Mistake(
+        "Mean and r are written by the thread that has the number of its block: where there are more blocks than threads, some "
+        "blocks have none. Any thread will do that every block has.",
+        ONCE,
+        "if me.thread == me.block:\n        mean[me.block], r[me.block] = center, scale",
     ),
     Mistake("Mean and r were not written.", ONCE, "pass"),
     Mistake(

@@ -169,7 +169,7 @@ MAP = {
     "eps": "eps is 1e-6, yours of lesson 08. This model was trained with the one in its config. Only float64 shows the "
     "difference.",
     "other eps": "eps is not the config's layer_norm_eps.",
-    "changed": "The weights that came in were changed: make new arrays.",
+    "changed": "The dictionary of weights that came in is changed: others still read it. Only the new one is yours to fill.",
     "logits": "The arrays are right, but own_vit does not give the library's logits. Was it changed? reset gives the "
     "lesson's again.",
 }
@@ -185,7 +185,10 @@ def check_map(function, namespace, rng):
     for label, (weights, config) in cases.items():
         for array in weights.values():
             array.flags.writeable = False
-        parameters, heads, eps = _three(function(dict(weights), dict(config)))
+        theirs = dict(weights)
+        parameters, heads, eps = _three(function(theirs, dict(config)))
+        if any(theirs.get(name) is not array for name, array in weights.items()) or len(theirs) != len(weights):
+            raise Wrong(MAP["changed"])
         _same_parameters(parameters, weights, config, label)
         _same_numbers(heads, eps, config, label)
         if label == "ordinary":
@@ -349,6 +352,7 @@ MAP_MISTAKES = [
     Mistake(MAP["missing"], 'for i in range(config["num_hidden_layers"]):', 'for i in range(config["num_hidden_layers"] - 1):'),
     Mistake(MAP["missing"], 'parameters[f"{own}.weight"] = weights', 'parameters[f"{own}.kernel"] = weights'),
     Mistake(MAP["extra"], PATCH, f'{PATCH}\n    parameters["patch_embed.proj.weight"] = kernel'),
+    Mistake(MAP["changed"], PATCH, f"{PATCH}\n    weights.pop('vit.embeddings.cls_token')"),
     Mistake(MAP["dtype"], PATCH, f"{PATCH}.astype(np.float64)"),
     Mistake(MAP["heads64"], HEADS, 'heads = config["hidden_size"] // 64'),
     Mistake(MAP["heads64"], HEADS, 'heads = config["hidden_size"] / 64'),
@@ -549,11 +553,12 @@ def picture_cases(rng):
         picture = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
         return picture, short, size, rng.uniform(0.3, 0.6, 3), rng.uniform(0.2, 0.4, 3)
 
+    # where half a pixel is left over, it goes up for one number and down for another, at the upper edge as at the left one
     return {
         "ordinary": given(22, 37, 17, (12, 10)),
         "higher than wide": given(41, 23, 15, (9, 12)),
         "nothing to crop": given(16, 24, 8, (8, 12)),
-        "enlarged": given(9, 12, 16, (12, 13)),
+        "enlarged": given(9, 12, 16, (13, 16)),
         "a square": given(20, 20, 12, (8, 8)),
     }
 
@@ -630,6 +635,11 @@ PREPARE_MISTAKES = [
     Mistake(PREPARE["lower"], CORNER, "top, left = new[0] - size[0], new[1] - size[1]"),
     Mistake(PREPARE["half"], CORNER, "top, left = ((have - want) // 2 for have, want in zip(new, size, strict=True))"),
     Mistake(PREPARE["half"], CORNER, "top, left = (-((want - have) // 2) for have, want in zip(new, size, strict=True))"),
+    *(
+        Mistake(PREPARE["half"], CORNER, f"{CORNER}\n    {edge} = (new[{axis}] - size[{axis}]{more}) // 2")
+        for axis, edge in enumerate(("top", "left"))
+        for more in ("", " + 1")
+    ),
     Mistake(PREPARE["sides"], SMALL, "small = resized(picture, *new[::-1])"),
     Mistake(PREPARE["turned"], CORNER, CORNER.replace("top, left", "left, top")),
     Mistake(PREPARE["255"], RESULT, "prepared = (cropped.astype(mean.dtype) - mean) / std"),

@@ -50,17 +50,32 @@ RUN = {
     "another variant.",
     "runs": "The lists should hold the Runs as train gave them: their models are needed later, for the test images.",
 }  # fmt: skip
-TINY_PLAN = {
-    "question": "Is blue better than red?",
-    "base": {"colour": "red", "size": 4},
-    "variants": {"red": {}, "blue": {"colour": "blue", "gloss": True}, "large": {"size": 9}},
-    "budget": {"epochs": 7},
-    "seeds": [3, 1, 8, 5],
-}
+TINY_PLANS = (
+    {
+        "question": "Is blue better than red?",
+        "base": {"colour": "red", "size": 4},
+        "variants": {"red": {}, "blue": {"colour": "blue", "gloss": True}, "large": {"size": 9}},
+        "budget": {"epochs": 7},
+        "seeds": [3, 1, 8, 5],
+    },
+    {
+        "question": "Is thick better than thin, in equal time?",
+        "base": {"width": 2, "depth": 5},
+        "variants": {"thick": {"width": 8}, "thin": {}},
+        "budget": {"seconds": 2.5},
+        "seeds": [6, 2],
+    },
+)
 
 
 def check_run(function, namespace, rng):
-    plan, calls = copy.deepcopy(TINY_PLAN), []
+    yield from _check_plan(function, TINY_PLANS[0], rng)
+    list(_check_plan(function, TINY_PLANS[1], rng))
+    yield "the same for other variants and seeds, and a budget in seconds"
+
+
+def _check_plan(function, given, rng):
+    plan, calls = copy.deepcopy(given), []
     luck = iter(rng.permutation(1000).tolist())
 
     def train(settings, seed, budget):
@@ -75,7 +90,7 @@ def check_run(function, namespace, rng):
     found = function(plan, train)
     if not isinstance(found, dict) or not all(isinstance(of, list | tuple) for of in found.values()):
         raise Wrong(f"{RUN['kind']}\nyours gives {kind(found)}")
-    if plan != TINY_PLAN:
+    if plan != given:
         raise Wrong(RUN["plan"])
     if not calls:
         raise Wrong(RUN["never"])
@@ -140,6 +155,11 @@ RUN_MISTAKES = [
     ),
     Mistake(RUN["budget"], TRAIN_LINE, TRAIN_LINE.replace('plan["budget"])', '{"epochs": 30})')),
     Mistake(RUN["budget"], TRAIN_LINE, TRAIN_LINE.replace('plan["budget"])', '{"epochs": 5 + seed})')),
+    Mistake(
+        RUN["budget"],
+        TRAIN_LINE,
+        TRAIN_LINE.replace('plan["budget"])', '{"epochs": plan["budget"].get("epochs", 30)})'),
+    ),
     Mistake(RUN["call"], TRAIN_LINE, TRAIN_LINE.replace("(settings, seed,", "(seed, settings,")),
     Mistake(RUN["call"], TRAIN_LINE, TRAIN_LINE.replace('plan["budget"])', 'plan["budget"]["epochs"])')),
     Mistake(RUN["never"], TRAIN_LINE, "runs[name] = []"),

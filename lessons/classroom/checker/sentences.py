@@ -122,6 +122,10 @@ def _of_shapes(error, text, frame):
         return f"@ needs the last axis of the left to be as long as the last but one of the right: {sizes[2]} and {sizes[1]}"
     if "could not be broadcast" in text or "matmul:" in text:
         return f"two shapes do not fit each other: {text.removeprefix('operands ')}"
+    if shapes := re.search(r"could not broadcast input array from shape (\(.*\)) into shape (\(.*\))", text):
+        return f"what is written here has the shape {shapes[1]}, and the place where it should go {shapes[2]}"
+    if shapes := re.search(r"output operand with shape (\(.*\)) doesn't match the broadcast shape (\(.*\))", text):
+        return f"+=, -= and out= write into an array that is there: it has the shape {shapes[1]}, and the result {shapes[2]}"
     if text.startswith("cannot reshape array of size"):
         return _reshape(text)
     if "except for the concatenation axis" in text:
