@@ -18,14 +18,14 @@ class Values(Steps):
         cases = self.exercise.cases(self.rng)
         (ordinary, given), *others = cases.items()
         y = self.value(given, ordinary, loud=True)
-        self.dtypes(given)
-        self.ok("runs, leaves its inputs alone, right shape and dtype")
+        self.ok("runs, leaves its inputs alone, right shape")
         with self.unless_wrong_anyway(lambda: self.compare(y, given, ordinary)):
             for label, extreme in self.extreme_cases():
                 y_extreme = self.value(extreme, label)
                 are_finite(y_extreme, "the result", label)
                 self.compare(y_extreme, extreme, label)
         self.ok("the values", "against a slow specification in plain loops")
+        self.dtypes(given)
         for label, other in others:
             self.compare(self.value(other, label), other, label)
         for label, layout in LAYOUTS.items():
@@ -46,7 +46,7 @@ class Values(Steps):
         wanted = [np.asarray(w) for w in wanted]
 
         def known(i, found):
-            return diagnose.known_mistake(self.lesson, self.exercise, found, wanted[i], self.output_of(given, i))
+            return self.listed(found, wanted[i], self.output_of(given, i))
 
         if len(wanted) == 1 and isinstance(y, tuple) and len(y) == 1:
             advice = "is there a comma at the end of a line? It makes a tuple of what stands in front of it"
@@ -77,18 +77,15 @@ class Values(Steps):
             return
         names = ("y" if self.learner.is_op else "result",) if len(wanted) == 1 else self.exercise.outputs or _names(len(wanted))
 
-        def agreement(function):
-            """How many of a listed mistake's outputs are the learner's: one output alone may come from several mistakes."""
-            return sum(diagnose.same(*map(np.asarray, pair)) for pair in zip(self.outputs_of(function, given), y, strict=True))
-
         rights = {name: np.asarray(want, dtype=np.float64) for want, name in zip(wanted, names, strict=True)}
         for i, found in reversed(list(enumerate(y))):  # in (weight, m, v) a wrong v makes a wrong weight too
             name, found = names[i], np.asarray(found, dtype=np.float64)
             want = rights[name]
             if diagnose.largest(relative_error(found, want)) > LIMIT_VALUE:
-                known = diagnose.known_mistake(self.lesson, self.exercise, found, want, self.output_of(given, i), agreement)
+                known = self.listed(found, want, self.output_of(given, i))
                 others = {other: array for other, array in rights.items() if other != name}
-                looks = [known or diagnose.by_relation(found, want, others)]
+                elsewhere = self.evidence.elsewhere(i, names)
+                looks = [known or diagnose.by_relation(found, want, others, elsewhere)]
                 self.differs("value", name, label, found, want, "wanted", LIMIT_VALUE, looks)
 
 

@@ -136,7 +136,7 @@ STOPS = {
     "dx flat": ({DX: "dx = (g - g.mean(-1, keepdims=True)).ravel()"}, "backward", "shape", "is a reshape missing?"),
     "float64 in forward": ({Y: "y = centred * weight * np.sqrt(1.0)"}, "forward", "dtype", "is float64", "math.sqrt(2)"),
     "float64 in backward": ({DX: DX + " * np.float64(1)"}, "backward", "dtype", "dx is float64", "dtype=x.dtype"),
-    "float16 in both": ({Y: "y = (centred * weight).astype(np.float16)"}, "forward", "dtype", "is float16"),
+    "float16 in both": ({Y: "y = (centred * weight).astype(np.float16)"}, "forward", "value", "is a float16 number"),
     "0/0 in forward": (
         {Y: "s = x.std(-1, keepdims=True)\n    y = centred / s * s * weight"}, "forward", "finite", "for a constant row",
     ),
