@@ -4,13 +4,15 @@ import numpy as np
 
 from minivit.gradcheck import slopes as measured
 
+from . import unwritten
 from .calling import Stop, arguments_fit, as_tuple, cast, is_array_like
 
 
 def run_backward(learner, given, upstream, dtype, loud=False, layout=tuple):
     """What backward returns for dy = upstream. loud: it is also called again, before and after a forward on other numbers, and
     Stop is raised if its answer changes."""
-    y, backward = learner.forward(layout(cast(given, dtype)))
+    arguments = layout(cast(given, dtype))
+    y, backward = learner.forward(arguments)
     for out in as_tuple(y):
         if isinstance(out, np.ndarray):
             out.flags.writeable = False
@@ -19,6 +21,7 @@ def run_backward(learner, given, upstream, dtype, loud=False, layout=tuple):
     returned = learner.call(backward, dy, loud)
     returned = tuple(returned) if isinstance(returned, list) else returned
     if loud:
+        unwritten.is_read(learner, lambda: learner.call(learner.forward(arguments)[1], dy), returned)
         if not _agree(returned, learner.call(backward, dy)):
             advice = "it changes something that it remembers: each call must start from what the forward left"
             raise Stop("repeat", "backward gives another answer when it is called twice", details=[advice])

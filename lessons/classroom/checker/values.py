@@ -4,7 +4,7 @@ import numpy as np
 
 from minivit.gradcheck import relative_error
 
-from . import diagnose
+from . import diagnose, unwritten
 from .calling import LAYOUTS, Stop, are_finite, arrays, as_tuple, cast, is_array_like, keeps_float32
 from .steps import Steps
 
@@ -39,7 +39,9 @@ class Values(Steps):
     def value(self, given, label, loud=False, layout=tuple):
         """What the learner's function gives, as a tuple of arrays of the right shapes."""
         self.learner.where = "" if loud else f" ({label})"
-        y, _ = self.learner.forward(layout(cast(given, np.float64)), loud)
+        arguments = layout(cast(given, np.float64))
+        y, _ = self.learner.forward(arguments, loud)
+        unwritten.is_read(self.learner, lambda: self.learner.forward(arguments)[0], y)
         wanted = as_tuple(self.exercise.spec(*given))
         if not is_array_like(wanted[0]):
             return (y,)

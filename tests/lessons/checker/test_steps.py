@@ -377,3 +377,15 @@ def test_a_plain_function(text, status, words):
     (result,) = checked("double", text)
     assert result.status == status, told(result)
     assert words in told(result)
+
+
+@pytest.mark.parametrize(
+    "changes, part",
+    [
+        ({Y: "y = np.empty(x.shape, x.dtype)\n    y[..., 1:] = (centred * weight)[..., 1:]"}, 0),
+        ({DX: "dx = np.empty_like(g)\n        dx += g - g.mean(-1, keepdims=True)"}, 1),
+    ],
+    ids=["forward", "backward"],
+)
+def test_memory_that_was_never_written_is_told_even_where_it_holds_zeros(check, changes, part):
+    assert "some entries are read and were never written" in told(check(changes)[part])
