@@ -531,7 +531,9 @@ def check_backward(backward, namespace, rng):
         kit.run(backward, kit.total(kit.multiply(s, p, "L") if turned else kit.multiply(p, s, "L")))
         where = f"p = a·b, s = p + c, L = {'s·p' if turned else 'p·s'}, at a = 2, b = 3, c = -1"
         visits = [dy for name, _, dy in kit.received if name == "p"]
-        early = [name for name, *_ in kit.received].index("s") > [name for name, *_ in kit.received].index("p") if visits else False
+        early = (
+            [name for name, *_ in kit.received].index("s") > [name for name, *_ in kit.received].index("p") if visits else False
+        )
         if len(visits) > 1 and not same(sum(visits), [11.0]):
             raise Wrong(
                 f"{where}: the step_back of p ran {len(visits)} times, with {' and '.join(shown(dy) for dy in visits)}. A node's "

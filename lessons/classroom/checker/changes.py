@@ -120,7 +120,13 @@ def _sizes(slot):
 def _binary(slot, a, b):
     op, text = type(slot.node.op).__name__, _short(slot)
     left, right = (_part(slot, side) for side in ("left", "right"))
-    if op in ("Add", "Sub") and is_quantity(a) and is_quantity(b):
+    if op in ("Add", "Sub") and isinstance(a, int) and isinstance(b, int):
+        yield "index", FIRST, f"the sign in front of {right} in {text}", _flip_sum(op)
+        yield "index", FIRST, f"{right} does not belong into {text}", lambda s, a, b: a()
+        yield "index", FIRST, f"{left} does not belong into {text}", lambda s, a, b: b()
+        yield "index", NEXT, f"{text} is off by one", lambda s, a, b: (a() + b() if op == "Add" else a() - b()) + 1
+        yield "index", NEXT, f"{text} is off by one", lambda s, a, b: (a() + b() if op == "Add" else a() - b()) - 1
+    elif op in ("Add", "Sub") and is_quantity(a) and is_quantity(b):
         yield "sign", FIRST, f"the sign in front of {right} in {text}", _flip_sum(op)
         yield "extra term", FIRST, f"{right} does not belong into {text}", lambda s, a, b: a()
         yield (
@@ -282,11 +288,11 @@ def _number(slot, c):
     if slot.context == "index":
         for n in dict.fromkeys((c - 1, c + 1, -c, 0, 1, -1, 2, None)):
             if n != c:
-                yield "index", FIRST, f"the {slot.text} in an index or range", lambda s, value, n=n: n
+                yield "index", FIRST, f"the number {slot.text}", lambda s, value, n=n: n
         return
     near = (c + 1, c - 1, -c, 2 * c, c / 2, c * c, math.sqrt(abs(c)), 1 / c if c else 1)
     for n in dict.fromkeys((*near, *NUMBERS, *SMALL)):
-        if n != c:
+        if n != c and not (isinstance(c, int) and abs(c) < 10 < n):  # sizes and exponents stay small
             if isinstance(c, int) and n == int(n):
                 n = int(n)
             yield "constant", NEXT, text, lambda s, value, n=n: n

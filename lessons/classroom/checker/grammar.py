@@ -21,6 +21,7 @@ COMPARISONS = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne,
 }  # fmt: skip
 UNTOUCHED = (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr, ast.Starred)  # their meaning depends on where they stand
+LARGE = 200_000  # entries of an array, while a change is active
 SECONDS = 0.3  # for one call while a change is active: it may have made a loop endless
 
 
@@ -69,7 +70,10 @@ class Switches:
         change = self.active.get(k)
         if self.noting:
             self._note(self.slots[k], scope, operands, keywords)
-        return (change or self.slots[k].plain)(scope, *operands, **keywords)
+        result = (change or self.slots[k].plain)(scope, *operands, **keywords)
+        if self.active and (getattr(result, "size", 0) > LARGE or time.process_time() > self.ends):
+            raise Endless
+        return result
 
     @staticmethod
     def _note(slot, scope, operands, keywords):

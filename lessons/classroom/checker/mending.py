@@ -174,7 +174,7 @@ IN_THE_SOLUTION = {
     "transposed": "It is as if one array were turned, or should be and is not.",
     "order": "It is as if two things had changed places: sides, arguments or results.",
     "constant": "It is as if one number were another.",
-    "index": "It is as if one index or limit were off by one.",
+    "index": "It is as if one size, index or limit were another.",
     "case": "It is as if one condition were another.",
     "option": "It is as if one argument were ignored.",
     "step": "It is as if one step were left out, or one too many.",
@@ -195,4 +195,13 @@ def found_in(lesson, exercise, part, namespace, seed):
 
 
 def _told(changes):
-    return [Named(f"line {slot.line}: {change.text}.", change.cause) for change, slot in changes or []]
+    """A sentence for each change that mends it. `about` has the line."""
+    if not changes:
+        return []
+    if len(changes) == 1:
+        ((change, slot),) = changes
+        text = f"With one change in line {slot.line} every number here is right: {change.text}."
+        return [Named(text, change.cause, line=slot.line)]
+    lines = " and ".join(dict.fromkeys(f"line {slot.line}" for _, slot in changes))
+    told = [Named(f"Two things are wrong, and with both changed, in {lines}, every number here is right:", "two")]
+    return told + [Named(f"line {slot.line}: {change.text}.", change.cause, line=slot.line) for change, slot in changes]

@@ -29,16 +29,20 @@ class Answer:
     source: str
     cause: tuple = ()
     comment: str = ""
+    right: str = ""  # the right answer that it was made from
 
     @property
     def id(self):
         return f"{self.number}-{self.exercise}-{self.place}"
 
-    def names(self):
-        """The names of a learner's file: the solution of the lesson, in which this answer stands last."""
+    def file(self):
+        """The lines of a learner's file: the solution of the lesson, in which this answer stands last."""
         lesson = course.find(self.number)
-        text = f"{build.solution(lesson.source, lesson.name)}\n\n{self.source.strip()}\n"
-        return loading.load(f"<{'wrong' if self.cause else 'unusual'} {self.id}>", text)
+        return [*build.solution(lesson.source, lesson.name).split("\n"), "", *self.source.strip().split("\n")]
+
+    def names(self):
+        """The names of the learner's file."""
+        return loading.load(f"<{'wrong' if self.cause else 'right'} {self.id}>", "\n".join(self.file()))
 
 
 def numbers():
@@ -59,7 +63,15 @@ def wrong(number):
     """The wrong answers of a lesson."""
     told = importlib.import_module(f"{__name__}.lesson{number}")
     return [
-        Answer(number, name, place, _changed(told.RIGHT.get(name, ""), old, new), tuple(cause.split(" and ")), comment)
+        Answer(
+            number,
+            name,
+            place,
+            _changed(told.RIGHT.get(name, ""), old, new),
+            tuple(cause.split(" and ")),
+            comment,
+            told.RIGHT.get(name, ""),
+        )
         for name, entries in told.WRONG.items()
         for place, (cause, old, new, comment) in enumerate(entries)
     ]
