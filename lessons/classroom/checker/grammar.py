@@ -8,8 +8,8 @@ and each change knows the line and the words that it stands for. changes.py list
 import ast
 import contextlib
 import linecache
+import math
 import operator
-import time
 from dataclasses import dataclass, field
 
 OPERATORS = {
@@ -21,8 +21,9 @@ COMPARISONS = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne,
 }  # fmt: skip
 UNTOUCHED = (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr, ast.Starred)  # their meaning depends on where they stand
+MAKERS = "arange zeros ones empty full eye identity linspace repeat tile range".split()
 LARGE = 200_000  # entries of an array, while a change is active
-SECONDS = 0.3  # for one call while a change is active: it may have made a loop endless
+STEPS = 20  # times the operations of the function as it is: beyond it a change has made a loop endless
 
 
 class Endless(BaseException):
@@ -54,10 +55,12 @@ class Switches:
     """What the source that was taken apart calls."""
 
     def __init__(self, slots):
-        self.slots, self.active, self.noting, self.ends = slots, {}, False, 0
+        self.slots, self.active, self.noting = slots, {}, False
+        self.steps, self.enough = 0, 1000  # operations so far, and how many are too many
 
     def tick(self):
-        if self.active and time.process_time() > self.ends:
+        self.steps += 1
+        if self.active and self.steps > self.enough:
             raise Endless
 
     def on(self, k):
@@ -67,11 +70,14 @@ class Switches:
 
     def __call__(self, k, scope, *operands, **keywords):
         """A change gets the operands as they are evaluated: those of an operation or a choice as functions."""
+        self.tick()
         change = self.active.get(k)
         if self.noting:
             self._note(self.slots[k], scope, operands, keywords)
+        if self.active and self.slots[k].kind == "call" and _is_large(*operands):
+            raise Endless
         result = (change or self.slots[k].plain)(scope, *operands, **keywords)
-        if self.active and (getattr(result, "size", 0) > LARGE or time.process_time() > self.ends):
+        if self.active and getattr(result, "size", 0) > LARGE:
             raise Endless
         return result
 
@@ -314,6 +320,14 @@ class _TakenApart(ast.NodeTransformer):
         return node
 
 
+def _is_large(function, *arguments):
+    """Whether this call would make an array that is far too large."""
+    if getattr(function, "__name__", "") not in MAKERS:
+        return False
+    sizes = [n for a in arguments for n in (a if isinstance(a, tuple | list) else [a]) if isinstance(n, int | float)]
+    return math.prod(max(1, abs(n)) for n in sizes) > LARGE
+
+
 def _called(scope, function, *arguments, **keywords):
     return function(*arguments, **keywords)
 
@@ -339,6 +353,8 @@ class Switchable:
                 wanted += {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & set(namespace)
         if name not in found:
             raise ValueError("no source")
+        inside = [node for function in found.values() for node in ast.walk(function)]
+        self.in_place = any(isinstance(n, ast.AugAssign) or getattr(n, "arg", "") == "out" for n in inside)
         apart = _TakenApart(text)
         nodes = [apart.visit(node) for node in found.values()]
         self.switches, self.slots = Switches(apart.slots), apart.slots
@@ -356,11 +372,12 @@ class Switchable:
             return None
         finally:
             self.switches.noting = False
+            self.switches.enough = max(1000, STEPS * self.switches.steps)
 
     def with_changes(self, run, *changes):
         """run() while these changes are active."""
         self.switches.active = {place: act for change in changes for place, act in ((change.place, change.act), *change.also)}
-        self.switches.ends = time.process_time() + SECONDS
+        self.switches.steps = 0
         try:
             return run()
         finally:

@@ -19,7 +19,7 @@ from .grammar import Endless, Switchable
 from .named import Named
 
 SECONDS = 0.5  # for an exercise's own check, which is run for each change
-SINGLE, PAIRS = 2500, 2000  # changes that are tried
+SINGLE, PAIRS = 1800, 800  # changes that are tried
 
 
 class Search(Evidence):
@@ -36,7 +36,8 @@ class Search(Evidence):
         apart = Switchable(self.exercise.name, namespace, text)
         first = self.cases[self.at]
         apart.note(lambda: first.results(apart.function))
-        kept = first.forward(apart.function) if first.backward and first.is_op else None
+        again = first.backward and first.is_op and not apart.in_place  # else a change may spoil what the forward has left
+        kept = first.forward(apart.function) if again else None
 
         def run(case, *changes):
             out = kept if case is first and all(apart.slots[c.place].inner > 1 for c in changes) else None
