@@ -108,7 +108,7 @@ def _factor(c, symbols):
             (math.sqrt(n), f"√{letter} = √{n} times the right one"),
             (1 / math.sqrt(n), f"1/√{letter} = 1/√{n} of the right one"),
         ):
-            if n > 1 and abs(size - value) < SAME * value:
+            if n > 2 and abs(size - value) < SAME * value:  # a 2 is a slip in the calculus as often as a size
                 return sign + words
     return f"{sign}{size:.4g} times the right one"
 

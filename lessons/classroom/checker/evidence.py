@@ -100,8 +100,8 @@ class Evidence:
 
     def agrees(self, function):
         """Whether a mistake may be the learner's: wherever it shows, theirs shows the same; and where it does not, theirs may be
-        wrong in a second way. How many results it explains; 0 where it may not be."""
-        explained = 0
+        wrong in a second way. 1 and how many results it explains; 0 where it may not be."""
+        explained = 1
         for case, found, wanted, right in zip(self.cases, self.found, self.wanted, self.right, strict=True):
             made = case.results(function)
             if made is None or found is None or right is None:

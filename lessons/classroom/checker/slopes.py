@@ -18,13 +18,22 @@ def run_backward(learner, given, upstream, dtype, loud=False, layout=tuple):
             out.flags.writeable = False
     dy = layout(cast(upstream, dtype))
     arguments_fit(backward, dy, "backward")
+    before = _copies(y)
     returned = learner.call(backward, dy, loud)
+    if not _agree(before, y):
+        advice = "a gradient lies in the memory of y: others still need y, so give the gradient an array of its own"
+        raise Stop("inputs", "backward writes into the output", details=[advice])
     returned = tuple(returned) if isinstance(returned, list) else returned
     if loud:
         unwritten.is_read(learner, lambda: learner.call(learner.forward(arguments)[1], dy), returned)
         if not _agree(returned, learner.call(backward, dy)):
             advice = "it changes something that it remembers: each call must start from what the forward left"
             raise Stop("repeat", "backward gives another answer when it is called twice", details=[advice])
+        kept = _copies(returned)
+        learner.call(backward, tuple(-2 * a for a in dy))
+        if not _agree(kept, returned):
+            advice = "one array serves all calls: whoever holds the first gradient finds it changed. Each call makes its own"
+            raise Stop("repeat", "a second backward writes over the gradients of the first", details=[advice])
         learner.forward(cast([0.7 * a if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in given], dtype))
         if not _agree(returned, learner.call(backward, dy)):
             advice = "a network calls this function many times before the first backward: each must keep what is its own"
@@ -50,6 +59,10 @@ def gradient_of(given, upstream, i):
         return as_tuple(backward(*cast(upstream, np.float64)))[i]
 
     return answer
+
+
+def _copies(value):
+    return tuple(np.array(array) if isinstance(array, np.ndarray) else array for array in as_tuple(value))
 
 
 def _agree(a, b):
