@@ -247,7 +247,11 @@ def check_order(topological_order, graph, namespace):
     if "L" in missing:
         raise Wrong(where + "the root itself, L, is missing from the list. It belongs at the end.")
     if missing:
-        leaves = "" if {name for name in graph if not graph[name]} != set(missing) else " Leaves have no inputs, and belong in the list, constants too."
+        leaves = (
+            ""
+            if {name for name in graph if not graph[name]} != set(missing)
+            else " Leaves have no inputs, and belong in the list, constants too."
+        )
         raise Wrong(f"{where}{', '.join(missing)} missing from the list, which is {shown}.{leaves}")
     if len(topological_order(nodes["L"])) != len(found):
         raise Wrong(f"{where}a second call gives another list. Each call starts afresh, and leaves the graph as it is.")

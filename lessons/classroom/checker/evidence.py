@@ -7,7 +7,7 @@ import numpy as np
 
 from . import diagnose
 from .calling import as_tuple, cast
-from .grammar import Endless
+from .switches import Endless
 
 CLOSE = 1e-7
 
@@ -37,6 +37,14 @@ def equal(a, b):
     return type(a) is type(b) and bool(np.all(a == b))
 
 
+def upstream(outputs):
+    """An upstream gradient for each output, another number in each entry."""
+    dy = [np.cos(np.arange(y.size) * 1.7 + 0.3).reshape(y.shape) for y in outputs]
+    for array in dy:
+        array.flags.writeable = False
+    return dy
+
+
 class Given:
     """One case: its arguments, and an upstream gradient for each output."""
 
@@ -62,10 +70,7 @@ class Given:
                 outputs = as_tuple(y)
                 if not self.backward:
                     return list(outputs)
-                dy = [np.cos(np.arange(y.size) * 1.7 + 0.3).reshape(y.shape) for y in outputs]
-                for array in dy:
-                    array.flags.writeable = False
-                return [*outputs, *as_tuple(backward(*dy))]
+                return [*outputs, *as_tuple(backward(*upstream(outputs)))]
         except (Exception, SystemExit, Endless):
             return None
 
@@ -115,6 +120,14 @@ class Evidence:
                 return 0
             explained += sum(a and not s for s, a in zip(shows, same, strict=True))
         return explained
+
+    def again(self, i, terms):
+        """The terms of a gradient and the i-th result, for the ordinary case with other numbers; None where there is none."""
+        case, found, wanted = self.cases[0], self.found[0], self.wanted[0]
+        if found is None or i >= len(found) or np.shape(found[i]) != np.shape(wanted[i]):
+            return None
+        count = len(found) - len(self.exercise.gradients)
+        return terms(*case.arguments, *upstream(wanted[:count])), np.asarray(found[i], np.float64)
 
     def elsewhere(self, i, names):
         """(wrong, truth, {name: another right array}) of the i-th result, for each case in which it is wrong beyond rounding; at

@@ -98,16 +98,21 @@ class Gradients(Steps):
     def wrong_gradient(self, i, returned, truths, given, upstream, label):
         """Stops with the name of the mistake: from the list, from the formula's terms, or from a plain relation."""
         name, truth, found = self.exercise.gradients[i], truths[i], np.asarray(returned[i], dtype=np.float64)
-        lines = []
-        if name in self.exercise.terms:
-            symbols = self.exercise.symbols(*given) if self.exercise.symbols else {}
-            lines = diagnose.by_terms(name, self.exercise.terms[name](*given, *upstream), found, symbols)
+        count = len(as_tuple(self.learner.forward(cast(given, np.float64))[0]))
+        lines = self.by_terms(i, count, given, upstream, found, label) if name in self.exercise.terms else []
         known = self.listed(found, truth, gradient_of(given, upstream, i))
         if known:
             looks = [*lines[:1], known]
         else:
             others = {self.exercise.gradients[j]: array for j, array in truths.items() if j != i}
-            count = len(as_tuple(self.learner.forward(cast(given, np.float64))[0]))
             elsewhere = self.evidence.elsewhere(count + i, [None] * count + list(self.exercise.gradients))
             looks = lines or [diagnose.by_relation(found, truth, others, elsewhere)]
         self.differs("gradient", name, label, found, truth, "numeric", LIMIT_FLOAT64, looks)
+
+    def by_terms(self, i, count, given, upstream, found, label):
+        """The lines on the terms of the formula, if with other numbers they are the same: a factor that changes is none."""
+        name, symbols = self.exercise.gradients[i], self.exercise.symbols(*given) if self.exercise.symbols else {}
+        terms = self.exercise.terms[name]
+        lines = diagnose.by_terms(name, terms(*given, *upstream), found, symbols)
+        again = self.evidence.again(count + i, terms) if label == "ordinary" and lines else None
+        return lines if again is None or lines == diagnose.by_terms(name, *again, symbols) else []

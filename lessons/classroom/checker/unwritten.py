@@ -1,5 +1,5 @@
-"""Memory that is read before anything was written into it: np.empty gives whatever was there, often zeros, and then a wrong answer
-is right by luck. While `filled` runs something, np.empty gives nan."""
+"""Memory that is read before anything was written into it: np.empty gives whatever was there, often zeros, and then a wrong
+answer is right by luck. While `filled` runs something, np.empty gives nan."""
 
 import contextlib
 from unittest import mock
@@ -36,7 +36,7 @@ def is_read(learner, run, found):
     with filled():
         again = run()
     for now, before in zip(as_tuple(again), as_tuple(found), strict=False):
-        if getattr(now, "dtype", None) is not None and now.dtype.kind == "f" and np.shape(now) == np.shape(before):
-            if np.any(np.isnan(now) & ~np.isnan(before)):
-                advice = "np.empty makes an array with whatever was in that memory: write every entry, or begin with np.zeros"
-                raise Stop("repeat", f"some entries are read and were never written{learner.where}", details=[advice])
+        comparable = getattr(now, "dtype", None) is not None and now.dtype.kind == "f" and np.shape(now) == np.shape(before)
+        if comparable and np.any(np.isnan(now) & ~np.isnan(before)):
+            advice = "np.empty makes an array with whatever was in that memory: write every entry, or begin with np.zeros"
+            raise Stop("repeat", f"some entries are read and were never written{learner.where}", details=[advice])

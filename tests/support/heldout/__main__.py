@@ -1,4 +1,4 @@
-"""Counts what the checker says of the held-out answers: python -m tests.support.heldout [NUMBER ...]; with --all each by itself."""
+"""Counts what the checker says of the held-out answers: python -m tests.support.heldout [NUMBER ...] [--all, each by itself]"""
 
 import os
 import sys
