@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from . import exchanged_calls, exchanged_sums, exchanged_values
 from .exchange import NEXT
 
-CAUSES = {"extra term": 0, "missing term": 0, "sign": 1, "axis": 2, "order": 3, "transposed": 4, "scale": 5, "index": 6}
+CAUSES = {
+    "alias": -1,
+    "extra term": 0,
+    "missing term": 0,
+    "sign": 1,
+    "axis": 2,
+    "order": 3,
+    "transposed": 4,
+    "scale": 5,
+    "index": 6,
+}
 
 
 @dataclass

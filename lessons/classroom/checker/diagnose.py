@@ -131,7 +131,9 @@ def by_relation(wrong, truth, others, elsewhere=()):
     if all(w.ndim >= 2 and w.shape[-1] == w.shape[-2] and same(w.swapaxes(-1, -2), t) for w, t in everywhere):
         return Named("It is the transpose of the right one.", "transposed")
     ratios = [_ratio(w, t) for w, t in everywhere]
-    if all(ratios) and sum(np.count_nonzero(t) for _, t in everywhere) > 3:
+    again = [r for r, (w, _) in zip(ratios, everywhere, strict=True) if w.shape == wrong.shape]  # the same with other numbers
+    steady = all(ratios) and max(abs(r - ratios[0]) for r in again) < SAME * abs(ratios[0])
+    if steady and sum(np.count_nonzero(t) for _, t in everywhere) > 3:
         if max(abs(ratio + 1) for ratio in ratios) < SAME:
             return Named("It has the wrong sign everywhere.", "sign")
         return Named(f"Every entry is {ratios[0]:.4g} times the right one: a factor is missing or too many.", "scale")

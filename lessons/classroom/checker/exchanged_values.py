@@ -55,6 +55,7 @@ def name(slot, value):
         if same_kind or (not is_quantity(value) and type(other) is type(value)):
             yield "wrong array", NEXT, text, lambda s, value, i=i: s[i](), name
     if is_array(value):
+        yield "alias", FIRST, f"`{slot.text}` is used as it is, and written into: others still need it", lambda s, v: v().copy()
         if value.ndim >= 2:
             yield "transposed", LAST, f"`{slot.text}` has to be turned here", lambda s, v: turn(v())
         yield "sign", LAST, f"the sign of `{slot.text}`", lambda s, v: -v()
@@ -152,7 +153,7 @@ def value(slot, value):
             yield "axis", LAST, f"a sum is missing in {words}", lambda s, v, axis=axis: v.sum(axis=axis)
             yield "axis", LAST, f"a mean is missing in {words}", lambda s, v, axis=axis: v.mean(axis=axis)
     if is_array(value):
-        yield "alias", LAST, f"{words} is the very array that came in, and no copy", lambda s, v: v.copy()
+        yield "alias", FIRST, f"{words} is no copy, and what is written into one is written into both", lambda s, v: v.copy()
     yield "step", LAST, f"a root is missing in {words}", lambda s, v: np.sqrt(v)
     yield "step", LAST, f"a square is missing in {words}", lambda s, v: v * v
     yield from with_factor(slot, value, words, lambda act: act)

@@ -40,7 +40,8 @@ TRUE_OF = {
 STEPS = {
     "inputs": "mutation, alias", "dtype": "dtype, constant, wrong array, alias",
     "finite": "extreme, step, case, factor, sign, constant, missing term, order",
-    "float32": "extreme, dtype, constant", "repeat": "alias, mutation, step, index, case", "cases": "case, alias, option, extreme, factor",
+    "float32": "extreme, dtype, constant", "repeat": "alias, mutation, step, index, case",
+    "cases": "case, alias, option, extreme, factor",
     "shape": "", "count": "", "order": "", "kind": "", "run": "", "memory": "", "start": "",
 }  # fmt: skip
 
@@ -101,7 +102,7 @@ def judged(answer, result, lesson, exercise, names):
         return _own_check(answer, result, told)
     if result.step in STEPS:
         allowed = STEPS[result.step]
-        return ("named" if not allowed or _words(allowed) & set(answer.cause) else "false"), str(result.rows[-1])
+        return ("named" if not allowed or _words(allowed) & set(answer.cause) else "false"), str(result.rows[-1:])
     return "unnamed", str(result.details[:1])
 
 

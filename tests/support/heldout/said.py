@@ -1,5 +1,5 @@
-"""Of which causes each sentence of an exercise's own check was found to be true, when the answers for which it was said were read one
-by one. A sentence that is not here, or is said for another cause, has to be read before it is added."""
+"""Of which causes each sentence of an exercise's own check was found to be true, when the answers for which it was said were read
+one by one. A sentence that is not here, or is said for another cause, has to be read before it is added."""
 
 # Sentences that tell what was seen and leave open why
 OBSERVED = (
