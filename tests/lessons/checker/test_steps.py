@@ -249,7 +249,7 @@ NAMED = {
     "zero": ({DX: "dx = 0 * g"}, "dx is zero everywhere."),
     "a mean for a sum": (
         {DWEIGHT: "dweight = (dy * centred).sum(tuple(range(1, dy.ndim - 1))).mean(0)"},
-        "0.5·[sum of dy·(x − µ)]", "The term is 1/B = 1/2 of the right one (a mean where a sum belongs?): Every row",
+        "0.5·[sum of dy·(x − µ)]", "The term is 0.5 times the right one: Every row",
     ),
     "a listed mistake": ({G: "g = dy"}, "γ was left out of dx."),
     "a listed mistake in dweight": ({DWEIGHT: DWEIGHT.replace("centred", "x")}, "γ meets the centred numbers, not x."),
