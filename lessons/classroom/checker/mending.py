@@ -21,8 +21,9 @@ from .named import Named
 from .switches import Endless
 
 SECONDS = 0.5  # for an exercise's own check, which is run for each change
+PATIENCE = 4  # seconds on the clock, on however busy a machine: nobody waits longer for a name
 LONG = 300_000  # operations of one check
-SINGLE, PAIRS = 1800, 800  # changes that are tried
+SINGLE, PAIRS = 1600, 400  # changes that are tried
 
 
 class Search(Evidence):
@@ -42,7 +43,11 @@ class Search(Evidence):
         again = first.backward and first.is_op and not apart.in_place  # else a change may spoil what the forward has left
         kept = first.forward(apart.function) if again else None
 
+        ends = time.perf_counter() + PATIENCE
+
         def run(case, *changes):
+            if time.perf_counter() > ends:
+                raise Endless
             out = kept if case is first and all(apart.slots[c.place].inner > 1 for c in changes) else None
             return apart.with_changes(lambda: case.results(apart.function, out), *changes)
 

@@ -20,7 +20,7 @@ STEPS = 5  # times the operations of the function as it is: beyond it a change h
 
 
 class Endless(BaseException):
-    """A change has made a loop endless; no `except Exception` of the learner's may keep it."""
+    """A change has made a loop endless, or the search takes too long; no `except Exception` of the learner's may keep it."""
 
 
 @dataclass

@@ -69,7 +69,12 @@ class Values(Steps):
             y, y64 = (self.learner.forward(cast(given, dtype))[0] for dtype in (np.float32, np.float64))
             y, y64 = (as_tuple(found) for found in (y, y64))
             for found, found64 in zip(y, y64, strict=True):
-                keeps_float32(found, found64, "the result")
+                try:
+                    keeps_float32(found, found64, "the result")
+                except Stop as stop:
+                    if self.exercise.dtype:
+                        raise
+                    self.result.notes.append(f"right, and {stop.text}: what that means comes in lesson 01, puzzle 8")
 
     def compare(self, y, given, label):
         wanted = as_tuple(self.exercise.spec(*given))

@@ -1,5 +1,6 @@
 """The checker, step by step, on a small op: each wrong answer stops at its own step, with its own sentence."""
 
+import numpy as np
 import pytest
 
 from lessons.classroom import course
@@ -389,3 +390,11 @@ def test_a_plain_function(text, status, words):
 )
 def test_memory_that_was_never_written_is_told_even_where_it_holds_zeros(check, changes, part):
     assert "some entries are read and were never written" in told(check(changes)[part])
+
+
+def test_before_dtypes_are_taught_float64_is_a_remark(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIVIT_WORK", str(tmp_path))
+    lesson = course.find("01")
+    exercise = next(exercise for exercise in lesson.exercises if exercise.name == "average_image")
+    (result,) = checker.check_exercise(lesson, exercise, {"average_image": lambda images: images.mean(axis=0) * np.float64(1)})
+    assert result.status == "passed" and "float32 does not stay float32" in result.notes[0]

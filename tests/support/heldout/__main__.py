@@ -6,10 +6,13 @@ import tempfile
 from collections import Counter
 
 from lessons.classroom import course
+from lessons.classroom.checker import mending
 from lessons.classroom.commands.verify.proof import first_wrong
 
 from . import numbers, right, wrong
 from .judging import judged
+
+mending.PATIENCE = 1000  # what is found must not depend on how busy the machine is
 
 
 def verdicts(number):
