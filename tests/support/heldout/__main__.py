@@ -51,7 +51,7 @@ def main(chosen, every):
         total += counts
         print(f"lesson {number}: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common()), flush=True)
     for what, counts in (("wrong answers", total), ("of them wrong gradients", backward)):
-        count = counts.total()
+        count = max(1, counts.total())
         told = ", ".join(f"{n} {verdict} ({100 * n / count:.0f} %)" for verdict, n in counts.most_common())
         print(f"{count} {what}: {told}")
     print(f"{right_ones} right answers: {refusals} refused")
