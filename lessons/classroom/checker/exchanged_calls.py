@@ -32,7 +32,7 @@ def call(slot, function, *arguments):
         if isinstance(value, bool):
             cause = "axis" if keyword == "keepdims" else "option"
             yield cause, FIRST, f"{keyword} in {text}", lambda s, f, *a, k=keyword, **kw: f(*a, **{**kw, k: not kw[k]})
-        elif keyword not in ("axis", "dtype"):
+        elif keyword not in ("axis", "dtype", "key"):
             yield (
                 "option",
                 NEXT,
