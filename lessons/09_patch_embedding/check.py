@@ -199,7 +199,7 @@ def embed_cases(rng):
     return {
         "ordinary": given(3, 2, 10, 1, 2, 7),
         "higher than wide": given(2, 4, 2, 2, 2, 3),
-        "one image": given(1, 3, 6, 1, 3, 4),
+        "one image": given(1, 2, 4, 1, 2, 3),
         "a square": given(4, 4, 4, 1, 2, 4),
     }
 
