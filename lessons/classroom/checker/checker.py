@@ -1,8 +1,8 @@
 """Checks what a learner wrote, step by step, and stops at the first thing that is wrong.
 
 In this order: is it there and begun; does it run; does it leave its inputs alone; the number and order of its results; their
-shape; their dtype; are they finite; the values, against a slow specification; the gradient, against slopes measured in
-float64, then float32 against float64; other shapes and memory layouts; a note on speed. A wrong backward over a forward that
+shape; are they finite; the values, against a slow specification; the gradient, against slopes measured in float64; their
+dtype, then float32 against float64; other shapes and memory layouts; a note on speed. A wrong backward over a forward that
 overwrote its input looks wrong for no visible reason: that is why the order matters.
 """
 

@@ -9,6 +9,7 @@ import pytest
 from lessons.classroom import course
 from lessons.classroom.checker import loading, mending
 from lessons.classroom.checker.changes import changes_of
+from lessons.classroom.checker.evidence import Evidence
 from lessons.classroom.checker.grammar import Switchable
 from lessons.classroom.checker.switches import Endless
 
@@ -113,3 +114,20 @@ def test_without_source_there_is_nothing_to_take_apart():
     linecache.clearcache()
     with pytest.raises(ValueError):
         Switchable("f", names)
+
+
+def test_a_mistake_that_something_right_contradicts_is_not_the_learner_s():
+    lesson = course.find("04")
+    dx, both = ({"dx = dy @": "dx = -dy @"}, {"dx = dy @": "dx = -dy @", "rows.sum": "rows.mean"})
+
+    def names(changes):
+        text = LINEAR
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        return loading.load("<a learner's linear>", text)
+
+    def agrees(mistake, learner):
+        return Evidence(lesson, lesson.exercises[0], "backward", names(learner), 0).agrees(names(mistake)["linear"])
+
+    assert agrees(dx, dx) and agrees(dx, both)  # theirs is wrong in a second way
+    assert not agrees(both, dx)  # their dbias is right

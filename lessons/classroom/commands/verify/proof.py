@@ -17,7 +17,7 @@ from ...pages import build
 from . import texts
 
 MISTAKE_SEEDS = 3
-TWO_AT_ONCE = 8  # pairs of listed mistakes for each exercise
+TWO_AT_ONCE = 20  # pairs of listed mistakes for each exercise
 NAMED = 0.9  # of the listed mistakes, at least so many by their own sentence
 COUNTS = "solutions stubs correct mistakes named pairs poisoned seeds notebooks pictures demos".split()
 
