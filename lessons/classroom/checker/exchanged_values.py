@@ -159,8 +159,8 @@ def value(slot, value):
     yield from with_factor(slot, value, words, lambda act: act)
     for i, name, other in others(slot, value):
         if fits(value, other, value):
-            yield "missing term", LAST, f"a term is missing in {words}: `{name}`", lambda s, v, i=i: v + s[i]()
-            yield "missing term", LAST, f"a term is missing in {words}: `{name}`", lambda s, v, i=i: v - s[i]()
+            yield "missing term", LAST, f"a term is missing or one too many in {words}: `{name}`", lambda s, v, i=i: v + s[i]()
+            yield "missing term", LAST, f"a term is missing or one too many in {words}: `{name}`", lambda s, v, i=i: v - s[i]()
 
 
 def results(slot, value):

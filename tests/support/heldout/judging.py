@@ -52,6 +52,7 @@ READ = {
     "23-iou-1": "the centre in the corner's place: half of the size is not taken off, a term",
     "22-biased_attention-5": "the mean that the slope of softmax takes off is a term",
     "22-axial_angles-7": "without the first speed each angle is that of the next, smaller by one factor",
+    "22-soft_split-7": "the image's own numbers lie in the buffer, and are added: x is a term too many",
     "24-mean_and_error-1": "the 1/n that the standard error has beside the deviation",
     "24-mean_and_error-6": "n - 1 stands in both places, and either of them may be the n",
     "23-giou-13": "dy left out is a factor left out",
