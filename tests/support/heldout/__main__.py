@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 
 from lessons.classroom import course
-from lessons.classroom.checker import mending
+from lessons.classroom.checker import diagnose, mending
 from lessons.classroom.commands.verify.proof import first_wrong
 
 from . import numbers, right, wrong
@@ -28,7 +28,8 @@ def verdicts(number):
 def refused(number):
     """(answer, why) for each right answer of a lesson that is rejected or scolded."""
     lesson = course.find(number)
-    lesson.__dict__.pop("about", None)  # a wrong answer may have changed what its check holds
+    lesson.__dict__.pop("about", None)  # a wrong answer may have changed what its check holds, and the solution
+    diagnose._solution_with.cache_clear()
     for answer in right(number):
         exercise = next(exercise for exercise in lesson.exercises if exercise.name == answer.exercise)
         result = first_wrong(lesson, exercise, {}, 0, answer.names())
