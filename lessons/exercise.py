@@ -102,6 +102,7 @@ class Exercise:
     check       instead of cases and spec: check(function, namespace, rng), a generator that yields a sentence for each thing
                 that it found right and raises Wrong for the first that is not
     after       a function that the lesson gives further down and the check runs: in a notebook the check comes after it
+    dtype       False before dtypes are taught: a result that becomes float64 is then a remark, and no failure
     library     the op of minivit.ops that this is, if it is one: they are held equal, and where the course's ViT calls it, this
                 can take its place
     """
@@ -122,6 +123,7 @@ class Exercise:
     read: dict = field(default_factory=dict)
     check: Callable | None = None
     after: str = ""
+    dtype: bool = True
     library: str = ""
 
     @property

@@ -95,6 +95,7 @@ MISTAKES = [
 EXERCISES = [
     Exercise(
         "brightest",
+        dtype=False,
         cases=cases,
         spec=spec,
         mistakes=MISTAKES,

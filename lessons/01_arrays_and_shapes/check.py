@@ -48,6 +48,7 @@ PATCH = "image[row * size : (row + 1) * size, column * size : (column + 1) * siz
 
 ONE_PATCH = Exercise(
     "one_patch",
+    dtype=False,
     cases=patch_cases,
     spec=patch_spec,
     mistakes=[
@@ -125,6 +126,7 @@ AVERAGE = "images.mean(axis=0)"
 
 AVERAGE_IMAGE = Exercise(
     "average_image",
+    dtype=False,
     cases=average_cases,
     spec=average_spec,
     mistakes=[
@@ -195,6 +197,7 @@ GAPS = "positions[None, :] - positions[:, None]"
 
 GAP_TABLE = Exercise(
     "gap_table",
+    dtype=False,
     cases=gap_cases,
     spec=gap_spec,
     mistakes=[
@@ -260,6 +263,7 @@ SHARES = "weights / weights.sum(axis=1, keepdims=True)"
 
 ROWS_SUM_TO_ONE = Exercise(
     "rows_sum_to_one",
+    dtype=False,
     cases=rows_cases,
     spec=rows_spec,
     mistakes=[
@@ -333,6 +337,7 @@ STRIP = "images.transpose(1, 0, 2).reshape(height, batch * width)"
 
 SIDE_BY_SIDE = Exercise(
     "side_by_side",
+    dtype=False,
     cases=strip_cases,
     spec=strip_spec,
     mistakes=[
@@ -414,6 +419,7 @@ BLEND_LINE = "mixed = weights @ values"
 
 BLEND = Exercise(
     "blend",
+    dtype=False,
     cases=blend_cases,
     spec=blend_spec,
     mistakes=[
@@ -483,6 +489,7 @@ PICKED = "scores[np.arange(len(labels)), labels]"
 
 PICKED_EXERCISE = Exercise(
     "picked",
+    dtype=False,
     cases=picked_cases,
     spec=picked_spec,
     mistakes=[

@@ -247,7 +247,11 @@ def check_order(topological_order, graph, namespace):
     if "L" in missing:
         raise Wrong(where + "the root itself, L, is missing from the list. It belongs at the end.")
     if missing:
-        leaves = "" if any(graph[name] for name in missing) else " Leaves have no inputs, and belong in the list, constants too."
+        leaves = (
+            ""
+            if {name for name in graph if not graph[name]} != set(missing)
+            else " Leaves have no inputs, and belong in the list, constants too."
+        )
         raise Wrong(f"{where}{', '.join(missing)} missing from the list, which is {shown}.{leaves}")
     if len(topological_order(nodes["L"])) != len(found):
         raise Wrong(f"{where}a second call gives another list. Each call starts afresh, and leaves the graph as it is.")
@@ -407,6 +411,8 @@ class Kit:
                 ) from None
             raise
         except TypeError as error:
+            if again and "NoneType" in str(error):
+                raise Wrong(TAKEN_APART) from None
             if "'NoneType' object is not callable" in str(error):
                 raise Wrong("The step_back of a leaf was called, and it is None: a leaf keeps what arrived, in .grad.") from None
             if "NoneType" in str(error) and any(name == "pick" for name, *_ in self.received):
@@ -421,6 +427,8 @@ class Kit:
             raise
         if returned is not None:
             raise Wrong("backward returns nothing: its results are the .grad of the leaves.")
+        if again and not self.received:
+            raise Wrong(TAKEN_APART)
         if not self.received:
             raise Wrong("No step_back was called: the loss has one, and so has every node that an op made.")
         for name, array, copy in self.received + self.gave:
@@ -447,6 +455,10 @@ class Kit:
             )
 
 
+TAKEN_APART = (
+    "backward twice on one graph: the second walk found no way through it. The first call took the graph apart, its inputs or "
+    "step_back. It belongs to whoever made it, and stays as it is."
+)
 IN_PLACE = (
     "A gradient was written into after it had been handed on. += changes the array itself, and another node may hold the same "
     "array: the backward of a plain sum gives one dy to both inputs. Make the sum a new array."
@@ -559,6 +571,14 @@ def check_backward(backward, namespace, rng):
         kit.run(backward, kit.total(kit.multiply(s, p, "L") if turned else kit.multiply(p, s, "L")))
         where = f"p = a·b, s = p + c, L = {'s·p' if turned else 'p·s'}, at a = 2, b = 3, c = -1"
         visits = [dy for name, _, dy in kit.received if name == "p"]
+        early = (
+            [name for name, *_ in kit.received].index("s") > [name for name, *_ in kit.received].index("p") if visits else False
+        )
+        if len(visits) > 1 and not same(sum(visits), [11.0]):
+            raise Wrong(
+                f"{where}: the step_back of p ran {len(visits)} times, with {' and '.join(shown(dy) for dy in visits)}. A node's "
+                "turn comes once in a walk: is it in your list twice, or does the walk take what was handed on before?"
+            )
         if len(visits) > 1:
             raise Wrong(
                 f"{where}: the step_back of p ran {len(visits)} times, with {' and '.join(shown(dy) for dy in visits)}. It runs "
@@ -567,6 +587,11 @@ def check_backward(backward, namespace, rng):
             )
         if visits and not same(visits[0], [11.0]) and not any(same(visits[0], [part]) for part in (5.0, 6.0)):
             raise Wrong(f"{where}: p's step_back was given {shown(visits[0])}. It is given what has arrived at p, 5 + 6 = 11.")
+        if visits and not same(visits[0], [11.0]) and not early:
+            raise Wrong(
+                f"{where}: s came before p, as it should, and p still handed on {shown(visits[0])} alone. What arrives at a node "
+                "along two roads adds up: here 5 + 6 = 11."
+            )
         if visits and not same(visits[0], [11.0]):
             raise Wrong(
                 f"{where}: p handed on {shown(visits[0])}, before s had handed its 6 to p. A node's turn comes only after all "
@@ -626,6 +651,11 @@ def check_backward(backward, namespace, rng):
     kit.run(backward, loss)
     expect(a, np.array([36.0]), "y = a·b, L = y·y, the leaf a")
     kit.run(backward, loss, again=True)
+    if same(a.grad, [36.0]):
+        raise Wrong(
+            "backward twice on one graph: a.grad stays [36.] and should become [72.]. The second walk brought nothing: does the "
+            "first leave a mark on the nodes, or take the graph apart? It stays as it is, and calls add up in .grad."
+        )
     if not same(a.grad, [72.0]):
         raise Wrong(
             f"backward twice on one graph: a.grad was [36.] and should become [72.], but is {shown(a.grad)}. "

@@ -24,7 +24,7 @@ def cases(rng):
         return rng.standard_normal(shape), rng.standard_normal((shape[-1], outputs)), rng.standard_normal(outputs)
 
     return {
-        "ordinary": given(2, 3, 5),
+        "ordinary": given(3, 4, 5),
         "batch of 1": given(1, 3, 5),
         "one axis fewer": given(3, 5),
         "a single row, (in,)": given(5),

@@ -197,7 +197,7 @@ def embed_cases(rng):
         )
 
     return {
-        "ordinary": given(2, 2, 6, 1, 2, 5),
+        "ordinary": given(3, 2, 10, 1, 2, 7),
         "higher than wide": given(2, 6, 3, 2, 3, 4),
         "one image": given(1, 2, 4, 1, 2, 3),
         "patches of one pixel": given(2, 3, 2, 2, 1, 3),

@@ -26,7 +26,7 @@ def embed_cases(rng):
         return tuple(rng.standard_normal(shape) for shape in ((batch, count, dim), (1, 1, dim), (1, count + 1, dim)))
 
     return {
-        "ordinary": given(2, 3, 5),
+        "ordinary": given(3, 4, 7),
         "one image": given(1, 3, 5),
         "one patch": given(3, 1, 2),
         "as many tokens as images and numbers": given(4, 3, 4),

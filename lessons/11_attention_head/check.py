@@ -28,7 +28,7 @@ def cases(rng):
         return tuple(rng.standard_normal(shape) for _ in range(3))
 
     return {
-        "ordinary": given(2, 3, 5),
+        "ordinary": given(3, 5, 7),
         "one image": given(1, 3, 5),
         "several heads at once": given(2, 2, 3, 4),
         "no batch at all": given(4, 3),

@@ -31,7 +31,7 @@ def mlp_cases(rng):
         return tuple(rng.standard_normal(shape) for shape in shapes)
 
     return {
-        "ordinary": given(2, 3, 4, 5),
+        "ordinary": given(3, 7, 4, 5),
         "one image": given(1, 3, 4, 5),
         "narrower in the middle": given(2, 2, 4, 3),
         "a square": given(4, 4, 4, 4),
@@ -123,7 +123,7 @@ def block_cases(rng):
         x, *parameters = (rng.standard_normal(shape) for shape in shapes)
         return x, *(0.5 * array for array in parameters), heads
 
-    return {"ordinary": given(2, 3, 4, 5, 2), "one image": given(1, 2, 3, 4, 1), "a square": given(2, 4, 4, 4, 2)}
+    return {"ordinary": given(3, 7, 4, 5, 2), "one image": given(1, 2, 3, 4, 1), "a square": given(2, 4, 4, 4, 2)}
 
 
 def _layernorm(x, weight, bias):

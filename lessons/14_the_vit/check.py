@@ -222,7 +222,7 @@ PARAMETER_MISTAKES = [
 
 
 def pick_cases(rng):
-    shapes = {"ordinary": (2, 3, 5), "one image": (1, 4, 3), "one token": (2, 1, 3), "a square": (4, 4, 4)}
+    shapes = {"ordinary": (3, 4, 7), "one image": (1, 4, 3), "one token": (2, 1, 3), "a square": (4, 4, 4)}
     return {label: (rng.standard_normal(shape),) for label, shape in shapes.items()}
 
 

@@ -182,7 +182,7 @@ STEP_MISTAKES = [
         "The fraction uses the gradient of this step alone: m is what gives it a direction.", W, W.replace("mhat", "gradient")
     ),
     Mistake("", V, V + "\n    m *= beta1", step="inputs"),
-    Mistake("These are the values of", "return new_weight, new_m, new_v", "return new_weight, new_v, new_m"),
+    Mistake("", "return new_weight, new_m, new_v", "return new_weight, new_v, new_m", step="value"),
     Mistake("", "return new_weight, new_m, new_v", "return new_weight", step="count"),
 ]
 

@@ -533,7 +533,7 @@ def rotate_cases(rng):
         return rng.standard_normal((batch, heads, tokens, width)), rng.uniform(-3, 3, (tokens, width // 2))
 
     return {
-        "ordinary": given(2, 2, 3, 4),
+        "ordinary": given(3, 2, 5, 4),
         "one image, one pair": given(1, 3, 2, 2),
         "six numbers": given(2, 1, 3, 6),
         "a square": given(2, 4, 4, 4),
@@ -658,7 +658,7 @@ def scale_cases(rng):
     def given(batch, tokens, dim):
         return rng.standard_normal((batch, tokens, dim)), rng.standard_normal(dim)
 
-    return {"ordinary": given(2, 3, 5), "one image": given(1, 3, 4), "one token": given(3, 1, 2), "a square": given(4, 4, 4)}
+    return {"ordinary": given(3, 4, 7), "one image": given(1, 3, 4), "one token": given(3, 1, 2), "a square": given(4, 4, 4)}
 
 
 def scale_spec(x, gamma):

@@ -1,17 +1,21 @@
 """Checks what a learner wrote, step by step, and stops at the first thing that is wrong.
 
 In this order: is it there and begun; does it run; does it leave its inputs alone; the number and order of its results; their
-shape; their dtype; are they finite; the values, against a slow specification; the gradient, against slopes measured in
-float64, then float32 against float64; other shapes and memory layouts; a note on speed. A wrong backward over a forward that
+shape; are they finite; the values, against a slow specification; the gradient, against slopes measured in float64; their
+dtype, then float32 against float64; other shapes and memory layouts; a note on speed. A wrong backward over a forward that
 overwrote its input looks wrong for no visible reason: that is why the order matters.
 """
 
 from dataclasses import dataclass, field
 
-from . import diagnose
+from . import diagnose, mending
 from .calling import Stop, keeps_defaults, names_used
 from .gradients import Gradients
+from .named import Named
 from .values import Values
+
+SEARCHED = ("value", "gradient", "shape", "check", "run", "cases")  # the steps at which the learner's own code is searched
+UNSURE = ("zero", "nearly", "not finite")  # what such a sentence says can have many causes
 
 
 @dataclass
@@ -70,3 +74,7 @@ def _run(lesson, task, namespace, seed, result):
         result.details, result.looks = stop.details, stop.looks
         if result.status == "wrong":
             result.rows.append(("NO", stop.text, stop.note))
+            named = any(isinstance(look, Named) and look.kind not in UNSURE for look in result.looks)
+            if stop.step in SEARCHED and not named:
+                found = mending.found_in(lesson, task.exercise, task.part, namespace, seed)
+                result.looks = [*[look for look in result.looks if not found or getattr(look, "kind", "") != "nearly"], *found]

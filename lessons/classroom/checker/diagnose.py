@@ -9,6 +9,7 @@ import numpy as np
 from minivit.gradcheck import relative_error
 
 from ..pages import build
+from .named import Named
 from .sentences import apart
 
 SAME = 1e-6  # two arrays are the same answer when no entry differs by more than this part of the largest
@@ -50,23 +51,24 @@ def planted(lesson, exercise, mistake):
     return mistake.function or planted_names(lesson, mistake)[exercise.name]
 
 
-def known_mistake(lesson, exercise, wrong, truth, answer, agreement=lambda function: 0):
+def known_mistake(lesson, exercise, wrong, truth, answer, agrees=lambda function: 1):
     """The sentence of the listed mistake that gives exactly this wrong array, or None. answer(function) runs one.
-    agreement(function): of several that give it, the largest number is taken, else the first in the list."""
+    agrees(function): how much of all that was seen it explains, 0 where something contradicts it; the largest number is taken,
+    else the first in the list."""
     fitting = []
     for mistake in exercise.mistakes:
         if not mistake.says:
             continue
+        function = planted(lesson, exercise, mistake)
         try:
             with np.errstate(all="ignore"):
-                theirs = np.asarray(answer(planted(lesson, exercise, mistake)), dtype=np.float64)
+                theirs = np.asarray(answer(function), dtype=np.float64)
         except Exception:  # a mistake may not even run on this input
             continue
         if np.all(np.isfinite(theirs)) and same(theirs, wrong) and not (theirs.shape == truth.shape and same(theirs, truth)):
-            fitting.append(mistake)
-    if len(fitting) < 2:
-        return fitting[0].says if fitting else None
-    return max(fitting, key=lambda mistake: agreement(planted(lesson, exercise, mistake))).says
+            fitting.append((agrees(function), mistake))
+    explained, mistake = max(fitting, key=lambda pair: pair[0], default=(0, None))
+    return Named(mistake.says, "listed", mistake=mistake) if explained else None
 
 
 def by_terms(name, terms, wrong, symbols):
@@ -78,18 +80,18 @@ def by_terms(name, terms, wrong, symbols):
     if not same((columns @ factors).reshape(wrong.shape), wrong) or np.allclose(factors, 1, atol=1e-4):  # see by_relation
         return []
     if np.allclose(factors, 0, atol=SAME):
-        return [f"{name} is zero everywhere."]
+        return [Named(f"{name} is zero everywhere.", "zero")]
     lines = [f"{name} = " + " + ".join(f"{_number(c)}·[{t.formula}]" for c, t in zip(factors, terms, strict=True))]
     if len(terms) > 1 and np.ptp(factors) < SAME and abs(factors[0] + 1) > SAME:
-        return [*lines, f"Every term is {_factor(factors[0], symbols)}."]
+        return [*lines, Named(f"Every term is {_factor(factors[0], symbols)}.", "scale")]
     for place, (c, term) in enumerate(zip(factors, terms, strict=True)):
         which = "The" if len(terms) == 1 else f"The {('first', 'second', 'third', 'fourth')[place]}"
         if abs(c) < SAME:
-            lines.append(f"{which} term is missing: {term.why}")
+            lines.append(Named(f"{which} term is missing: {term.why}", "missing term"))
         elif abs(c + 1) < SAME:
-            lines.append(f"{which} term has the wrong sign: {term.why}")
+            lines.append(Named(f"{which} term has the wrong sign: {term.why}", "sign"))
         elif abs(c - 1) > SAME:
-            lines.append(f"{which} term is {_factor(c, symbols)}: {term.why}")
+            lines.append(Named(f"{which} term is {_factor(c, symbols)}: {term.why}", "scale" if c > 0 else "sign and scale"))
     return lines
 
 
@@ -107,38 +109,61 @@ def _factor(c, symbols):
             (math.sqrt(n), f"√{letter} = √{n} times the right one"),
             (1 / math.sqrt(n), f"1/√{letter} = 1/√{n} of the right one"),
         ):
-            if n > 1 and abs(size - value) < SAME * value:
+            if n > 2 and abs(size - value) < SAME * value:  # a 2 is a slip in the calculus as often as a size
                 return sign + words
     return f"{sign}{size:.4g} times the right one"
 
 
-def by_relation(wrong, truth, others):
-    """A sentence for a wrong array that stands in a plain relation to a right one; others: the other right arrays by name."""
+def by_relation(wrong, truth, others, elsewhere=()):
+    """A sentence for a wrong array that stands in a plain relation to a right one; others: the other right arrays by name;
+    elsewhere: (wrong, truth, others) of other cases in which it is wrong: there the relation must hold as well."""
     if not np.all(np.isfinite(wrong)):
         bad = int((~np.isfinite(wrong)).sum())
-        return f"{bad} of {wrong.size} entries are not numbers (nan or inf)."
+        return Named(f"{bad} of {wrong.size} entries are not numbers (nan or inf).", "not finite")
     if not wrong.any():
-        return "Every entry is zero."
-    for name, other in others.items():
-        if other.shape == wrong.shape and same(wrong, other):
-            return f"These are the values of {name}: are the results in the right order?"
-    if wrong.ndim >= 2 and wrong.shape[-1] == wrong.shape[-2] and same(wrong.swapaxes(-1, -2), truth):
-        return "It is the transpose of the right one."
+        return Named("Every entry is zero.", "zero")
     apart = largest(relative_error(wrong, truth))
-    if 0 < apart < 1e-4:
-        return (
-            f"Right to about {-math.log10(apart):.0f} digits: is something float32 here, a constant rounded, or a tiny ε added?"
-        )
-    strong = np.abs(truth) > 1e-3 * np.abs(truth).max(initial=0.0)
-    if strong.any():
-        ratio = wrong[strong] / truth[strong]
-        if np.ptp(ratio) < SAME * np.abs(ratio).max() and same(truth * ratio.mean(), wrong) and wrong.size > 1:
-            return (
-                "It has the wrong sign everywhere."
-                if abs(ratio.mean() + 1) < SAME
-                else (f"Every entry is {ratio.mean():.4g} times the right one: a factor is missing or too many.")
-            )
+    if 0 < apart < 1e-3:
+        return _nearly(wrong, apart)
+    for name in others:
+        if all(_stands_for(w, t, o.get(name)) for w, t, o in ((wrong, truth, others), *elsewhere)):
+            return Named(f"These are the values of {name}: are the results in the right order?", "order")
+    everywhere = [(wrong, truth), *[(w, t) for w, t, _ in elsewhere]]
+    if all(w.ndim >= 2 and w.shape[-1] == w.shape[-2] and same(w.swapaxes(-1, -2), t) for w, t in everywhere):
+        return Named("It is the transpose of the right one.", "transposed")
+    ratios = [_ratio(w, t) for w, t in everywhere]
+    again = [r for r, (w, _) in zip(ratios, everywhere, strict=True) if w.shape == wrong.shape]  # the same with other numbers
+    steady = all(ratios) and max(abs(r - ratios[0]) for r in again) < SAME * abs(ratios[0])
+    if steady and sum(np.count_nonzero(t) for _, t in everywhere) > 3:
+        if max(abs(ratio + 1) for ratio in ratios) < SAME:
+            return Named("It has the wrong sign everywhere.", "sign")
+        return Named(f"Every entry is {ratios[0]:.4g} times the right one: a factor is missing or too many.", "scale")
     return None
+
+
+def _stands_for(wrong, truth, other):
+    """Whether `wrong` holds the values of another right array, and those are not its own."""
+    return other is not None and other.shape == wrong.shape and same(wrong, other) and not same(truth, other)
+
+
+def _ratio(wrong, truth):
+    """How many times the right array a wrong one is, if it is that in every entry; else None."""
+    strong = np.abs(truth) > 1e-3 * np.abs(truth).max(initial=0.0)
+    if wrong.size < 2 or not strong.any() or not np.all(np.isfinite(wrong)):
+        return None
+    ratio = wrong[strong] / truth[strong]
+    every = np.ptp(ratio) < SAME * np.abs(ratio).max() and same(truth * ratio.mean(), wrong)
+    return float(ratio.mean()) if every else None
+
+
+def _nearly(wrong, apart):
+    """Of what is right but for its last digits. That they were lost in a short dtype can be seen: nothing is left beyond it."""
+    digits = f"Right to about {-math.log10(apart):.0f} digits"
+    for dtype, enough in ((np.float16, 1e-2), (np.float32, 1e-6)):
+        if apart < enough and np.array_equal(wrong, wrong.astype(dtype)):
+            name = np.dtype(dtype).name
+            return Named(f"{digits}, and every entry is a {name} number: something is rounded to {name} on the way.", "dtype")
+    return Named(f"{digits}: it is not quite the right formula, or something is rounded on the way.", "nearly")
 
 
 def worst_entry(name, wrong, truth, against):

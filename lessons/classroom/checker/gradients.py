@@ -37,19 +37,19 @@ class Gradients(Steps):
         wanted = [value if name else None for name, value in zip(names, given, strict=False)]
 
         def known(i, found):
-            return diagnose.known_mistake(self.lesson, self.exercise, found, wanted[i], gradient_of(given, upstream, i))
+            return self.listed(found, wanted[i], gradient_of(given, upstream, i))
 
         returned = run_backward(self.learner, given, upstream, np.float64, loud=first)
         found = arrays(returned, wanted, [name or "None" for name in names], known, where)
-        found32 = as_tuple(run_backward(self.learner, given, upstream, np.float32))
-        for i in self.places:
-            keeps_float32(found32[i], found[i], names[i])
         if first:
-            self.ok("runs, leaves dy alone, right shapes and dtypes")
+            self.ok("runs, leaves dy alone, right shapes")
             with self.unless_wrong_anyway(lambda: self.compare_gradients(found, given, upstream, label, first)):
                 self.finite_gradients()
         else:
             self.compare_gradients(found, given, upstream, label, first)
+        found32 = as_tuple(run_backward(self.learner, given, upstream, np.float32))
+        for i in self.places:
+            keeps_float32(found32[i], found[i], names[i])
         self.precise(found, found32, where)
         self.consistent(found, given, upstream)
 
@@ -98,21 +98,21 @@ class Gradients(Steps):
     def wrong_gradient(self, i, returned, truths, given, upstream, label):
         """Stops with the name of the mistake: from the list, from the formula's terms, or from a plain relation."""
         name, truth, found = self.exercise.gradients[i], truths[i], np.asarray(returned[i], dtype=np.float64)
-
-        def agreement(function):
-            """How much of a listed mistake is as the learner's: one gradient alone may come from several, or from a wrong y."""
-            y, _ = function(*cast(given, np.float64))
-            right = all(map(diagnose.same, as_tuple(y), as_tuple(self.learner.forward(cast(given, np.float64))[0])))
-            return right + sum(diagnose.same(gradient_of(given, upstream, j)(function), np.asarray(returned[j])) for j in truths)
-
-        lines = []
-        if name in self.exercise.terms:
-            symbols = self.exercise.symbols(*given) if self.exercise.symbols else {}
-            lines = diagnose.by_terms(name, self.exercise.terms[name](*given, *upstream), found, symbols)
-        known = diagnose.known_mistake(self.lesson, self.exercise, found, truth, gradient_of(given, upstream, i), agreement)
+        count = len(as_tuple(self.learner.forward(cast(given, np.float64))[0]))
+        lines = self.by_terms(i, count, given, upstream, found, label) if name in self.exercise.terms else []
+        known = self.listed(found, truth, gradient_of(given, upstream, i))
         if known:
             looks = [*lines[:1], known]
         else:
             others = {self.exercise.gradients[j]: array for j, array in truths.items() if j != i}
-            looks = lines or [diagnose.by_relation(found, truth, others)]
+            elsewhere = self.evidence.elsewhere(count + i, [None] * count + list(self.exercise.gradients))
+            looks = lines or [diagnose.by_relation(found, truth, others, elsewhere)]
         self.differs("gradient", name, label, found, truth, "numeric", LIMIT_FLOAT64, looks)
+
+    def by_terms(self, i, count, given, upstream, found, label):
+        """The lines on the terms of the formula, if with other numbers they are the same: a factor that changes is none."""
+        name, symbols = self.exercise.gradients[i], self.exercise.symbols(*given) if self.exercise.symbols else {}
+        terms = self.exercise.terms[name]
+        lines = diagnose.by_terms(name, terms(*given, *upstream), found, symbols)
+        again = self.evidence.again(count + i, terms) if label == "ordinary" and lines else None
+        return lines if again is None or lines == diagnose.by_terms(name, *again, symbols) else []

@@ -4,6 +4,7 @@ import numpy as np
 
 from minivit.gradcheck import slopes as measured
 
+from . import unwritten
 from .calling import Stop, arguments_fit, as_tuple, cast, is_array_like
 from .repeats import copied, still
 
@@ -11,15 +12,21 @@ from .repeats import copied, still
 def run_backward(learner, given, upstream, dtype, loud=False, layout=tuple):
     """What backward returns for dy = upstream. loud: it is also called again, before and after a forward on other numbers, and
     Stop is raised if its answer changes."""
-    y, backward = learner.forward(layout(cast(given, dtype)))
+    arguments = layout(cast(given, dtype))
+    y, backward = learner.forward(arguments)
     for out in as_tuple(y):
         if isinstance(out, np.ndarray):
             out.flags.writeable = False
     dy = layout(cast(upstream, dtype))
     arguments_fit(backward, dy, "backward")
+    before = _copies(y)
     returned = learner.call(backward, dy, loud)
+    if not _agree(before, y):
+        advice = "a gradient lies in the memory of y: others still need y, so give the gradient an array of its own"
+        raise Stop("inputs", "backward writes into the output", details=[advice])
     returned = tuple(returned) if isinstance(returned, list) else returned
     if loud:
+        unwritten.is_read(learner, lambda: learner.call(learner.forward(arguments)[1], dy), returned)
         kept = copied(returned)
         learner.call(backward, cast([-2 * value for value in upstream], dtype))
         if not still(returned, kept):
@@ -55,6 +62,10 @@ def gradient_of(given, upstream, i):
         return as_tuple(backward(*cast(upstream, np.float64)))[i]
 
     return answer
+
+
+def _copies(value):
+    return tuple(np.array(array) if isinstance(array, np.ndarray) else array for array in as_tuple(value))
 
 
 def _agree(a, b):

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import time
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from minivit.gradcheck import relative_error
 from ...exercise import Wrong
 from . import diagnose, sentences
 from .calling import Learner, Stop, as_tuple, cast
+from .evidence import Evidence
 from .memory import FEW, fits, grows_with_tokens
 from .speed import speed_note
 
@@ -33,9 +35,14 @@ class Steps:
     """The steps for one function of the learner's."""
 
     def __init__(self, lesson, exercise, namespace, seed, result):
-        self.lesson, self.exercise, self.result = lesson, exercise, result
+        self.lesson, self.exercise, self.result, self.seed = lesson, exercise, result, seed
         self.learner = Learner(lesson, exercise, namespace)
         self.rng = np.random.default_rng((seed, int(lesson.number)))
+
+    @cached_property
+    def evidence(self):
+        part = self.result.task.partition(".")[2]
+        return Evidence(self.lesson, self.exercise, part, self.learner.namespace, self.seed)
 
     def ok(self, text, note=""):
         self.result.rows.append(("ok", text, note))
@@ -51,6 +58,10 @@ class Steps:
             looks=[text for text in looks if text],
             arrays={"name": name, "yours": found, against: truth},
         )
+
+    def listed(self, found, truth, answer):
+        """The sentence of the listed mistake that gives this array, and agrees with everything else; or None."""
+        return diagnose.known_mistake(self.lesson, self.exercise, found, truth, answer, self.evidence.agrees)
 
     def extreme_cases(self):
         return (self.exercise.extreme(self.rng) if self.exercise.extreme else {}).items()
@@ -121,7 +132,7 @@ class Steps:
                 def answer(wrong, i=i):
                     return as_tuple(run(wrong, given))[i]
 
-                known = diagnose.known_mistake(self.lesson, self.exercise, found[i], wanted[i], answer)
+                known = self.listed(found[i], wanted[i], answer)
                 self.differs(step, name, label, found[i], wanted[i], "wanted", diagnose.SAME, [known])
 
     def speed(self, run):

@@ -80,10 +80,11 @@ TERMS = {
         "dx = 1·[first] + 5·[second]",
         "The second term is D = 5 times the right one (a sum where a mean belongs?): Why two.",
     ],
-    (0.5, 1): [
-        "dx = 0.5·[first] + 1·[second]",
-        "The first term is 1/B = 1/2 of the right one (a mean where a sum belongs?): Why one.",
+    (0.2, 1): [
+        "dx = 0.2·[first] + 1·[second]",
+        "The first term is 1/D = 1/5 of the right one (a mean where a sum belongs?): Why one.",
     ],
+    (0.5, 1): ["dx = 0.5·[first] + 1·[second]", "The first term is 0.5 times the right one: Why one."],
     (1, 5**0.5): ["dx = 1·[first] + 2.236·[second]", "The second term is √D = √5 times the right one: Why two."],
     (1, 5**-0.5): ["dx = 1·[first] + 0.4472·[second]", "The second term is 1/√D = 1/√5 of the right one: Why two."],
     (1, -0.2): None,

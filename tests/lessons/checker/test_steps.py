@@ -4,6 +4,7 @@ import linecache
 import re
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from lessons.classroom import course
@@ -138,7 +139,7 @@ STOPS = {
     "dx flat": ({DX: "dx = (g - g.mean(-1, keepdims=True)).ravel()"}, "backward", "shape", "is a reshape missing?"),
     "float64 in forward": ({Y: "y = centred * weight * np.sqrt(1.0)"}, "forward", "dtype", "is float64", "math.sqrt(2)"),
     "float64 in backward": ({DX: DX + " * np.float64(1)"}, "backward", "dtype", "dx is float64", "dtype=x.dtype"),
-    "float16 in both": ({Y: "y = (centred * weight).astype(np.float16)"}, "forward", "dtype", "is float16"),
+    "float16 in both": ({Y: "y = (centred * weight).astype(np.float16)"}, "forward", "value", "is a float16 number"),
     "0/0 in forward": (
         {Y: "s = x.std(-1, keepdims=True)\n    y = centred / s * s * weight"}, "forward", "finite", "for a constant row",
     ),
@@ -251,7 +252,7 @@ NAMED = {
     "zero": ({DX: "dx = 0 * g"}, "dx is zero everywhere."),
     "a mean for a sum": (
         {DWEIGHT: "dweight = (dy * centred).sum(tuple(range(1, dy.ndim - 1))).mean(0)"},
-        "0.5·[sum of dy·(x − µ)]", "The term is 1/B = 1/2 of the right one (a mean where a sum belongs?): Every row",
+        "0.5·[sum of dy·(x − µ)]", "The term is 0.5 times the right one: Every row",
     ),
     "a listed mistake": ({G: "g = dy"}, "γ was left out of dx."),
     "a listed mistake in dweight": ({DWEIGHT: DWEIGHT.replace("centred", "x")}, "γ meets the centred numbers, not x."),
@@ -452,3 +453,23 @@ def test_what_is_wrong_for_some_numbers_alone_is_not_said_to_be_kept(check):
     sometimes = "y = centred * weight * (1 + (FIRST[0] != x.ravel()[0] if FIRST else FIRST.append(x.ravel()[0]) or 0))"
     forward, _ = check({Y: sometimes}, front="FIRST = []\n")
     assert forward.status == "wrong" and "kept" not in told(forward) and "value" in forward.step
+
+
+@pytest.mark.parametrize(
+    "changes, part",
+    [
+        ({Y: "y = np.empty(x.shape, x.dtype)\n    y[..., 1:] = (centred * weight)[..., 1:]"}, 0),
+        ({DX: "dx = np.empty_like(g)\n        dx += g - g.mean(-1, keepdims=True)"}, 1),
+    ],
+    ids=["forward", "backward"],
+)
+def test_memory_that_was_never_written_is_told_even_where_it_holds_zeros(check, changes, part):
+    assert "some entries are read and were never written" in told(check(changes)[part])
+
+
+def test_before_dtypes_are_taught_float64_is_a_remark(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIVIT_WORK", str(tmp_path))
+    lesson = course.find("01")
+    exercise = next(exercise for exercise in lesson.exercises if exercise.name == "average_image")
+    (result,) = checker.check_exercise(lesson, exercise, {"average_image": lambda images: images.mean(axis=0) * np.float64(1)})
+    assert result.status == "passed" and "float32 does not stay float32" in result.notes[0]

@@ -12,12 +12,14 @@ from ....own import mine
 from ... import course
 from ...checker import checker, diagnose, loading
 from ...checker.calling import as_tuple, cast
+from ...checker.evidence import Evidence
 from ...pages import build
 from . import texts
 
 MISTAKE_SEEDS = 3
+TWO_AT_ONCE = 20  # pairs of listed mistakes for each exercise
 NAMED = 0.9  # of the listed mistakes, at least so many by their own sentence
-COUNTS = "solutions stubs correct mistakes named poisoned seeds notebooks pictures demos".split()
+COUNTS = "solutions stubs correct mistakes named pairs poisoned seeds notebooks pictures demos".split()
 
 
 class Proof:
@@ -41,7 +43,7 @@ def prove(job):
     proof = Proof(course.find(number), seeds)
     with threadpool_limits(1, "blas"), mine.of_the_course():
         _written(proof) if write else texts.texts(proof)
-        for part in (_solution, _stub, _correct, _mistakes, _poison, _notebook, _picture, _demo):
+        for part in (_solution, _stub, _correct, _mistakes, _two_at_once, _poison, _notebook, _picture, _demo):
             part(proof)
     return proof.counts, proof.failures, proof.unnamed
 
@@ -154,6 +156,55 @@ def _mistakes(proof):
     if proof.counts["mistakes"]:
         share = proof.counts["named"] / proof.counts["mistakes"]
         proof.expect(share >= NAMED, f"only {100 * share:.0f} % of its mistakes are named")
+
+
+def _two_at_once(proof):
+    """Two listed mistakes at once, and one with a gradient of another scale: whatever is named agrees with all that is seen."""
+    for exercise in (exercise for exercise in proof.lesson.exercises if exercise.gradients and not exercise.check):
+        written = [mistake for mistake in exercise.mistakes if mistake.old]
+        rng = np.random.default_rng(int(proof.lesson.number))
+        for _ in range(TWO_AT_ONCE if len(written) > 1 else 0):
+            one, two = rng.choice(len(written), 2, replace=False)
+            function = _with_both(proof.lesson, exercise, written[one], written[two])
+            if function is None:
+                continue
+            for wrong in (function, _three_times(diagnose.planted(proof.lesson, exercise, written[one]))):
+                result = first_wrong(proof.lesson, exercise, {exercise.name: wrong})
+                told = [look for look in (result.looks if result else []) if getattr(look, "kind", "") == "listed"]
+                part = result.task.partition(".")[2] if result else ""
+                evidence = Evidence(proof.lesson, exercise, part, {exercise.name: wrong}, 1)
+                for look in told:
+                    listed = diagnose.planted(proof.lesson, exercise, look.about["mistake"])
+                    proof.expect(evidence.agrees(listed), f"{exercise.name}: {look!r} is contradicted, with two mistakes at once")
+                proof.counts["pairs"] += 1
+
+
+def _with_both(lesson, exercise, one, two):
+    """The function that makes both mistakes; None where they do not fit together."""
+    text = build.solution(lesson.source, lesson.name).replace(one.old, one.new)
+    if text.count(two.old) != 1 or two.old in one.new:
+        return None
+    namespace = {"__name__": "two mistakes", "__file__": "<two mistakes>"}
+    try:
+        exec(compile(text.replace(two.old, two.new), "<two mistakes>", "exec"), namespace)
+    except SyntaxError:
+        return None
+    return namespace[exercise.name]
+
+
+def _three_times(function):
+    """The same op with its first gradient three times as large."""
+
+    def scaled(*arguments):
+        y, backward = function(*arguments)
+
+        def backward_three_times(*dy):
+            first, *rest = as_tuple(backward(*dy))
+            return (3 * first, *rest)
+
+        return y, backward_three_times
+
+    return scaled
 
 
 def _named(mistake, result):

@@ -54,6 +54,7 @@ def _report(proofs, seconds):
     say(
         f"{total['solutions']} solutions, {total['stubs']} stubs, {total['correct']} correct answers written another way over "
         f"{proofs[0].counts['seeds']} seeds, {total['mistakes']} mistakes rejected, {total['named']} of them named, "
+        f"{total['pairs']} pairs of mistakes, "
         f"{total['poisoned']} poisoned functions, {total['notebooks']} notebooks, {total['pictures']} pictures, "
         f"{total['demos']} demos; {seconds:.0f} s"
     )

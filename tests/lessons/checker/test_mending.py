@@ -1,0 +1,133 @@
+"""The mistake in a learner's own code is found by undoing it, and told with its line."""
+
+import linecache
+import textwrap
+
+import numpy as np
+import pytest
+
+from lessons.classroom import course
+from lessons.classroom.checker import loading, mending
+from lessons.classroom.checker.changes import changes_of
+from lessons.classroom.checker.evidence import Evidence
+from lessons.classroom.checker.grammar import Switchable
+from lessons.classroom.checker.switches import Endless
+
+LINEAR = """\
+def linear(x, weight, bias):
+    y = x @ weight + bias
+
+    def backward(dy):
+        rows = dy.reshape(-1, dy.shape[-1])
+        dx = dy @ weight.T
+        dweight = x.reshape(-1, x.shape[-1]).T @ rows
+        dbias = rows.sum(axis=0)
+        return dx, dweight, dbias
+
+    return y, backward
+"""
+
+# what is changed: the causes that are told, and the lines
+MENDED = {
+    "a sign": ({"dbias = rows": "dbias = -rows"}, [("sign", 8)]),
+    "an extra term": ({"dy @ weight.T": "dy @ weight.T + x"}, [("extra term", 6)]),
+    "a factor": ({"dy @ weight.T": "dy @ weight.T * x"}, [("factor", 6)]),
+    "a mean": ({"rows.sum": "rows.mean"}, [("scale", 8)]),
+    "another array": ({".T @ rows": ".T @ y.reshape(rows.shape)"}, [("wrong array", 7)]),
+    "an index": ({"rows.sum(axis=0)": "rows[1:].sum(axis=0)"}, [("index", 8)]),
+    "two in two lines": ({"rows.sum": "rows.mean", "dx = dy @": "dx = -dy @"}, [("scale", 8), ("sign", 6)]),
+    "nothing that is known": ({"dx = dy @ weight.T": "dx = np.tanh(dy @ weight.T) + 0.3"}, []),
+}
+
+
+def found(changes):
+    text = LINEAR
+    for old, new in changes.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    lesson = course.find("04")
+    names = loading.load("<a learner's linear>", f"import numpy as np\n{text}")
+    told = mending.found_in(lesson, lesson.exercises[0], "backward", names, 0)
+    return [(sentence.kind, sentence.about["line"] - 1) for sentence in told if sentence.kind != "two"]
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_what_mends_the_code_is_what_is_wrong(name):
+    changes, wanted = MENDED[name]
+    assert sorted(found(changes)) == sorted(wanted)
+
+
+def test_a_right_function_has_nothing_to_mend():
+    assert found({}) == []
+
+
+def apart(text, name="f"):
+    text = textwrap.dedent(text)
+    names = loading.load("<a function taken apart>", text)
+    return Switchable(name, names), names
+
+
+def test_taken_apart_it_gives_what_it_gave():
+    made, names = apart(
+        """
+        import numpy as np
+
+        def helper(x, axis=-1):
+            return x.mean(axis=axis, keepdims=True)
+
+        def f(x, scale=2.0):
+            total = 0 * x
+            for i in range(3):
+                total += (x - helper(x)) ** i if i else np.where(x > 0, x, -x)
+            def inner(dy):
+                return [dy[..., ::-1] * value for value in (scale, -1)]
+            return total, inner
+        """
+    )
+    x = np.arange(6.0).reshape(2, 3) - 2
+    for found, wanted in zip(made.function(x), names["f"](x), strict=True):
+        if callable(found):
+            np.testing.assert_array_equal(found(x), wanted(x))
+        else:
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_change_that_makes_a_loop_endless_is_left():
+    made, _ = apart(
+        """
+        def f(n):
+            while n > 0:
+                n = n - 1
+            return n
+        """
+    )
+    made.note(lambda: made.function(5))
+    minus = next(change for change in changes_of(made.slots) if change.text.startswith("the sign in front of"))
+    with pytest.raises(Endless):
+        made.with_changes(lambda: made.function(5), minus)
+    assert made.function(5) == 0
+
+
+def test_without_source_there_is_nothing_to_take_apart():
+    names = {}
+    exec("def f(x):\n    return x\n", names)
+    linecache.clearcache()
+    with pytest.raises(ValueError):
+        Switchable("f", names)
+
+
+def test_a_mistake_that_something_right_contradicts_is_not_the_learner_s():
+    lesson = course.find("04")
+    dx, both = ({"dx = dy @": "dx = -dy @"}, {"dx = dy @": "dx = -dy @", "rows.sum": "rows.mean"})
+
+    def names(changes):
+        text = LINEAR
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        return loading.load("<a learner's linear>", text)
+
+    def agrees(mistake, learner):
+        return Evidence(lesson, lesson.exercises[0], "backward", names(learner), 0).agrees(names(mistake)["linear"])
+
+    assert agrees(dx, dx) and agrees(dx, both)  # theirs is wrong in a second way
+    assert not agrees(both, dx)  # their dbias is right
