@@ -36,7 +36,7 @@ def minivit(config, threads):
     if config["task"] == "infer":
         logits = FOR_LIFE.enter_context(predictor(model, threads=threads))
         return lambda: logits(images)
-    run = FOR_LIFE.enter_context(workers(threads if config["device"] == "cpu" else 1))
+    run = FOR_LIFE.enter_context(workers(threads, config["device"]))
     cut = pieces_of(model, config["batch"], config["batch"])
     parameters, optimizer = model.parameters(), AdamW(model, lr=1e-3)
 

@@ -81,6 +81,7 @@ class Optimizer:
     """
 
     moments = 0
+    agreed = staticmethod(float)  # on the norm: over several processes, what the first of them has
 
     def __init__(self, model, lr, weight_decay, clip_norm, layer_decay=1.0):
         if isinstance(model, type) or not callable(getattr(model, "named_parameters", None)):
@@ -142,7 +143,7 @@ class Optimizer:
         norm = sum(g @ g for g in flat) ** 0.5
         xp, factor = array_module(norm), None
         if xp is np:
-            norm = float(norm)
+            norm = self.agreed(float(norm))
             if unless or not math.isfinite(norm):
                 return norm
             if self.clip_norm and norm > self.clip_norm:

@@ -18,6 +18,7 @@ FLOORS = "backend / called checks / arguments / engine / kernels / ops / gradche
 FLOOR = {name: number for number, names in enumerate(FLOORS.split("/")) for name in names.split()}
 PAGES = "backend checks arguments engine gradcheck nn optim ops models.config models.vit models.hybrid training"
 BESIDE = "training.detection training.matching training.average_precision training.finetune training.pretrained training.exported"
+BESIDE += " training.distributed training.gpus"
 BOOK_LINES = 3500
 
 

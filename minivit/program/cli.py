@@ -1,41 +1,65 @@
 """minivit, or python -m minivit: train | evaluate | predict | explain | compare | data | info"""
 
 import sys
+import traceback
 
 from .. import __version__
 from ..called import called
-from . import output
+from . import output, together
 from .commands import COMMANDS
 from .parser import Parser
 
 
 def main(argv=None):
-    """Runs one command; returns the exit code: 0, 2 for a mistake of the user's (a sentence says which), 130 for Ctrl-C."""
+    """Runs one command; returns the exit code: 0, 2 for a mistake of the user's (a sentence says which), 130 for Ctrl-C. Of
+    several processes that mpiexec started, all do the work of a command that shares it, process 0 that of the others."""
     output.prepare()
     try:
-        arguments = sys.argv[1:] if argv is None else argv
+        processes = together.processes()
+    except ValueError as error:
+        return _ended(2, output.line(error) if together.started()[1] == 0 else None)
+    if processes.rank:
+        together.silence()
+    try:
+        code, sentence = _answer(sys.argv[1:] if argv is None else argv, processes)
+    except Exception as error:
+        if processes.size == 1:
+            raise
+        code, sentence = 1, "".join(traceback.format_exception(error))
+    if processes.size == 1:
+        return _ended(code, sentence)
+    _ended(code, together.last_words(processes, code, sentence))
+    return together.end(processes, code)
+
+
+def _answer(arguments, processes):
+    """(the exit code of a command, the sentence that says why it ended or None)."""
+    try:
         if arguments:
             parsed = parser().parse_args(arguments)
-            parsed.command(parsed)
+            parsed.processes = processes
+            if parsed.shared or processes.rank == 0:
+                parsed.command(parsed)
         else:
             parser().print_help()
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough: python -m minivit info | head -1
         output.forget(sys.stdout)
-        return 141
+        return 141, None
     except (ValueError, OSError) as error:
-        return _ended(2, output.line(error))
+        return 2, output.line(error)
     except MemoryError as error:
-        return _ended(2, f"not enough memory: {output.line(error)}")
+        return 2, f"not enough memory: {output.line(error)}"
     except KeyboardInterrupt:
-        return _ended(130, "stopped")
-    return 0
+        return 130, "stopped"
+    return 0, None
 
 
 def _ended(code, sentence):
     """Says why a command ended; gives back the code."""
-    with output.unbreakable():
-        print(f"minivit: {sentence}", file=sys.stderr)
+    if sentence:
+        with output.unbreakable():
+            print(f"minivit: {sentence}", file=sys.stderr)
     return code
 
 

@@ -124,12 +124,12 @@ def read_json(path):
     return json.loads(read_text(path))
 
 
-def begun_run(path):
-    """(name of the data set, configuration of the model, Recipe, the Start of a fine-tuning or None) of the run in a folder. A
-    ValueError says that it is none."""
+def begun_run(path, processes):
+    """(name of the data set, configuration of the model, Recipe, the Start of a fine-tuning or None) of the run in a folder; of
+    several processes the first one reads it. A ValueError says that it is none."""
     path = at_home(path)
     try:
-        begun = read_json(path / "config.json")
+        begun = processes.agreed(read_json(path / "config.json") if processes.rank == 0 else None)
         start = Start(None, begun["init"], tuple(begun["mean"]), tuple(begun["std"])) if "init" in begun else None
         return begun["data"], config_of(begun.get("kind", "vit"), begun["model"]), recipe(begun["recipe"]), start
     except (OSError, LookupError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError):

@@ -98,7 +98,8 @@ def write_html(folder, page):
 
 
 def _figures_of(results):
-    return {name: float(results[name]) for name in FIGURES if name in results}
+    together = {"processes": results["processes"]} if "processes" in results else {}
+    return {name: float(results[name]) for name in FIGURES if name in results} | together
 
 
 def per_class(labels, predicted, classes):
@@ -208,7 +209,7 @@ def page_of(folder, config, results, done, title, share, sentence, sections):
     versions = {"minivit": __version__, "python": platform.python_version(), "numpy": np.__version__}
     environment = versions | {"platform": platform.platform(), "cores": cores()} | config.get("environment", {})
     speed = f"{results['images_per_second']:,.0f} images/s"
-    spent = {"epochs": done, "time": f"{results['seconds']:,.1f} s", "throughput": speed}
+    spent = {"epochs": done, "time": f"{results['seconds']:,.1f} s", "throughput": speed} | _together(results.get("processes"))
     began = table_of("Began from", config["init"]) if "init" in config else ""
     tables = [began + table_of("Model", config["model"]), table_of("Recipe", config["recipe"])]
     tables.append(table_of("Time", spent) + table_of("Environment", environment))
@@ -226,6 +227,16 @@ def page_of(folder, config, results, done, title, share, sentence, sections):
         sentence=html.escape(sentence),
         sections="\n".join(f"<section>\n<h2>{what}</h2>\n{body}\n</section>" for what, body in sections.items() if body),
     )
+
+
+def _together(processes):
+    """Rows about the processes that trained together, if there were several."""
+    if not processes:
+        return {}
+    machines = ", ".join(f"{count} on {name}" for name, count in processes["machines"].items())
+    told = {"processes": machines, "sum of gradients": processes["sum"]}
+    times = processes.get("seconds_an_epoch", {})
+    return told | {f"{kind}, an epoch": f"{seconds:,.2f} s" for kind, seconds in times.items()}
 
 
 def figure_of(folder, file, what, about, caption=None):

@@ -4,6 +4,7 @@ import math
 import platform
 import shlex
 import time
+from contextlib import suppress
 from dataclasses import asdict
 
 import numpy as np
@@ -14,10 +15,12 @@ from ..called import called
 from ..models.kinds import build, kind_of, the_kind
 from ..training.checkpoint import load_checkpoint, save_arrays, save_model
 from ..training.loop import Training
+from ..training.parallel import pieces_of, processes_of
 from ..training.presets import names
 from . import results
 from .folder import CHECKPOINT, RunFolder
 from .output import unbreakable
+from .together import patient
 
 SECONDS_BETWEEN = 5  # two states of a training on features, whose files take longer than an epoch
 HANDWRITING = ("digits", "mnist")
@@ -26,27 +29,49 @@ HANDWRITING = ("digits", "mnist")
 def train_run(dataset, config, recipe, path, threads=None, device="cpu", resume=False, task=None, start=None):
     """Trains a model of that configuration, leaves its folder, prints the summary, and returns the test accuracy. resume=True
     goes on from the folder's checkpoint, to the same numbers as if it had never been interrupted. task: as in Training. start:
-    the Start of a fine-tuning.
+    the Start of a fine-tuning. threads: or the Processes that train together; process 0 has the folder, and does the talking.
 
     Ctrl-C ends the training and keeps the last complete epoch. Raises ValueError if the loss stops being a number, after
     saving the last complete epoch, or if another process is training in the same folder."""
+    processes = processes_of(threads)
+    if processes.rank:
+        return _take_part(dataset, config, recipe, processes, device, task, start)
     with RunFolder(path, resume) as folder, unbreakable():
-        run = _Run(folder, dataset, config, recipe, threads, device, task, start)
+        run = _Run(folder, dataset, config, recipe, processes, device, task, start)
         if resume:
             run.go_on()
+        if processes.size > 1:
+            processes.put(run.training)
         stopped = run.train()
         return run.finish(stopped)
+
+
+def _training(dataset, config, recipe, device, task, start):
+    """The Training of a new model, or of that which `start` has."""
+    pretrained = start and start.model
+    model = (pretrained or build(config, np.random.default_rng(recipe.seed))).to(device)
+    return Training(model, dataset, recipe, task)
+
+
+def _take_part(dataset, config, recipe, processes, device, task, start):
+    """What each process but the first does in a run: its share of the training and of the test."""
+    training = _training(dataset, config, recipe, device, task, start)
+    processes.put(training)
+    with suppress(KeyboardInterrupt), patient(processes):
+        for _ in training.run(processes):
+            pass
+    if training.epoch:
+        processes.put(training.model)
+        training.task.test(training.model.eval(), dataset, processes, recipe.temperature)
 
 
 class _Run:
     """A training, the rows of its metrics.csv, and `good`, the weights of the last complete epoch."""
 
-    def __init__(self, folder, dataset, config, recipe, threads, device, task, start):
-        self.folder, self.dataset, self.config, self.recipe, self.threads = folder, dataset, config, recipe, threads
-        self.start = start
-        pretrained = start and start.model
-        self.model = (pretrained or build(config, np.random.default_rng(recipe.seed))).to(device)
-        self.training = Training(self.model, dataset, recipe, task)
+    def __init__(self, folder, dataset, config, recipe, processes, device, task, start):
+        self.folder, self.dataset, self.config, self.recipe, self.processes = folder, dataset, config, recipe, processes
+        self.start, self.training = start, _training(dataset, config, recipe, device, task, start)
+        self.model = self.training.model
         self.count = len(self.training.labels)
         self.rows, self.good, self.seconds, self.written = [], None, 0.0, -math.inf
         self._announce(device)
@@ -68,8 +93,19 @@ class _Run:
             f"{type(self.model).__name__}: {sizes}, {self.model.num_parameters():,} parameters, on the {device.upper()}",
             flush=True,
         )
+        if self.processes.size > 1:
+            self._announce_processes()
         if self.start:
             self._announce_start()
+
+    def _announce_processes(self):
+        processes, batch = self.processes, min(self.recipe.batch_size, self.count)
+        machines = ", ".join(f"{count} on {name}" for name, count in processes.machines.items())
+        threads = f"{processes.threads} thread{'s' * (processes.threads != 1)}"
+        print(f"{processes.size} processes train it together, {machines}, each with {threads}", flush=True)
+        pieces = len(pieces_of(self.model, self.recipe.batch_size, batch, self.recipe.accumulate, processes.size))
+        if pieces < processes.size:
+            print(f"a batch makes {pieces} pieces, so {processes.size - pieces} of them idle: raise --batch-size, or start fewer")
 
     def _announce_start(self):
         count, unfreeze = sum(p.size for p in self.training.parameters), self.recipe.unfreeze
@@ -92,8 +128,8 @@ class _Run:
         epochs, started = self.recipe.epochs, time.perf_counter() - self.seconds
         bar = tqdm(total=epochs * self.count, unit=" images", unit_scale=True, disable=None, dynamic_ncols=True, leave=False)
         try:
-            with bar:
-                for progress in self.training.run(self.threads):
+            with bar, patient(self.processes):
+                for progress in self.training.run(self.processes):
                     _show(bar, progress, epochs, self.count, self.training.task.right)
                     if progress.complete:
                         self.seconds = time.perf_counter() - started
@@ -148,11 +184,15 @@ class _Run:
         if not stopped and done < epochs:
             print(f"stopped after epoch {done}: for {self.recipe.patience} epochs the validation accuracy did not rise")
         self.model.load_state_dict(self.good)
+        if self.processes.size > 1:
+            self.processes.put(self.model)
         self._write()  # Ctrl-C, or the end of the process, may have come between two files
         speed = done * self.count / self.seconds
         figures = {"seconds": self.seconds, "images_per_second": speed, "temperature": self.recipe.temperature}
+        if self.processes.size > 1:
+            figures["processes"] = self.processes.described()
         task, model = self.training.task, self.model.eval()
-        result = results.leave_results(self.folder, task, model, self.dataset, self.rows, figures, self.threads)
+        result = results.leave_results(self.folder, task, model, self.dataset, self.rows, figures, self.processes)
         print(f"trained {done} epochs in {self.seconds:.0f} s, {speed:,.0f} images/s")
         print(f"test {task.measure} {100 * result:.1f} %")
         _say_what_is_there(self.folder, self.dataset.name)

@@ -18,7 +18,7 @@ class Guard:
         self.step = xp.zeros((), np.int64)
 
     def look(self, value, step):
-        xp = array_module(value)
+        xp = array_module(self.step)
         self.step = xp.where((self.step == 0) & ~xp.isfinite(value), step, self.step)
 
     def check(self, optimizer, step, epoch, recipe):

@@ -11,7 +11,7 @@ from ..data import batches
 from ..optim import AdamW, warmup_cosine
 from .finetune import Halves, OnFeatures, stay_the_same
 from .guard import Guard
-from .parallel import pieces_of, sum_of_gradients, workers
+from .parallel import pieces_of, processes_of, sum_of_gradients, workers
 from .prediction import accuracy, predict
 from .recipe import Recipe
 from .tasks import task_of
@@ -55,7 +55,7 @@ class Training:
 
     Random numbers come from Generators seeded by (seed, 0, epoch) for the order of the images, (seed, 1, step) for the
     augmentation, (seed, 2, step, piece) for dropout and (seed, 3) for the images set aside. So the same recipe gives the same
-    weights, bit for bit, on the same machine, with any number of threads, and after any number of interruptions.
+    weights, bit for bit, on the same machine, with any number of threads and processes, and after any number of interruptions.
 
     A Training keeps views of the model's parameters: move the model to its device before.
     """
@@ -82,14 +82,16 @@ class Training:
         self.steps_per_epoch = math.ceil(len(self.labels) / recipe.batch_size)
 
     def run(self, threads=None):
-        """A generator of Progress, from where the training is to its end; `threads` is one a core by default.
+        """A generator of Progress, from where the training is to its end; `threads` is one a core by default, or the Processes
+        that train together (distributed.py), in each of which this runs.
 
         Raises ValueError at the next log line after a loss or a gradient was not a number; from that step on nothing was
         updated."""
-        self.threads = threads
+        self.processes = processes_of(threads)
+        self.optimizer.agreed = self.processes.agreed
         if self.reads_features and self.images.ndim == 4:
             self._compute_features()
-        with workers(threads if self.model.device == "cpu" else 1) as run:  # a GPU takes one piece after the other
+        with workers(self.processes, self.model.device) as run:
             while self.epoch < self.recipe.epochs and not self.weights.out_of_patience:
                 (self.halves or self.model).train()
                 yield from self._epoch(run)
@@ -98,7 +100,7 @@ class Training:
         """Features in the place of the images, once."""
 
         def features(images):
-            return to_device(self.halves.features(self.task.dataset.normalise(images), self.threads), self.model.device)
+            return to_device(self.halves.features(self.task.dataset.normalise(images), self.processes), self.model.device)
 
         held, labels = self.held
         self.images, self.held = features(self.images), (features(held) if len(labels) else held, labels)
@@ -126,6 +128,8 @@ class Training:
             if not (complete or self.step % LOG_EVERY == 0):
                 continue
             guard.check(self.optimizer, self.step, self.epoch + 1, recipe)
+            if complete:
+                self.processes.end_epoch(self.epoch + 1, [group.values for group in self.optimizer.groups])
             speed = seen / (time.perf_counter() - started)
             loss, share, validation = float(loss_sum) / seen, int(right) / seen, self._validate() if complete else None
             self.epoch += complete
@@ -135,16 +139,16 @@ class Training:
     def _loss_and_gradients(self, images, truth, run):
         """(mean loss, number of right answers, terms of the loss by name, gradients in the order of the parameters) of one batch,
         piece by piece."""
-        recipe, network = self.recipe, self.network
+        recipe, network, f8 = self.recipe, self.network, np.float64
 
         def loss_of(numbered):
             number, piece = numbered
             rng = np.random.default_rng((recipe.seed, 2, self.step, number))
             loss, hits, *parts = self.task.loss(network, images[piece], tuple(part[piece] for part in truth), rng)
             share = (piece.stop - piece.start) / len(images)
-            return loss * share, hits, {name: part.data * share for name, part in (parts[0] if parts else {}).items()}
+            return loss * share, hits, {name: part.data.astype(f8) * share for name, part in (parts[0] if parts else {}).items()}
 
-        cut = pieces_of(network, recipe.batch_size, len(images), recipe.accumulate)
+        cut = pieces_of(network, recipe.batch_size, len(images), recipe.accumulate, run.processes.size)
         grads, results = sum_of_gradients(run, loss_of, list(enumerate(cut)), self.parameters)
         terms = {name: sum(parts[name] for *_, parts in results) for name in results[0][2]}
         return sum(loss for loss, *_ in results), sum(hits for _, hits, _ in results), terms, grads
@@ -155,7 +159,7 @@ class Training:
         if not len(labels):
             return None
         with self.weights.averaged():
-            score = self.task.score(self.network, images, labels, self.threads)
+            score = self.processes.agreed(self.task.score(self.network, images, labels, self.processes))
             self.weights.judge(score)
         return score
 

@@ -1,13 +1,14 @@
-"""One batch in pieces, over the processor's cores.
+"""One batch in pieces, over the processor's cores and over processes.
 
 A batch is cut into pieces of a fixed size. Each piece is computed by one thread, with a graph of its own (NumPy lets other
-threads run while it computes), and the results are put together in the order of the pieces. How many threads there are, and
-which thread took which piece, changes the time and nothing else: the numbers stay the same to the last bit.
+threads run while it computes), and the results are put together in the order of the pieces. How many threads and processes there
+are, and which took which piece, changes the time and nothing else: the numbers stay the same to the last bit.
 """
 
 import contextvars
 import functools
 import math
+import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -56,10 +57,10 @@ def _tokens_and_width(model):
     return getattr(config, "tokens", 1), getattr(config, "dim", 64)
 
 
-def pieces_of(model, batch_size, count, accumulate=1):
+def pieces_of(model, batch_size, count, accumulate=1, processes=1):
     """Slices of `count` images for this model, of at most `batch_size` images, that of a full batch."""
-    if model.device == "gpu":  # which takes a batch at once
-        return pieces(count, math.ceil(batch_size / accumulate))
+    if model.device == "gpu":  # which takes a batch at once, or its share
+        return pieces(count, math.ceil(batch_size / (accumulate * processes)))
     tokens, dim = _tokens_and_width(model)
     return pieces(count, piece_size(batch_size, tokens, accumulate, dim))
 
@@ -72,44 +73,83 @@ def _blas():
     return ThreadpoolController()
 
 
+class OneProcess:
+    """The processes that compute together, where there is only this one, of so many threads. distributed.Processes takes its
+    place where there are several; wherever `threads` are asked for, either may be given."""
+
+    rank, size = 0, 1
+
+    def __init__(self, threads=None):
+        self.threads = cores() if threads is None else whole("threads", threads, 1)
+
+    def share(self, items):
+        """Those that this process computes."""
+        return items
+
+    def collected(self, results):
+        """What the processes computed, each of its share, in the order of the items: arrays, or, by `gathered`, numbers."""
+        return results
+
+    gathered = collected
+
+    def agreed(self, value):
+        """The value that process 0 has: processors of two kinds may round it differently."""
+        return value
+
+    def sum(self, terms, parameters):
+        """The sum, in their order, of lists of gradients; a process has one list for each piece of its share."""
+        return [functools.reduce(operator.add, of_one) for of_one in zip(*terms, strict=True)]
+
+    def end_epoch(self, epoch, weights):
+        """Raises ValueError if a process has come to other weights than the rest."""
+
+
+def processes_of(threads):
+    """A number of threads, or None, as OneProcess; processes as they are."""
+    return threads if isinstance(threads, OneProcess) else OneProcess(threads)
+
+
 @contextmanager
-def workers(threads=None):
+def workers(threads=None, device="cpu"):
     """`with workers(2) as run: results = run(function, items)` calls function(item) for each item, on `threads` threads (by
-    default one a core), each call in a copy of the caller's context, and returns the results in the order of the items.
-    The matrix products run on one thread each meanwhile: more would fight over the same cores."""
-    threads = cores() if threads is None else whole("threads", threads, 1)
+    default one a core; a GPU takes one piece after the other), each call in a copy of the caller's context, and returns the
+    results in the order of the items; run.own(function, items) those of this process's share. The matrix products run on one
+    thread each meanwhile: more would fight over the same cores."""
+    processes = processes_of(threads)
+    threads = processes.threads if device == "cpu" else 1
     keep_freed_memory()
     with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
 
-        def run(function, items):
-            calls = [(contextvars.copy_context(), item) for item in items]
-            spread = executor.map if threads > 1 and len(items) > 1 else map
+        def own(function, items):
+            calls = [(contextvars.copy_context(), item) for item in processes.share(items)]
+            spread = executor.map if threads > 1 and len(calls) > 1 else map
             return list(spread(lambda call: call[0].run(function, call[1]), calls))
 
+        def run(function, items):
+            return processes.collected(own(function, items))
+
+        run.own, run.processes = own, processes
         yield run
 
 
 def lone_image(model, count, threads=None):
     """A context for a prediction. One image cannot be cut; if it is large, its matrix products may use the threads instead."""
     alone = count == 1 and math.prod(_tokens_and_width(model)) >= 2 * HALF
-    return _blas().limit(limits=(threads or cores()) if alone else 1, user_api="blas")
+    return _blas().limit(limits=processes_of(threads).threads if alone else 1, user_api="blas")
 
 
 def sum_of_gradients(run, loss_of, items, parameters):
     """The gradients of a sum of losses, one term a piece: loss_of(item) returns (loss, anything else), and the result is
-    (sum of the gradients of each parameter, [loss in float64, on its device, and the rest, for each item])."""
+    (sum of the gradients of each parameter, [loss in float64 and the rest, numbers or dictionaries of these, for each item])."""
 
     def piece(item):
         loss, *rest = loss_of(item)
         value = loss.data.astype(np.float64)
         return gradients(loss, parameters), (value, *rest)
 
-    results = run(piece, items)
-    first, *others = (grads for grads, _ in results)
-    total = list(first)
-    for grads in others:
-        total = [a + b for a, b in zip(total, grads, strict=True)]
-    return total, [rest for _, rest in results]
+    results = run.own(piece, items)
+    rest = run.processes.gathered([rest for _, rest in results])
+    return run.processes.sum([grads for grads, _ in results], parameters), rest
 
 
 def gradients_of(model, images, labels, loss=ops.cross_entropy, rng=None, threads=None):
@@ -137,6 +177,6 @@ def gradients_of(model, images, labels, loss=ops.cross_entropy, rng=None, thread
         number, piece = numbered
         return (loss(model(images[piece], rng=rngs[number]), labels[piece]) * ((piece.stop - piece.start) / len(images)),)
 
-    with workers(threads if model.device == "cpu" else 1) as run:
+    with workers(threads, model.device) as run:
         found, losses = sum_of_gradients(run, loss_of, list(enumerate(cut)), model.trained_parameters())
     return sum(value for (value,) in losses), found

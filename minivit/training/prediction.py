@@ -33,7 +33,7 @@ def predictor(model, batch_size=128, threads=None):
         return found
 
     try:
-        with workers(threads if model.device == "cpu" else 1) as run:
+        with workers(threads, model.device) as run:
             yield logits
     finally:
         model.train(was_training)

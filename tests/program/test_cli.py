@@ -213,7 +213,7 @@ def test_predict_shows_how_it_read_in_a_figure_that_it_names(printed, monkeypatc
 
 def test_many_pictures_are_predicted_in_one_pool_of_threads(printed, monkeypatch):
     opened, workers = [], prediction.workers
-    monkeypatch.setattr(prediction, "workers", lambda threads: opened.append(threads) or workers(threads))
+    monkeypatch.setattr(prediction, "workers", lambda *given: opened.append(given) or workers(*given))
     printed("predict", "0.png", "1.png", "2.png", "--model", "runs/tiny")
     assert len(opened) == 1
 

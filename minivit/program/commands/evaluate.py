@@ -13,15 +13,16 @@ from . import options
 
 
 def add(commands):
-    p = options.add(commands, "evaluate", run, help="test a trained model, class by class")
+    p = options.add(commands, "evaluate", run, help="test a trained model, class by class", shared=True)
     options.add_model(p)
-    p.add_argument("--threads", type=int, metavar="N", help="default: one a core")
+    p.add_argument("--threads", type=int, metavar="N", help="of each process; default: one a core")
     options.add_device(p)
     options.add_data_dir(p)
 
 
 def run(arguments):
-    """Tests a trained model on the test images of the data that it was trained on."""
+    """Tests a trained model on the test images of the data that it was trained on. Started several times by mpiexec, each process
+    tests its share of them."""
     threads = options.threads(arguments)
     model, about = options.trained_model(arguments)
     if "data" not in about:
@@ -30,7 +31,7 @@ def run(arguments):
             f"`{called('minivit')} train --data FOLDER --init {arguments.model}` trains and tests it on yours; "
             f"`{called('minivit')} predict` asks it about pictures"
         )
-    dataset = load(about["data"], arguments.data_dir, model.config.image_size)
+    dataset = options.in_turn(arguments, lambda: load(about["data"], arguments.data_dir, model.config.image_size))
     dataset = replace(dataset, mean=tuple(about["mean"]), std=tuple(about["std"]))  # those by which the model learned
     if about["classes"] != list(dataset.classes):
         raise ValueError(

@@ -2,16 +2,20 @@
 
 from ...backend import gpu_status
 from ...called import called
+from ...checks import whole
 from ...data.paths import at_home
 from ...data.photographs import checked
+from ...training import gpus
 from ...training.pretrained import knows_its_classes, open_model
+from .. import together
 from ..output import printable
 
 
-def add(commands, name, run, help):
-    """The parser of a command, which is described by the docstring of its `run`."""
+def add(commands, name, run, help, shared=False):
+    """The parser of a command, which is described by the docstring of its `run`. shared: whether several processes share its
+    work; else process 0 does it, and the others nothing."""
     parser = commands.add_parser(name, help=help, description=run.__doc__)
-    parser.set_defaults(command=run)
+    parser.set_defaults(command=run, shared=shared)
     return parser
 
 
@@ -46,26 +50,37 @@ def add_device(parser):
     )
 
 
-def device(choice):
-    """ "cpu" or "gpu". Raises ValueError if a GPU is asked for and there is none."""
+def device(arguments):
+    """ "cpu" or "gpu", in all processes the same. Raises ValueError if a GPU is asked for and there is none."""
+    choice, processes = arguments.device, arguments.processes
+    if choice != "cpu" and processes.size > 1:
+        gpus.choose(processes)
     usable, reason = gpu_status() if choice != "cpu" else (False, "")
     if choice == "gpu" and not usable:
         raise ValueError(reason)
+    if arguments.shared:
+        usable = all(processes.gathered([usable]))
     return "gpu" if usable else "cpu"
 
 
 def threads(arguments):
-    """The number of threads, or None for one a core."""
-    if arguments.threads is not None and arguments.threads < 1:
-        raise ValueError(f"threads is {arguments.threads}; it must be at least 1")
-    return arguments.threads
+    """The processes that share the work, mostly one, of as many threads as are asked for."""
+    count, processes = arguments.threads, arguments.processes
+    if count is not None:
+        processes.threads = whole("threads", count, 1)
+    return processes
+
+
+def in_turn(arguments, function):
+    """function(), in which something may be downloaded; of several processes that share the work one after the other."""
+    return together.in_turn(arguments.processes, function) if arguments.shared else function()
 
 
 def trained_model(arguments):
     """(the model of --model on its device, what was saved about it). Of weights that others trained it is printed what they were
     recognised as."""
-    model, about = open_model(arguments.model)
-    model.to(device(arguments.device))
+    model, about = in_turn(arguments, lambda: open_model(arguments.model))
+    model.to(device(arguments))
     of_others = isinstance(about.get("recognised"), list)
     needed = ("classes", "mean", "std", *([] if of_others else ["data"]))
     missing = [name for name in needed if not isinstance(about.get(name), str | list)]

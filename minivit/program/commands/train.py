@@ -18,7 +18,8 @@ OF_A_NEW_RUN = ("out", "config", "data", "image_size", "init")
 
 
 def add(commands):
-    p = options.add(commands, "train", run, help="train a ViT on handwritten digits, in half a minute on two cores")
+    what = "train a ViT on handwritten digits, in half a minute on two cores"
+    p = options.add(commands, "train", run, help=what, shared=True)
     known = ", ".join(names())
     p.add_argument(
         "--config",
@@ -47,33 +48,46 @@ def add(commands):
         metavar="FOLDER",
         help="where the results go; default: runs/NAME, of the preset or the data. An earlier run is renamed",
     )
-    p.add_argument("--threads", type=int, metavar="N", help="default: one a core; the same numbers for any N")
+    p.add_argument("--threads", type=int, metavar="N", help="of each process; default: one a core; the same numbers for any N")
+    p.add_argument(
+        "--reduce",
+        choices=("ordered", "fast"),
+        default="ordered",
+        help="how processes that mpiexec started sum their gradients. ordered: piece by piece, to the same weights, bit for bit, "
+        "for any number of them; fast: by MPI's Allreduce, which gives that up: the last digits then depend on how many there "
+        "are; default: ordered; of GPUs, one a process, always NCCL's sum",
+    )
     p.add_argument("--resume", metavar="RUN", help="go on with an interrupted run, to the numbers that it would have had")
     options.add_device(p)
 
 
 def run(arguments):
     """Trains a Vision Transformer and leaves its weights, figures and numbers in a folder. Ctrl-C stops it and keeps the last
-    complete epoch."""
+    complete epoch. `mpiexec -n 4 python -m minivit train` trains in four processes, on one machine or several, to the same
+    weights (pip install "minivit[mpi]")."""
     from ..folder import begun_run, must_be_writable, of_its_own
     from ..run import train_run
 
-    threads = options.threads(arguments)
+    processes = options.threads(arguments)
+    processes.ordered = arguments.reduce == "ordered"
     given = {name: value for name in CHANGES if (value := getattr(arguments, name)) is not None}
     if arguments.resume is not None:
         if given or any(getattr(arguments, other) is not None for other in OF_A_NEW_RUN):
-            raise ValueError("--resume goes on as the run began: beside it only --threads, --device and --data-dir make sense")
+            raise ValueError(
+                "--resume goes on as the run began: beside it only --threads, --reduce, --device and --data-dir make sense"
+            )
         path = arguments.resume
-        name, model, how, start = begun_run(path)
-        dataset = load(name, arguments.data_dir, model.image_size)
+        name, model, how, start = begun_run(path, processes)
+        dataset = options.in_turn(arguments, lambda: load(name, arguments.data_dir, model.image_size))
     else:
-        must_be_writable("runs/NAME" if arguments.out is None else arguments.out)  # before a thousand photographs are decoded
-        dataset, model, how, name, start = _new(arguments, given)
+        if processes.rank == 0:  # which alone has a folder; before a thousand photographs are decoded
+            must_be_writable("runs/NAME" if arguments.out is None else arguments.out)
+        dataset, model, how, name, start = options.in_turn(arguments, lambda: _new(arguments, given))
         path = of_its_own(f"runs/{name}", dataset.name) if arguments.out is None else arguments.out
     if start:
         dataset = replace(dataset, mean=start.mean, std=start.std)
-    device, resume = options.device(arguments.device), arguments.resume is not None
-    train_run(dataset, model, how, path, threads=threads, device=device, resume=resume, start=start)
+    device, resume = options.device(arguments), arguments.resume is not None
+    train_run(dataset, model, how, path, threads=processes, device=device, resume=resume, start=start)
 
 
 def _new(arguments, given):
