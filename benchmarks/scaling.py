@@ -1,10 +1,10 @@
 """How long a training step takes in p processes, a core or a GPU each: a model of it, to plan with.
 
-A message of m bytes takes α + m β seconds, with the latency α and the bandwidth 1/β, whoever else is sending (the alpha-beta model;
-Hockney 1994), and adding m bytes to m bytes takes m γ. The sum of n bytes of gradients over p processes then takes
+A message of m bytes takes α + m β seconds, with the latency α and the bandwidth 1/β, whoever else is sending (the alpha-beta
+model), and adding m bytes to m bytes takes m γ. The sum of n bytes of gradients over p processes then takes
 
     ring      2 (p - 1) α + 2 (p - 1)/p n β + (p - 1)/p n γ           pieces go round, are added, and go round again
-    halving   2 lg p α + 2 (p - 1)/p n β + (p - 1)/p n γ              recursive halving, then doubling: MPICH's own for long arrays
+    halving   2 lg p α + 2 (p - 1)/p n β + (p - 1)/p n γ              recursive halving, then doubling: MPICH's for long arrays
     tree      2 ⌈lg p⌉ (α + n β) + ⌈lg p⌉ n γ                         the whole array up a tree, and down again
 
 (Thakur, Rabenseifner, Gropp 2005, "Optimization of Collective Communication Operations in MPICH", Int. J. of High Performance
@@ -14,23 +14,26 @@ before, and get everything afterwards, 2 α + 2 n β + n γ more). And minivit's
     ordered   p a + (p - 1) t + (c - 1) (min(p - 1, 2) t + a)  +  a broadcast
               c chunks of n/c bytes; t = α + n/c β hands one on, a = k n/c γ adds a process's k pieces to it. The first chunk
               walks past all p; behind it each costs what the slowest process does with it: receive, add and send
-    broadcast ⌈lg p⌉ (α + n β), or (⌈lg p⌉ + p - 1) α + 2 (p - 1)/p n β if that is less (a tree; parts that go round: the same paper)
+    broadcast ⌈lg p⌉ (α + n β), or (⌈lg p⌉ + p - 1) α + 2 (p - 1)/p n β if that is less (down a tree; in parts: the same paper)
 
 A step of a batch is then
 
-    step = ⌈pieces / p⌉ times (a piece, its gradients added)  +  the sum  +  the update  +  preparing the images
+    step = ⌈pieces / p⌉ times (a piece, its gradients added)  +  the sum  +  4 ⌈lg p⌉ α  +  the update  +  preparing the images
 
-where every process updates all parameters and prepares the whole batch. What is left out: networks that many share, slow processes
-for which the rest wait, and anything hidden behind the computing.
+where 4 ⌈lg p⌉ α are the losses and the norm, a few numbers that all tell all, and every process updates all parameters and
+prepares the whole batch. What is left out: networks that many share, slow processes for which the rest wait, and anything hidden
+behind the computing.
 """
 
 import math
 from dataclasses import dataclass
 
+from minivit.training import distributed
 from minivit.training.parallel import piece_size
 
-CHUNK = 4 << 18  # bytes that the ordered sum hands on at once
+CHUNK = 4 * distributed.CHUNK  # bytes that the ordered sum hands on at once
 MOST = 1024  # processes
+PAYS = 0.8  # of the processes' time is not lost
 
 
 @dataclass(frozen=True)
@@ -102,10 +105,11 @@ WAYS = {"ordered": ordered, "halving": halving, "ring": ring, "tree": tree}
 
 
 def parts(job, link, p, batch, way="ordered"):
-    """(computing, summing, updating, preparing): the seconds of one step."""
+    """(computing, summing and telling, updating, preparing): the seconds of one step."""
     k = math.ceil(math.ceil(batch / job.images) / p)
     computing = k * (job.piece + job.bytes / link.adding)
-    return computing, WAYS[way](job.bytes, p, link, k) if p > 1 else 0.0, job.update, batch * job.preparing
+    talking = WAYS[way](job.bytes, p, link, k) + 4 * rounds(p) * link.latency if p > 1 else 0.0
+    return computing, talking, job.update, batch * job.preparing
 
 
 def step(job, link, p, batch, way="ordered"):
@@ -119,9 +123,9 @@ def speed_up(job, link, p, batch, way="ordered"):
     return step(job, link, 1, batch, way) / step(job, link, p, batch, way)
 
 
-def smallest_batch(job, link, p, way="ordered", efficiency=0.5):
-    """The smallest batch with which p processes, the same number of pieces each, lose no more than that of their time; None if
-    there is none below a million images a process."""
+def smallest_batch(job, link, p, way="ordered", efficiency=PAYS):
+    """The smallest batch of which p processes, the same number of pieces each, have that efficiency: with a smaller one p stop
+    paying. None if there is none below a million images a process."""
     most = math.ceil(1e6 / job.images)
 
     def pays(k):
@@ -135,9 +139,3 @@ def smallest_batch(job, link, p, way="ordered", efficiency=0.5):
         middle = (least + most) // 2
         least, most = (least, middle) if pays(middle) else (middle, most)
     return most * p * job.images
-
-
-def best_number(job, link, batch, way="ordered"):
-    """(p, speed-up): of 1, 2, 4, ... processes the number beyond which a batch takes no less time."""
-    counts = [1 << i for i in range(MOST.bit_length())]
-    return min(((p, speed_up(job, link, p, batch, way)) for p in counts), key=lambda pair: -pair[1])

@@ -1,0 +1,59 @@
+"""The picture of what the model of many processes says."""
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from minivit import ViTConfig
+from minivit.program.figures import BLUE, ORANGE, STYLE, save
+
+from . import scaling
+from .sections.processes import at_rate, jobs, links
+
+COUNTS = [1 << i for i in range(scaling.MOST.bit_length())]
+LOOKS = {"ordered": (BLUE, "o", "ordered"), "halving": (ORANGE, "s", "Allreduce")}
+LINES = ("-", "--", ":")  # of the networks
+A_PROCESS = 32  # images, of weak scaling
+WHICH = "B/16"
+
+
+def draw(found, path):
+    """Left: the same batch over more processes. Middle: a batch that grows with them. Right: the smallest batch that pays, by how
+    fast a process is."""
+    every, networks = jobs(found), links(found)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(13, 4.2))
+        left, middle, right = figure.subplots(1, 3)
+        job = every.get(WHICH) or next(iter(every.values()))
+        for line, (network, link) in zip(LINES, networks.items(), strict=False):
+            for way, (colour, marker, name) in LOOKS.items():
+                look = {"color": colour, "marker": marker, "linestyle": line, "markersize": 4}
+                label = f"{name}, {network}"
+                left.plot(COUNTS, [scaling.speed_up(job, link, p, found["batch"], way) for p in COUNTS], label=label, **look)
+                shares = [100 * scaling.speed_up(job, link, p, A_PROCESS * p, way) / p for p in COUNTS]
+                middle.plot(COUNTS, shares, label=label, **look)
+        left.plot(COUNTS, COUNTS, color="0.6", linewidth=1, label="each as much as the first")
+        left.set(title=f"{WHICH}, {found['batch']:,} images a step: times as fast", yscale="log")
+        left.set_yticks(COUNTS[::2], [f"{p:,}" for p in COUNTS[::2]])
+        left.legend(frameon=False, fontsize=7.5)
+        middle.set(title=f"{WHICH}, {A_PROCESS} images a process: % of the time not lost", ylim=(0, 105))
+        _smallest(right, job, networks)
+        for axis in (left, middle, right):
+            axis.set_xscale("log")
+            axis.set_xticks(COUNTS[::2], [f"{p:,}" for p in COUNTS[::2]])
+            axis.set_xlabel("processes")
+            axis.minorticks_off()
+        save(figure, path)
+
+
+def _smallest(axis, job, networks):
+    network, link = list(networks.items())[len(networks) // 2]
+    config = ViTConfig.preset(WHICH)
+    for rate, colour, marker in ((None, BLUE, "o"), (1000, "black", "D"), (20_000, ORANGE, "s")):
+        faster = at_rate(job, config, rate) if rate else job
+        points = [(p, batch) for p in COUNTS[1:] if (batch := scaling.smallest_batch(faster, link, p))]
+        label = f"{rate:,} GFLOP/s a process" if rate else "a core as here"
+        if points:
+            axis.plot(*zip(*points, strict=True), color=colour, marker=marker, markersize=4, label=label)
+    share = f"{100 * scaling.PAYS:.0f} % are not lost"
+    axis.set(title=f"{WHICH}, ordered, {network}:\nthe smallest batch with which {share}", yscale="log")
+    axis.legend(frameon=False, fontsize=7.5)
