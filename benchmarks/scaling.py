@@ -51,10 +51,11 @@ class Link:
 
 @dataclass(frozen=True)
 class Job:
-    """What is trained: parameters in float32; images a piece, and seconds that one takes to compute; seconds of an update, and of
-    preparing an image."""
+    """What is trained: parameters in float32; the images of a batch, and of a piece; seconds that a piece takes to compute, an
+    update takes, and preparing an image."""
 
     parameters: int
+    batch: int
     images: int
     piece: float
     update: float = 0.0

@@ -12,7 +12,7 @@ from .sections.processes import at_rate, jobs, links
 COUNTS = [1 << i for i in range(scaling.MOST.bit_length())]
 LOOKS = {"ordered": (BLUE, "o", "ordered"), "halving": (ORANGE, "s", "Allreduce")}
 LINES = ("-", "--", ":")  # of the networks
-A_PROCESS = 32  # images, of weak scaling
+A_PROCESS = 4  # pieces, of weak scaling
 WHICH = "B/16"
 
 
@@ -23,19 +23,19 @@ def draw(found, path):
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(13, 4.2))
         left, middle, right = figure.subplots(1, 3)
-        job = every.get(WHICH) or next(iter(every.values()))
+        job = every.get(WHICH) or list(every.values())[-1]
         for line, (network, link) in zip(LINES, networks.items(), strict=False):
             for way, (colour, marker, name) in LOOKS.items():
                 look = {"color": colour, "marker": marker, "linestyle": line, "markersize": 4}
                 label = f"{name}, {network}"
-                left.plot(COUNTS, [scaling.speed_up(job, link, p, found["batch"], way) for p in COUNTS], label=label, **look)
-                shares = [100 * scaling.speed_up(job, link, p, A_PROCESS * p, way) / p for p in COUNTS]
+                left.plot(COUNTS, [scaling.speed_up(job, link, p, job.batch, way) for p in COUNTS], label=label, **look)
+                shares = [100 * scaling.speed_up(job, link, p, A_PROCESS * job.images * p, way) / p for p in COUNTS]
                 middle.plot(COUNTS, shares, label=label, **look)
         left.plot(COUNTS, COUNTS, color="0.6", linewidth=1, label="each as much as the first")
-        left.set(title=f"{WHICH}, {found['batch']:,} images a step: times as fast", yscale="log")
+        left.set(title=f"{WHICH}, {job.batch:,} images a step: times as fast", yscale="log")
         left.set_yticks(COUNTS[::2], [f"{p:,}" for p in COUNTS[::2]])
         left.legend(frameon=False, fontsize=7.5)
-        middle.set(title=f"{WHICH}, {A_PROCESS} images a process: % of the time not lost", ylim=(0, 105))
+        middle.set(title=f"{WHICH}, {A_PROCESS * job.images} images a process: % of the time not lost", ylim=(0, 105))
         _smallest(right, job, networks)
         for axis in (left, middle, right):
             axis.set_xscale("log")

@@ -23,6 +23,7 @@ SLOW = (
     "test_unlisted.py::test_a_wrong_answer_is_rejected[18-",
     "test_unlisted.py::test_a_wrong_answer_is_rejected[19-",
     "test_unlisted.py::test_a_wrong_answer_is_rejected[2",  # all from lesson 20 on
+    "test_scaling.py::test_processes_here_are_measured_beside_the_model",
     "test_gradcheck.py::test_a_right_op_is_never_flagged_over_fifty_seeds",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[14-vit]",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[16-train_vit]",

@@ -14,7 +14,7 @@ from minivit import ViTConfig
 
 BYTES_ONLY, LATENCY_ONLY = Link(0.0, 1.0), Link(1.0, math.inf)
 LINK = Link(latency=3e-5, bandwidth=2e8, adding=5e9)
-JOB = Job(parameters=3_000_000, images=8, piece=0.25, update=0.02, preparing=1e-4)
+JOB = Job(parameters=3_000_000, batch=64, images=8, piece=0.25, update=0.02, preparing=1e-4)
 
 
 @pytest.mark.parametrize("way", scaling.WAYS)
@@ -80,21 +80,21 @@ def test_the_chain_of_the_ordered_sum_takes_what_a_clock_in_each_process_would_s
 def test_more_processes_than_pieces_do_not_help():
     """40 images are five pieces: with five processes each has one, with 64 the others have none."""
     free = Link(0.0, math.inf)
-    job = Job(1, images=8, piece=1.0)
+    job = Job(1, batch=64, images=8, piece=1.0)
     assert [scaling.step(job, free, p, 40) for p in (1, 2, 3, 5, 64)] == [5, 3, 2, 1, 1]
 
 
 def test_with_nothing_to_send_a_batch_that_grows_with_the_processes_takes_no_longer():
-    free, job = Link(0.0, math.inf), Job(1, images=8, piece=1.0)
+    free, job = Link(0.0, math.inf), Job(1, batch=64, images=8, piece=1.0)
     assert [scaling.speed_up(job, free, p, 16 * p) for p in (1, 10, 1000)] == [1, 10, 1000]
     assert scaling.smallest_batch(job, free, 10) == 80
 
 
 def test_the_smallest_batch_that_pays_is_that_of_the_formula():
     """A ring of 4: 2 * 3/4 of 4 bytes are 6 seconds. Of k pieces of a second each four fifths are not lost from k = 24 on."""
-    job = Job(1, images=2, piece=1.0)
+    job = Job(1, batch=64, images=2, piece=1.0)
     assert scaling.smallest_batch(job, BYTES_ONLY, 4, "ring") == 24 * 4 * 2
-    slow = Job(1, images=2, piece=1.0, preparing=1.0)  # of everybody, for the whole batch: no batch is large enough
+    slow = Job(1, batch=64, images=2, piece=1.0, preparing=1.0)  # of everybody, for the whole batch: no batch is large enough
     assert scaling.smallest_batch(slow, BYTES_ONLY, 4, "ring") is None
 
 
@@ -129,7 +129,8 @@ def test_a_network_of_ones_own_is_told_of_and_nothing_is_written(monkeypatch, tm
     said = capsys.readouterr().out
     job = processes.job_of(ViTConfig.preset("B/16"), processes.BATCH, Setup(1, 1, gflops=1000))
     seconds = scaling.step(job, Link(20e-6, 1e9, 4e9), 64, processes.BATCH, "ring")
-    assert f" {seconds:.3g} " in said.partition("B/16  ring")[2].partition("\n")[0]
+    (line,) = (line.split() for line in said.splitlines() if line.split()[:1] == ["B/16"] and "ring" in line.split())
+    assert line[line.index("ring") + 1 :][processes.SOME.index(64)] == f"{seconds:.3g}"
 
 
 @pytest.mark.parametrize(

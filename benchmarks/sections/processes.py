@@ -15,6 +15,7 @@ from minivit.training.parallel import cores, workers
 
 from .. import in_minivit, in_processes, scaling
 
+SMALL = "reference"
 PRESETS = ("Ti/16", "S/16", "B/16", "L/16")
 NETWORKS = {  # seconds of latency and bytes a second: line rates and usual latencies, assumed and not measured
     "1 Gbit/s Ethernet": (50e-6, 1e9 / 8),
@@ -33,16 +34,18 @@ def scale(setup):
     """a step over 1 to 1,024 processes, from a model of its time; beside it what 1 to 4 processes here take"""
     found = {"adding": _bytes_added(setup), "jobs": {}}
     print(f"  adding: {found['adding'] / 1e9:.1f} GB/s; {'given' if setup.gflops else 'measured'} on one thread:")
-    for name in ("Ti/16",) if setup.quick else PRESETS:
-        job = job_of(ViTConfig.preset(name), BATCH, setup)
+    small = setup.config()
+    planned = {SMALL: (in_minivit.model_of(small).config, small["batch"])}
+    planned |= {name: (ViTConfig.preset(name), BATCH) for name in PRESETS[: 1 if setup.quick else None]}
+    for name, (config, batch) in planned.items():
+        job = job_of(config, batch, setup)
         found["jobs"][name] = asdict(job)
         print(
-            f"  {name:5} {job.parameters:11,} parameters; a piece of {job.images} images {1000 * job.piece:8,.0f} ms, an update "
-            f"{1000 * job.update:6,.0f} ms, preparing an image {1000 * job.preparing:.2f} ms",
+            f"  {name:9} {job.parameters:11,} parameters; a piece of {job.images:2} images {1000 * job.piece:8,.0f} ms, "
+            f"an update {1000 * job.update:7,.1f} ms, preparing an image {1000 * job.preparing:.3f} ms",
             flush=True,
         )
     found["networks"] = {"the one given": setup.link} if setup.link else NETWORKS
-    found["batch"] = BATCH
     tell(found)
     found["here"] = check(setup)
     return found
@@ -60,16 +63,16 @@ def jobs(found):
 def tell(found):
     """Prints what the model says, network by network."""
     for network, link in links(found).items():
-        head = f"  {network}: seconds of a step of {found['batch']:,} images, processes"
-        print(f"\n{head:62}" + "".join(f"{p:>9,}" for p in SOME))
+        head = f"  {network}: seconds of a step, processes"
+        print(f"\n{head:55}" + "".join(f"{p:>9,}" for p in SOME))
         for name, job in jobs(found).items():
             for way in scaling.WAYS:
-                times = "".join(f"{_short(scaling.step(job, link, p, found['batch'], way)):>9}" for p in SOME)
-                print(f"    {name:5} {way:52}{times}")
-        print(f"    the smallest batch that pays, ordered (of the processes' time {100 * scaling.PAYS:.0f} % are not lost)")
+                times = "".join(f"{_short(scaling.step(job, link, p, job.batch, way)):>9}" for p in SOME)
+                print(f"    {name:9} batch {job.batch:5,}, {way:27}{times}")
+        print(f"    the smallest batch that pays, ordered ({100 * scaling.PAYS:.0f} % of the processes' time are not lost)")
         for name, job in jobs(found).items():
-            batches = [scaling.smallest_batch(job, link, p) for p in SOME[1:]]
-            print(f"    {name:5}" + " " * 62 + "".join(f"{batch:9,}" if batch else "     none" for batch in batches), flush=True)
+            batches = [scaling.smallest_batch(job, link, p) for p in SOME]
+            print(f"    {name:51}" + "".join(f"{batch:9,}" if batch else "     none" for batch in batches), flush=True)
 
 
 def _short(seconds):
@@ -106,7 +109,7 @@ def job_of(config, batch, setup, repeats=2):
     images = scaling.images_a_piece(config, batch)
     parameters, one = config.num_parameters(), replace(config, depth=1)
     if setup.gflops:
-        return at_rate(scaling.Job(parameters, images, 0.0), config, setup.gflops)
+        return at_rate(scaling.Job(parameters, batch, images, 0.0), config, setup.gflops)
     rng = np.random.default_rng(0)
     pictures = rng.standard_normal((2 if setup.quick else images, *config.image_size, config.channels), dtype=np.float32)
     labels = rng.integers(0, config.classes, len(pictures))
@@ -125,7 +128,7 @@ def job_of(config, batch, setup, repeats=2):
         times = [_seconds(call, repeats) for call in (piece, lambda: optimizer.step(grads), prepare)]
     computing = times[0] * images / len(pictures) * config.multiply_adds() / one.multiply_adds()
     updating = times[1] * parameters / one.num_parameters()
-    return scaling.Job(parameters, images, computing, updating, times[2] / len(pictures))
+    return scaling.Job(parameters, batch, images, computing, updating, times[2] / len(pictures))
 
 
 def at_rate(job, config, gflops):
