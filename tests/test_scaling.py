@@ -156,6 +156,8 @@ def test_processes_here_are_measured_beside_the_model(capsys):
 
 def test_larger_batches_keep_the_rest_of_a_preset():
     settings = {"data": "digits", "recipe": {"batch_size": 128, "lr": 4e-3, "epochs": 70}}
-    found = batches.changed(settings, 4, 2)
-    assert found == {"data": "digits", "recipe": {"batch_size": 512, "lr": 8e-3, "epochs": 70}}
+    found = batches.changed(settings, 4)
+    assert found == {"data": "digits", "recipe": {"batch_size": 512, "lr": 16e-3, "epochs": 70}}
     assert settings["recipe"]["batch_size"] == 128
+    line = batches.told(batches.row_of(found, [98.0, 97.04]))
+    assert line == "batch  512, rate 0.016   98.0, 97.0   mean 97.5 %"
