@@ -98,6 +98,7 @@ def last_words(processes, code, sentence):
 def end(processes, code):
     """Ends all processes with that exit code; of 0 each is told to go, once all are here."""
     if code:
+        time.sleep(0.5)  # for mpiexec drops what it has not read of a job's last words
         output.forget(sys.stderr)  # MPI's own words
         processes.comm.Abort(code)
     wait(processes)

@@ -141,9 +141,9 @@ def test_the_summary_says_accuracy_parameters_and_where_the_files_are(finished):
 @pytest.mark.usefixtures("no_figures")
 def test_the_test_at_the_end_has_as_many_threads_as_the_training(digits, tmp_path, monkeypatch):
     used, workers = [], minivit.training.prediction.workers
-    monkeypatch.setattr(minivit.training.prediction, "workers", lambda threads: used.append(threads) or workers(threads))
+    monkeypatch.setattr(minivit.training.prediction, "workers", lambda *given: used.append(given) or workers(*given))
     train_run(digits, tiny_config(), tiny_recipe(epochs=1), tmp_path / "run", threads=3)
-    assert used == [3]
+    assert [threads.threads for threads, _ in used] == [3]
 
 
 # an earlier folder

@@ -217,7 +217,7 @@ def test_every_training_image_is_kept_or_set_aside(digits):
 
 def test_a_predictor_opens_its_threads_once_and_gives_what_predict_gives(digits, monkeypatch):
     opened, workers = [], prediction.workers
-    monkeypatch.setattr(prediction, "workers", lambda threads: opened.append(threads) or workers(threads))
+    monkeypatch.setattr(prediction, "workers", lambda *given: opened.append(given) or workers(*given))
     model, images = tiny_vit(seed=3).train(), digits.normalise(digits.test_images)
     with predictor(model, batch_size=7, threads=2) as logits:
         found = [logits(images), logits(images[:3]), logits(images[:0])]
