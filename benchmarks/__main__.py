@@ -82,13 +82,11 @@ def main(argv=None):
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if written:
-        pictures = [path.with_suffix(".png")] * (set(measured) > {"scale"} or "scale" not in measured)
-        if pictures:
-            chart.draw(found, *pictures)
-        if found.get("scale"):
-            pictures.append(RESULTS / "scale.png")
-            scaling_chart.draw(found["scale"], pictures[-1])
-        print(f"\nwritten to {', '.join(map(str, [path, *pictures]))}; README's tables: python -m benchmarks --table")
+        if set(measured) - {"scale"}:
+            chart.draw(found, path.with_suffix(".png"))
+        if "scale" in measured:
+            scaling_chart.draw(found["scale"], RESULTS / "scale.png")
+        print(f"\nwritten to {path}, and the charts beside it; README's tables: python -m benchmarks --table")
 
 
 if __name__ == "__main__":

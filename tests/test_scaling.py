@@ -161,3 +161,14 @@ def test_larger_batches_keep_the_rest_of_a_preset():
     assert settings["recipe"]["batch_size"] == 128
     line = batches.told(batches.row_of(found, [98.0, 97.04]))
     assert line == "batch  512, rate 0.016   98.0, 97.0   mean 97.5 %"
+
+
+def test_measured_alone_it_leaves_the_chart_of_the_other_sections(monkeypatch, tmp_path):
+    def section(setup):
+        """a section"""
+        return {"adding": 1e9, "jobs": {"B/16": vars(JOB)}, "networks": processes.NETWORKS, "here": None}
+
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    monkeypatch.setitem(command.sections.SECTIONS, "scale", section)
+    command.main(["scale"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scale.png", "speed.json"]
