@@ -41,7 +41,7 @@ def train_run(dataset, config, recipe, path, threads=None, device="cpu", resume=
         if resume:
             run.go_on()
         if processes.size > 1:
-            processes.put(run.training)
+            _meet(processes, run.training)
         stopped = run.train()
         return run.finish(stopped)
 
@@ -53,10 +53,16 @@ def _training(dataset, config, recipe, device, task, start):
     return Training(model, dataset, recipe, task)
 
 
+def _meet(processes, training):
+    """Begins, or goes on, from where the training of process 0 is. Raises ValueError if some have other images."""
+    processes.compare("training images", [training.images, training.labels])
+    processes.put(training)
+
+
 def _take_part(dataset, config, recipe, processes, device, task, start):
     """What each process but the first does in a run: its share of the training and of the test."""
     training = _training(dataset, config, recipe, device, task, start)
-    processes.put(training)
+    _meet(processes, training)
     with suppress(KeyboardInterrupt), patient(processes):
         for _ in training.run(processes):
             pass

@@ -1,4 +1,4 @@
-"""Training: the loop, its recipe and its task, presets, checkpoints, and a batch in pieces over the cores."""
+"""Training: the loop, its recipe and its task, presets, checkpoints, and a batch in pieces over cores and processes."""
 
 from .checkpoint import load_model, save_model
 from .detection import Detection, found_in, set_loss

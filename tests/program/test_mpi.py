@@ -166,6 +166,14 @@ def test_an_error_in_one_process_ends_all_with_its_sentence_and_the_checkpoint_w
 
 
 @needs_mpi
+def test_a_process_that_read_other_images_is_named_before_anything_is_written(folder):
+    code, _, err = broken(folder, 1, "other images", "other")
+    assert code == 2
+    assert re.fullmatch(r"minivit: process 1 on \S+ had other training images than process 0 on .*\n", err), err
+    assert not (folder / "runs" / "other").exists()
+
+
+@needs_mpi
 def test_a_bug_in_one_process_ends_all_and_shows_where(folder):
     code, _, err = broken(folder, 1, "bug", "bug")
     assert code == 1 and "Traceback" in err and "TypeError: broken" in err

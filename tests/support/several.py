@@ -119,15 +119,24 @@ def reduce_fast(processes):
 
 
 def break_one(rank, how):
-    """The training fails in one process, in its second epoch."""
+    """The training fails in one process, in its second epoch, or, of other images, before its first."""
     run = Training.run
+    if how == "other images":
+        begin = Training.__init__
+
+        def shifted(self, *arguments):
+            begin(self, *arguments)
+            if together.started()[1] == rank:
+                self.images = np.roll(self.images, 1, axis=1)
+
+        Training.__init__ = shifted
 
     def broken(self, threads=None):
         for progress in run(self, threads):
             if progress.epoch == 2 and threads.rank == rank:
                 if how == "Ctrl-C":
                     os.kill(os.getpid(), signal.SIGINT)
-                else:
+                elif how in ("ValueError", "OSError", "bug"):
                     raise {"ValueError": ValueError, "OSError": OSError, "bug": TypeError}[how]("broken\nhere")
             yield progress
 

@@ -45,29 +45,33 @@ def test_numbers_travel_as_buffers_and_nothing_as_a_pickle(module):
     assert "pickle" not in {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
 
 
+@pytest.fixture(scope="module")
+def alone():
+    return json.loads(json.dumps(all_outcomes(2)))
+
+
 @needs_mpi
 @pytest.mark.parametrize("count", [2, 3])
-def test_the_bits_are_the_same_for_any_number_of_processes(count):
+def test_the_bits_are_the_same_for_any_number_of_processes(count, alone):
     code, out, err = ended(mpiexec(count, "compute"))
     assert code == 0, err
     several = json.loads(out)
-    for name, alone in json.loads(json.dumps(all_outcomes(2))).items():
-        assert several[name] == alone, name
+    for name, outcome in alone.items():
+        assert several[name] == outcome, name
 
 
 @needs_mpi
 @pytest.mark.parametrize(
     "count, culprit, sentence",
     [
-        (3, 1, "process 1 on .* had other weights than the rest"),
-        (3, 0, "process 0 on .* than the rest"),
+        (3, 1, "process 1 on .* had other weights after epoch 2 than the rest"),
+        (3, 0, "process 0 on .* had other weights after epoch 2 than the rest"),
         (2, 1, "process 1 on .* than process 0 on"),
     ],
 )
 def test_a_process_with_other_numbers_is_named_at_the_end_of_the_epoch(count, culprit, sentence):
     code, out, err = ended(mpiexec(count, "other numbers", culprit))
     assert code == 0, err
-    assert out.startswith("after epoch 2 "), out
     assert re.search(sentence, out)
 
 
