@@ -208,7 +208,7 @@ def test_killed_at_random_moments_and_resumed_by_any_number_it_ends_in_the_same_
             killed += 1
         started = time.perf_counter()
         ended(job)
-        assert time.perf_counter() - started < 5
+        assert time.perf_counter() - started < 30  # a twentieth of a second where nothing else runs
         if not ranks:  # it was too fast: from the beginning
             checkpoint.unlink()
     code, _, err = ended(mpiexec(4, "minivit", "train", "--resume", "runs/killed", cwd=folder))

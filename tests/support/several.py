@@ -2,15 +2,17 @@
 
 minivit ARGUMENTS           the command line, whose runs draw no figures
 break RANK HOW ARGUMENTS    the same; its training fails in that process
-compute, other numbers, fast    see below
+compute, other numbers, fast, gpu    see below
 """
 
+import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -46,7 +48,7 @@ def mpiexec(count, *arguments, **options):
     return subprocess.Popen(started, env=ENVIRONMENT | {"OPENBLAS_NUM_THREADS": "1"}, **pipes, **options)
 
 
-def ended(process, timeout=100):
+def ended(process, timeout=300):
     """(exit code, stdout, stderr); a job that hangs is a failure."""
     try:
         out, err = process.communicate(timeout=timeout)
@@ -118,6 +120,45 @@ def reduce_fast(processes):
         print(json.dumps([float(apart), processes.described()]))
 
 
+def compute_on_gpu(processes, by_nccl):
+    """A training on the GPU that all processes share, and how far it is from that of one process. NCCL refuses to serve two
+    processes on one GPU: what stands in its place sums on the host, where CuPy that executes on a CPU has its memory."""
+    import cupy
+
+    served = []
+    if by_nccl:
+        cupy.cuda.nccl, processes.place = nccl_of(processes, served), 0
+    several, alone = (Training(tiny_vit(**DROPS).to("gpu"), few_digits(), tiny_recipe(accumulate=2)) for _ in range(2))
+    processes.put(several)
+    list(several.run(processes))
+    alone.recipe = tiny_recipe(accumulate=2 * processes.size)  # a GPU takes a batch, or its share, at once
+    list(alone.run(1))
+    apart = max(float(abs(a - b).max()) for a, b in zip(several.result().values(), alone.result().values(), strict=True))
+    if processes.rank == 0:
+        print(json.dumps([apart, len(served), several.step]))
+
+
+def nccl_of(processes, served):
+    """What minivit uses of cupy.cuda.nccl."""
+    from mpi4py import MPI
+
+    class Communicator:
+        def __init__(self, size, unique, rank):
+            assert (size, rank) == (processes.size, processes.rank) and unique == (3, -5, 7)
+
+        def allReduce(self, source, target, count, kind, operation, stream):
+            assert source == target and (kind, operation) == ("float32", "sum") and isinstance(stream, int)
+            numbers = np.ctypeslib.as_array((ctypes.c_float * count).from_address(source))
+            processes.comm.Allreduce(MPI.IN_PLACE, numbers)
+            served.append(count)
+
+    def unique():
+        return (3, -5, 7) if processes.rank == 0 else (0, 0, 0)
+
+    names = dict(NCCL_FLOAT32="float32", NCCL_FLOAT64="float64", NCCL_SUM="sum")
+    return SimpleNamespace(available=True, get_unique_id=unique, NcclCommunicator=Communicator, **names)
+
+
 def break_one(rank, how):
     """The training fails in one process, in its second epoch, or, of other images, before its first."""
     run = Training.run
@@ -153,4 +194,5 @@ if __name__ == "__main__":
         sys.exit(cli.main(arguments))
     found = together.processes()
     assert isinstance(found, Processes)
-    {"compute": compute, "other numbers": add_other_numbers, "fast": reduce_fast}[what](found, *map(int, arguments))
+    tasks = {"compute": compute, "other numbers": add_other_numbers, "fast": reduce_fast, "gpu": compute_on_gpu}
+    tasks[what](found, *map(int, arguments))

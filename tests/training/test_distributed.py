@@ -10,6 +10,7 @@ import pytest
 from minivit.training import distributed, gpus
 from minivit.training.distributed import Processes
 
+from ..support.plain import DEVICES
 from ..support.several import all_outcomes, ended, mpiexec, needs_mpi
 
 
@@ -84,3 +85,14 @@ def test_the_fast_sum_is_another_in_the_last_digits():
     assert told["sum"] == "fast" and told["processes"] == 3 and sum(told["machines"].values()) == 3
     assert list(told["seconds_an_epoch"]) == ["computing", "waiting", "communicating"]
     assert all(seconds > 0 for seconds in told["seconds_an_epoch"].values())
+
+
+@needs_mpi
+@pytest.mark.skipif("gpu" not in DEVICES, reason="no GPU, nor CuPy executing on a CPU")
+@pytest.mark.parametrize("by_nccl", [0, 1])
+def test_gpus_sum_through_the_host_or_where_each_has_one_by_nccl(by_nccl):
+    code, out, err = ended(mpiexec(2, "gpu", by_nccl))
+    assert code == 0, err
+    apart, served, steps = json.loads(out)
+    assert apart < 1e-3  # AdamW makes much of a last digit where a gradient is almost 0
+    assert served == by_nccl * steps

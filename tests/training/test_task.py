@@ -221,7 +221,7 @@ def test_a_predictor_opens_its_threads_once_and_gives_what_predict_gives(digits,
     model, images = tiny_vit(seed=3).train(), digits.normalise(digits.test_images)
     with predictor(model, batch_size=7, threads=2) as logits:
         found = [logits(images), logits(images[:3]), logits(images[:0])]
-    assert opened == [2] and model.training
+    assert opened == [(2, "cpu")] and model.training
     assert [len(part) for part in found] == [20, 3, 0]
     assert np.array_equal(found[0], predict(model, images, batch_size=7))
 
