@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shlex
+import statistics
 import sys
 from importlib.util import find_spec
 
@@ -85,6 +86,9 @@ def test_its_messages_are_those_of_the_program(monkeypatch):
 def test_its_figures_of_larger_batches_are_those_that_are_kept():
     rows = json.loads(batches.PATH.read_text(encoding="utf-8"))["rows"]
     assert "\n".join(f"    {batches.told(row)}" for row in rows) in PAGE
+    alone, twice, four = (statistics.mean(row["accuracies"]) for row in rows)
+    assert f"{alone - twice:.1f} points are two of 360 digits" in PAGE and round(3.6 * (alone - twice)) == 2
+    assert f"its\nend, {alone - four:.1f} points lower" in PAGE
 
 
 def test_every_file_that_it_links_to_is_there():
