@@ -35,12 +35,16 @@ def config_of(**changes):
 
 @dataclass(frozen=True)
 class Setup:
-    """What every section is told. device: "cpu" or "gpu". quick: everything so small that it only shows whether it runs."""
+    """What every section is told. device: "cpu" or "gpu". quick: everything so small that it only shows whether it runs. link:
+    (seconds of latency, bytes a second) of a network, and gflops, billions of operations a second of a process, that scale plans
+    with in the place of its own."""
 
     threads: int
     rounds: int
     device: str = "cpu"
     quick: bool = False
+    link: tuple | None = None
+    gflops: float | None = None
 
     @property
     def few_rounds(self):

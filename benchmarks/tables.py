@@ -1,7 +1,11 @@
 """The tables of README, from the figures in benchmarks/results: python -m benchmarks --table"""
 
+from . import scaling
 from .machine import full_name
 from .sections.parts import MOST_WITH_BIAS
+from .sections.processes import jobs, links
+
+MANY = 256  # processes
 
 
 def markdown(results):
@@ -25,6 +29,10 @@ def _of_one_machine(found):
     rows = found.get("attention", {}).get("bias")
     if rows:
         yield f"Attention with a bias (to take at most {MOST_WITH_BIAS} times the time):\n\n" + _bias(rows)
+    if found.get("scale"):
+        yield "Many processes, by a model of their time:\n\n" + plan(found["scale"])
+        if here := found["scale"]["here"]:
+            yield f"Several processes on {here['cores']} cores (load {here['load']}):\n\n" + processes(here["rows"])
 
 
 def _table(head, rows):
@@ -72,6 +80,32 @@ def _ops(found):
 def _bias(rows):
     figures = [(f"T {r['tokens']:,}, d {r['head_dim']}", _ms(r["ms"]), _ms(r["ms_with_bias"]), f"{r['ratio']:.2f}") for r in rows]
     return _table(("", "without", "with", "ratio"), figures)
+
+
+def plan(found):
+    """A row a model, a column a network."""
+    networks = links(found)
+    lines = []
+    for name, job in jobs(found).items():
+        both = [
+            [scaling.speed_up(job, link, MANY, job.batch, way) for way in ("ordered", "halving")] for link in networks.values()
+        ]
+        texts = [" / ".join(f"{times:.{1 if times < 10 else 0}f}" for times in pair) for pair in both]
+        lines.append((f"{name}, batch {job.batch:,}", *texts))
+    head = f"{MANY} processes: times as fast as one, ordered / Allreduce"
+    return _table((head, *networks), lines)
+
+
+def processes(rows):
+    """A row a model and a way to sum, a column a number of processes."""
+    counts = sorted({row["processes"] for row in rows})
+    cells = {(row["model"], row["sum"], row["processes"]): row for row in rows}
+    lines = []
+    for what in dict.fromkeys((row["model"], row["sum"]) for row in rows):
+        found = [cells.get((*what, count)) for count in counts]
+        texts = [f"{row['predicted']:,.0f} / {row['measured']:,.0f}" if row else "" for row in found]
+        lines.append((", ".join(what), *texts))
+    return _table(("ms a step, model / measured", *(f"{count} process{'es' * (count > 1)}" for count in counts)), lines)
 
 
 def _also(found):

@@ -17,6 +17,7 @@ if os.environ.get("MINIVIT_EXACT_MEMORY") and "gpu" in DEVICES:
 SLOW = (
     *(f"test_unlisted.py::test_a_wrong_answer_is_rejected[{number}" for number in ("01", "02", "03", "06", "07", "09", "1", "2")),
     "test_heldout.py",
+    "test_scaling.py::test_processes_here_are_measured_beside_the_model",
     "test_gradcheck.py::test_a_right_op_is_never_flagged_over_fifty_seeds",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[14-vit]",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[16-train_vit]",

@@ -1,7 +1,7 @@
 """What `python -m benchmarks` measures, a function a section, of a Setup (measure.py). Each prints its table and returns its
 figures for the JSON."""
 
-from . import parts, steps, waits
+from . import parts, processes, steps, waits
 
 SECTIONS = {
     "step": steps.step,
@@ -15,5 +15,6 @@ SECTIONS = {
     "roofline": parts.roofline,
     "digits": waits.digits,
     "start": waits.start,
+    "scale": processes.scale,
 }
 ON_A_GPU = ("step", "hybrid", "small", "ops", "inference", "growth", "attention")

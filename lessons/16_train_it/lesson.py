@@ -275,6 +275,9 @@ def picture(epochs=8):
 # and where it looks. `python -m minivit predict photo.png --model work/my_vit.npz` reads a picture of yours with it. And
 # take it home: `python -m lessons export my_vit` writes it as a package of its own.
 #
+# And if one computer is too slow? `lessons/16_train_it/machines.md` tells how two or four train one ViT, and why they must add
+# in order.
+#
 # ## Argue about it
 #
 # Your neighbour's ViT reads 98.6 % of the 360 test digits, yours 98.1 %. Is hers better? How many digits are that,
