@@ -5,9 +5,8 @@ import numpy as np
 
 from ..data.scenes import NOTHING
 from ..training.average_precision import RECALLS
-from .figures import BLUE, ORANGE, STYLE, Figure, shorter, show, subplots
+from .figures import BLUE, GREEN, ORANGE, STYLE, Figure, shorter, show, subplots
 
-GREEN = "#009E73"
 LIMITS = (0, 1)  # black and white: an image in which there is nothing is not stretched into noise
 QUERIES = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
 
