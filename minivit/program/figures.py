@@ -86,7 +86,14 @@ def learning_curves(rows, test_accuracy):
     )
     right.set(title="accuracy", xlabel="epoch", ylabel="%", ylim=(0, 102))
     right.legend(loc="lower right", frameon=False)
+    whole_epochs(left, right)
     return figure
+
+
+def whole_epochs(*axes):
+    """No tick stands at half an epoch."""
+    for axis in axes:
+        axis.xaxis.get_major_locator().set_params(integer=True)
 
 
 @matplotlib.rc_context(STYLE)
