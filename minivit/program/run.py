@@ -188,7 +188,8 @@ class _Run:
         if not done:
             return None
         if not stopped and done < epochs:
-            print(f"stopped after epoch {done}: for {self.recipe.patience} epochs the validation accuracy did not rise")
+            measure, patience = self.training.task.measure, self.recipe.patience
+            print(f"stopped after epoch {done}: for {patience} epochs the {measure} on the images set aside did not rise")
         self.model.load_state_dict(self.good)
         if self.processes.size > 1:
             self.processes.put(self.model)
