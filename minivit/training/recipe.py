@@ -23,8 +23,7 @@ class Recipe:
     accumulate       a batch is computed in at least so many parts, one after another, whose gradients add up: less memory, the
                      same update
     ema              the exponential moving average of the weights, which is what is tested and kept: its decay a step; 0 has none
-    validation       the fraction of the training images that is set aside to watch the training by its accuracy, or AP50; never
-                     the test images
+    validation       the fraction of the training images set aside, whose accuracy, or AP50, is watched; never the test images
     patience         stops after so many epochs in which that did not rise, with the best weights; 0 does not
     unfreeze         of a pretrained ViT: "all" of it is trained, or its head and so many of its last blocks; 0: the head alone
     layer_decay      of a pretrained ViT: by this factor the learning rate falls from block to block towards the images; 1: not
