@@ -275,3 +275,15 @@ def test_folds_find_the_temperature_and_seeds_only_measure():
     assert found[0] == "the likelihood is best at temperature = 0.1 in the preset's [recipe]" and "0.0 points" in found[2]
     (measured,) = accuracy.calibration(logits, labels, 1.0, folds=None)
     assert measured.startswith("temperature 1: expected calibration error 21.")
+
+
+def test_seeds_that_were_run_are_kept_when_the_next_one_is_stopped(tmp_path, monkeypatch):
+    runs = iter([({"seed": 0, "accuracy": 90.0, "seconds": 2.0, "cpu_seconds": 3.5}, [{"epoch": 1}], None)])
+    monkeypatch.setattr(accuracy, "one_run", lambda *arguments: next(runs))
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["accuracy", "--config", "digits", "--seeds", "2"])
+    with pytest.raises(StopIteration):
+        accuracy.main()
+    kept = json.loads((tmp_path / "accuracy-digits.json").read_text())
+    assert (kept["mean"], [run["cpu_seconds"] for run in kept["runs"]]) == (90.0, [3.5])
+    assert (tmp_path / "metrics-digits.csv").read_text() == "epoch\n1\n"

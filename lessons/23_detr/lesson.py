@@ -479,12 +479,14 @@ def train_detr(epochs=24, queries="two_stage", seed=0, threads=None, watch=None)
 #
 #     a query begins           CPU seconds    AP50 half way          at the end             seeds
 #     learned: DETR            267            7.5                    35.3                   1
-#     anchors                  220            88.5                   94.9                   1
-#     anchors and denoising    287            90.9                   95.4                   1
-#     two stages               292            96.9 (96.6 to 97.3)    99.4 (99.1 to 99.6)    2
+#     anchors                  220            84.7 (81.0 to 88.5)    95.0 (94.9 to 95.1)    2
+#     anchors and denoising    287            90.5 (90.1 to 90.9)    95.9 (95.4 to 96.3)    2
+#     two stages               287            96.9 (96.6 to 97.3)    99.4 (99.1 to 99.6)    2
 #
-# One or two seeds are few (lesson 22): the two rows in the middle cannot be told apart, the first and the last can. And slow
-# is not bad: learned queries that got 160 epochs instead of 60 find 96.9 % on the test canvases (preset `detr-learned`).
+# One or two seeds are few (lesson 22): of the two rows in the middle you cannot say which is better in the end; the first and the
+# last can be told apart. All seeds of a row compute the same, so its time is that of the seed which others on the machine
+# disturbed least. And slow is not bad: learned queries that got 160 epochs instead of 60 find 96.9 % on the test canvases
+# (preset `detr-learned`).
 #
 # *Learned* queries are DETR's own. *Anchors* begin from a box of their own, which each block corrects (DAB-DETR, arXiv
 # 2201.12329). *Denoising* adds, in training only, true boxes that were shaken, to be set right: so the decoder learns to correct

@@ -5,9 +5,8 @@ import numpy as np
 
 from ..data.scenes import NOTHING
 from ..training.average_precision import RECALLS
-from .figures import BLUE, ORANGE, STYLE, Figure, shorter, show, subplots
+from .figures import BLUE, GREEN, ORANGE, STYLE, Figure, shorter, show, subplots, whole_epochs
 
-GREEN = "#009E73"
 LIMITS = (0, 1)  # black and white: an image in which there is nothing is not stretched into noise
 QUERIES = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
 
@@ -111,7 +110,8 @@ def learning(rows, score):
         right.plot(epochs, held, color=GREEN, linestyle="-.", marker=marker, label="AP50 on images set aside")
     right.axhline(100 * score, color=ORANGE, linestyle="--", label=f"AP50 on the test images: {100 * score:.1f} %")
     right.set(title="what is found", xlabel="epoch", ylabel="%", ylim=(0, 102))
-    right.legend(loc="lower right", frameon=False, fontsize=8)
+    right.legend(loc="best", frameon=False, fontsize=8)
+    whole_epochs(left, right)
     return figure
 
 

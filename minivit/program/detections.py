@@ -82,7 +82,7 @@ def _page(folder, results):
         f"After {after(done, config['recipe'].get('epochs', done))}, AP50 on the test images of {config['data']} is {share}; in "
         f"{100 * results['set_right']:.1f} % of them the model finds exactly the things that are there."
     )
-    lines = [f'<tr><th scope="row">{what}<td>{100 * results[key]:.1f} %' for key, what in SHARES.items()]
+    lines = [f'<tr><th scope="row">{what}<td class="share">{100 * results[key]:.1f} %' for key, what in SHARES.items()]
     shares = "<table>\n<caption>On the test images</caption>\n" + "\n".join(lines) + "\n</table>\n"
     wrong = results["mistakes"]
     told = f"{wrong['missed']:,} things were missed, {wrong['wrong']:,} answers are wrong; images with the most mistakes first."
@@ -100,5 +100,7 @@ def _classes(rows):
     for row in rows:
         bar = f'<td class="bar" style="--share:{100 * row["AP50"]:.1f}%">{100 * row["AP50"]:.1f} %'
         name = html.escape(str(row["class"]))
-        lines.append(f'<tr><th scope="row">{name}<td>{row["found"]:,} of {row["objects"]:,}{bar}<td>{100 * row["AP"]:.1f} %')
+        lines.append(
+            f'<tr><th scope="row">{name}<td>{row["found"]:,} of {row["objects"]:,}{bar}<td class="share">{100 * row["AP"]:.1f} %'
+        )
     return "<table>\n<caption>Class by class</caption>\n" + "\n".join(lines) + "\n</table>\n"

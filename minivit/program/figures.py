@@ -17,7 +17,7 @@ finally:
     if backend is not None:
         os.environ["MPLBACKEND"] = backend
 
-BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe and Ito's colours
+BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"  # of Okabe and Ito's colours
 MOST_NAMED, MOST_DRAWN = 100, 1000  # classes of a confusion matrix
 STYLE = {
     "figure.dpi": 130,
@@ -63,7 +63,8 @@ def show(axis, image, limits=None):
 
 @matplotlib.rc_context(STYLE)
 def learning_curves(rows, test_accuracy):
-    """Loss and accuracy on the training images by epoch, and the one test result. rows: the rows of metrics.csv."""
+    """Loss and accuracy on the training images by epoch, accuracy on those that were set aside, if any were, and the one test
+    result. rows: the rows of metrics.csv."""
     epochs = [row["epoch"] for row in rows]
     figure, ((left, right),) = subplots(1, 2, (9, 3.4))
     marker = "o" if len(rows) == 1 else None  # one point makes no line
@@ -77,12 +78,22 @@ def learning_curves(rows, test_accuracy):
     right.plot(
         epochs, [100 * row["accuracy"] for row in rows], color=BLUE, marker=marker, label="training images, while learning"
     )
+    if "validation" in rows[0]:
+        held = [100 * row["validation"] for row in rows]
+        right.plot(epochs, held, color=GREEN, linestyle="-.", marker=marker, label="images set aside")
     right.axhline(
         100 * test_accuracy, color=ORANGE, linestyle="--", label=f"test images, at the end: {100 * test_accuracy:.1f} %"
     )
     right.set(title="accuracy", xlabel="epoch", ylabel="%", ylim=(0, 102))
     right.legend(loc="lower right", frameon=False)
+    whole_epochs(left, right)
     return figure
+
+
+def whole_epochs(*axes):
+    """No tick stands at half an epoch."""
+    for axis in axes:
+        axis.xaxis.get_major_locator().set_params(integer=True)
 
 
 @matplotlib.rc_context(STYLE)

@@ -21,6 +21,7 @@ from ..training.presets import changed, load_config, names, recipe
 from .folder import read_run, write_json
 
 FIGURES = ("test_accuracy", "calibration_error", "temperature", "seconds", "images_per_second")
+NARROW = ("confusion_matrix.png", "precision_recall.png")  # they fit a phone; the others are scrolled there
 OPTIONS = {"epochs": "--epochs", "lr": "--lr", "batch_size": "--batch-size", "seed": "--seed"}  # these change a preset
 
 PAGE = Template("""<!doctype html>
@@ -35,7 +36,7 @@ PAGE = Template("""<!doctype html>
 :root { --paper: #fff; --ink: #1c1c1c; --soft: #595959; --line: #d5d5d5; --block: #f3f4f6; --bar: #cfe3f1; }
 @media screen and (prefers-color-scheme: dark) {
   :root { --paper: #16181c; --ink: #e8e8e8; --soft: #aaa; --line: #3a3d44; --block: #22252b; --bar: #1f4a68; }
-  img { filter: brightness(.9); }
+  figure div { filter: brightness(.9); }
 }
 * { box-sizing: border-box; }
 body { max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; background: var(--paper); color: var(--ink);
@@ -54,9 +55,13 @@ caption { padding-bottom: .3rem; text-align: left; font-weight: 600; }
 th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 tr { break-inside: avoid; }
 th { font-weight: normal; color: var(--soft); }
+th[scope=col] { overflow-wrap: normal; }
+th[scope=row] { min-width: 5.2rem; }
+.bar, .share { white-space: nowrap; }
 .bar { background: linear-gradient(var(--bar) 0 0) left / var(--share) 100% no-repeat; }
 pre { overflow-x: auto; padding: .75rem 1rem; background: var(--block); border-radius: .5rem; overflow-wrap: normal; }
-@media screen and (max-width: 40rem) { .wide img { max-width: 46rem; } }
+@media screen and (max-width: 40rem) { .wide img { max-width: 46rem; } th, td { padding: .25rem .35rem; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; } }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; } pre { white-space: pre-wrap; } img { max-height: 20cm; } }
 </style>
 </head>
@@ -245,7 +250,7 @@ def figure_of(folder, file, what, about, caption=None):
         return ""
     data = base64.b64encode((folder / file).read_bytes()).decode()
     what, about, caption = (html.escape(text) for text in (what, about, caption or about))
-    wide = f' class="wide" tabindex="0" role="region" aria-label="{what}"' if file != "confusion_matrix.png" else ""
+    wide = "" if file in NARROW else f' class="wide" tabindex="0" role="region" aria-label="{what}"'
     return (
         f'<figure><div{wide}><img alt="{what}. {about}" src="data:image/png;base64,{data}"></div>\n'
         f"<figcaption>{what}. {caption}</figcaption></figure>\n"

@@ -136,7 +136,7 @@ class _Run:
         try:
             with bar, patient(self.processes):
                 for progress in self.training.run(self.processes):
-                    _show(bar, progress, epochs, self.count, self.training.task.right)
+                    _show(bar, progress, epochs, self.count, self.training.task, self.rows)
                     if progress.complete:
                         self.seconds = time.perf_counter() - started
                         self.good, self.rows = self.training.result(), [*self.rows, metrics_row(progress, self.seconds)]
@@ -188,7 +188,8 @@ class _Run:
         if not done:
             return None
         if not stopped and done < epochs:
-            print(f"stopped after epoch {done}: for {self.recipe.patience} epochs the validation accuracy did not rise")
+            measure, patience = self.training.task.measure, self.recipe.patience
+            print(f"stopped after epoch {done}: for {patience} epochs the {measure} on the images set aside did not rise")
         self.model.load_state_dict(self.good)
         if self.processes.size > 1:
             self.processes.put(self.model)
@@ -207,11 +208,13 @@ class _Run:
         return result
 
 
-def _show(bar, progress, epochs, count, right):
-    """The live line; without a terminal, a line of its own every tenth of the epochs. right: what counts as right."""
+def _show(bar, progress, epochs, count, task, rows):
+    """The live line; without a terminal, a line of its own every tenth of the epochs. What was found on images set aside stands
+    until the next epoch has its own."""
     parts = ", ".join(f"{name} {value:.2f}" for name, value in (progress.parts or {}).items())
-    loss, share = f"loss {progress.loss:.3f}" + (f" ({parts})" if parts else ""), f"{right} {100 * progress.accuracy:.1f} %"
-    aside = "" if progress.validation is None or not parts else f", set aside {100 * progress.validation:.1f} %"
+    loss, share = f"loss {progress.loss:.3f}" + (f" ({parts})" if parts else ""), f"{task.right} {100 * progress.accuracy:.1f} %"
+    found = progress.validation if progress.complete or not rows else rows[-1].get("validation")
+    aside = "" if found is None else f", {task.measure} {100 * found:.1f} % set aside"
     bar.set_description(f"epoch {progress.epoch}/{epochs}", refresh=False)
     bar.set_postfix_str(f"{loss}, {share}{aside}", refresh=False)
     done = (progress.epoch - 1) * count + progress.fraction * count

@@ -23,8 +23,8 @@ class Recipe:
     accumulate       a batch is computed in at least so many parts, one after another, whose gradients add up: less memory, the
                      same update
     ema              the exponential moving average of the weights, which is what is tested and kept: its decay a step; 0 has none
-    validation       the fraction of the training images that is set aside to watch the training; never the test images
-    patience         stops after so many epochs in which the validation accuracy did not rise, with the best weights; 0 does not
+    validation       the fraction of the training images set aside, whose accuracy, or AP50, is watched; never the test images
+    patience         stops after so many epochs in which that did not rise, with the best weights; 0 does not
     unfreeze         of a pretrained ViT: "all" of it is trained, or its head and so many of its last blocks; 0: the head alone
     layer_decay      of a pretrained ViT: by this factor the learning rate falls from block to block towards the images; 1: not
     temperature      what the trained model's logits are divided by to be probabilities; found on cross-validation folds
@@ -58,7 +58,7 @@ class Recipe:
         for field in fields(self):
             object.__setattr__(self, field.name, _checked(field.name, field.type, getattr(self, field.name)))
         if self.patience and not self.validation:
-            raise ValueError("patience waits for the validation accuracy: set validation too, to 0.1 for instance")
+            raise ValueError("patience waits for what is found on images set aside: set validation too, to 0.1 for instance")
 
 
 AT_LEAST_1 = ("epochs", "batch_size", "accumulate")

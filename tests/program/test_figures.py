@@ -128,6 +128,17 @@ def test_one_epoch_can_be_seen():
     assert left.lines[0].get_marker() not in ("None", "", None)
 
 
+def test_no_tick_stands_at_half_an_epoch():
+    for axes in figures.learning_curves([row(1), row(2)], 0.5).axes:
+        assert all(tick == round(tick) for tick in axes.get_xticks())
+
+
+def test_images_set_aside_have_a_curve_of_their_own():
+    rows = [row(1, accuracy=0.4) | {"validation": 0.3}, row(2, accuracy=0.6) | {"validation": 0.5}]
+    curves = {line.get_label(): list(line.get_ydata()) for line in figures.learning_curves(rows, 0.45).axes[1].lines}
+    assert curves["images set aside"] == [30, 50] and curves["training images, while learning"] == [40, 60]
+
+
 def test_saving_closes_the_figure_and_leaves_no_temporary(tmp_path):
     before = plt.get_fignums()
     figures.save(figures.learning_curves([row(1)], 0.5), tmp_path / "figure.png")

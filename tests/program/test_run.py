@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -16,8 +17,11 @@ from minivit.data import augment
 from minivit.program.folder import RunFolder
 from minivit.program.run import train_run
 from minivit.training.checkpoint import load_model
+from minivit.training.detection import Detection
 from minivit.training.loop import accuracy, predict
+from minivit.training.task import Classification
 
+from ..support.detection import some_scenes, tiny_detr
 from ..support.tiny import few_digits, same_state, tiny_config, tiny_recipe, tiny_vit
 
 FILES = {
@@ -144,6 +148,21 @@ def test_the_test_at_the_end_has_as_many_threads_as_the_training(digits, tmp_pat
     monkeypatch.setattr(minivit.training.prediction, "workers", lambda *given: used.append(given) or workers(*given))
     train_run(digits, tiny_config(), tiny_recipe(epochs=1), tmp_path / "run", threads=3)
     assert [threads.threads for threads, _ in used] == [3]
+
+
+@pytest.mark.parametrize(("task", "measure"), [(Classification, "accuracy"), (Detection, "AP50")])
+def test_what_is_found_on_images_set_aside_is_told_epoch_by_epoch_and_kept(
+    digits, tmp_path, monkeypatch, capsys, rng, task, measure
+):
+    dataset, config = (digits, tiny_config()) if task is Classification else (some_scenes(rng), tiny_detr().config)
+    scores = iter([0.25, 0.5, 0.75])
+    monkeypatch.setattr(task, "score", lambda *arguments: next(scores))
+    monkeypatch.setattr(
+        "minivit.program.results.leave_results", lambda folder, *others: folder.write_json("results.json", {}) or 0.0
+    )
+    train_run(dataset, config, tiny_recipe(epochs=3, validation=0.25), tmp_path / "run")
+    assert re.findall(rf"\nepoch .*, {measure} (.*) % set aside", capsys.readouterr().out) == ["25.0", "50.0", "75.0"]
+    assert [row["validation"] for row in rows_of(tmp_path / "run")] == ["0.25", "0.5", "0.75"]
 
 
 # an earlier folder
