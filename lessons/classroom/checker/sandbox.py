@@ -1,6 +1,7 @@
 """Runs the worker: a time limit, a limit on what is printed, and a sentence for every way in which it can end."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -13,10 +14,12 @@ from pathlib import Path
 from minivit.called import in_console
 
 from .. import course
-from . import loading
+from . import loading, worker
 
 SECONDS = 10
 KEPT = 20_000  # bytes of what the worker prints
+ENDED = "your code ended Python before the check was done: is there an os._exit?"
+CRASHED = "your code crashed Python itself: a recursion without end, more memory than the check allows, or os._exit?"
 
 
 def check_file(lesson, path, seconds=None, arrays_to=None, work=None):
@@ -26,6 +29,8 @@ def check_file(lesson, path, seconds=None, arrays_to=None, work=None):
     work        the folder of the learner's other files, and where the file runs, if not here
     """
     seconds = seconds or SECONDS
+    if sys.platform == "emscripten":  # a browser's Python, which is a process of its own already, but can start none
+        return check_here(lesson, path, seconds, arrays_to)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "outcome.json"
         command = [
@@ -44,6 +49,14 @@ def check_file(lesson, path, seconds=None, arrays_to=None, work=None):
         except (OSError, ValueError):
             found = _ended(code, Path(f"{out}.where"), path, seconds)
     return {**found, "printed": printed}
+
+
+def check_here(lesson, path, seconds, arrays_to=None):
+    """As check_file, in this process. Whoever calls this interrupts it after so many seconds."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(worker.Printed(printed)):
+        found = worker.outcome(lesson.number, str(path), arrays_to, seconds)
+    return {**found, "printed": printed.getvalue()}
 
 
 def run(command, seconds, work=None):
@@ -89,18 +102,8 @@ def run(command, seconds, work=None):
 def _ended(code, where, path, seconds):
     """The problem of a worker that left no outcome."""
     if code is None:
-        line = _line_in(where, path)
-        lines = [f"your code did not finish within {seconds:g} seconds: a loop without end, or much too slow?"]
-        if line:
-            text = loading.read(path).splitlines()
-            lines.append(f"it was at line {line}:  {text[line - 1].strip() if line <= len(text) else ''}")
-        return {"problem": lines, "line": line}
-    if code == 0:
-        return {"problem": ["your code ended Python before the check was done: is there an os._exit?"], "line": None}
-    return {
-        "problem": ["your code crashed Python itself: a recursion without end, more memory than the check allows, or os._exit?"],
-        "line": None,
-    }
+        return worker.too_slow(seconds, _line_in(where, path), loading.read(path))
+    return {"problem": [ENDED if code == 0 else CRASHED], "line": None}
 
 
 def _line_in(where, path):

@@ -11,6 +11,7 @@ import faulthandler
 import io
 import json
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -66,8 +67,27 @@ def limit_memory():
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
-def outcome(number, path, arrays_to=None):
-    """{"results": [...]} or {"problem": [...], "line": n} or {"course_error": traceback}."""
+def too_slow(seconds, line=None, text=""):
+    """The problem of a file that did not come to an end. line: where it was, of its text."""
+    lines = [f"your code did not finish within {seconds:g} seconds: a loop without end, or much too slow?"]
+    if line:
+        rows = text.splitlines()
+        lines.append(f"it was at line {line}:  {rows[line - 1].strip() if line <= len(rows) else ''}")
+    return {"problem": lines, "line": line}
+
+
+def line_of(error, path):
+    """The innermost line of the learner's file on the way to an error, or None."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+def outcome(number, path, arrays_to=None, seconds=None):
+    """{"results": [...]} or {"problem": [...], "line": n} or {"course_error": traceback}.
+
+    seconds   given where whoever calls this interrupts it after so many, as Ctrl-C does
+    """
+    began = time.monotonic()
     try:
         from ...own import mine
         from .. import course
@@ -88,6 +108,8 @@ def outcome(number, path, arrays_to=None):
     except Exception:
         return {"course_error": traceback.format_exc()}
     except BaseException as error:
+        if seconds and isinstance(error, KeyboardInterrupt) and time.monotonic() - began >= 0.9 * seconds:
+            return too_slow(seconds, line_of(error, path), text)
         return {"problem": [f"your code stops Python with {type(error).__name__}: take that out"], "line": None}
     for result in results:
         twice = _defined_twice(text, result.task.split(".")[0])

@@ -1,0 +1,103 @@
+// Python, in a worker of its own: whatever a learner's file does to it, the page lives on, ends it and starts another.
+//
+// What the page sends, one call at a time:
+//     {id, call, args, files, seconds, packages}
+//         call      the name of a function of lessons/classroom/site/inside.py;  args  its arguments, as plain values
+//         files     {name: text}: the learner's folder, put there before the call
+//         seconds   after so many the learner's line is interrupted, as by Ctrl-C (0: never)
+//         packages  further ones of Pyodide's that the call needs: ["matplotlib"]
+//     {stop: id}    ends a call that reports (see below) after its next report
+// What it answers:
+//     {ready: {core, numpy, all}}    once: it can be called; milliseconds since it began
+//     {broken: text}                 once, instead: Python could not be loaded
+//     {id, report}                   any number of times, where the function is a generator: what it yields. Each report has the
+//                                    `seconds` anew, and after each the worker listens for {stop: id}
+//     {id, answer, files, pictures, bytes}    what the function returned; the learner's files that it changed, {name: text}, and
+//                                    what it drew, {name: Uint8Array}; how much memory Python holds by now
+//     {id, failed, dead}             it raised an error, or ended Python (dead: this worker can do no more)
+import {loadPyodide} from "./pyodide/pyodide.mjs";
+
+const at = (name) => new URL(name, import.meta.url).href;
+const clock = (() => {
+  let end = 0;
+  return {
+    set: (seconds) => (end = seconds ? performance.now() + 1000 * seconds : 0),
+    // Python looks at entry 0 every few bytecodes, and takes a 2 for Ctrl-C. Once is not enough for `except: pass` in a loop.
+    buffer: {
+      get 0() {
+        if (!end || performance.now() < end) return 0;
+        end = performance.now() + 200;
+        return 2;
+      },
+      set 0(value) {},
+    },
+  };
+})();
+
+const quiet = {messageCallback: () => {}};
+let python, inside;
+const started = (async () => {
+  const marks = {}, mark = (name) => (marks[name] = Math.round(performance.now()));
+  const course = fetch(at("course.zip")).then((answer) => answer.arrayBuffer());
+  python = await loadPyodide({indexURL: at("pyodide/"), stdin: () => null, stdout: () => {}, stderr: () => {}});
+  mark("core");
+  await python.loadPackage("numpy", quiet);
+  mark("numpy");
+  python.unpackArchive(new Uint8Array(await course), "zip", {extractDir: "/course"});
+  python.FS.createLazyFile("/course/minivit/data", "fashion-mini.npz", at("fashion-mini.npz"), true, false);
+  python.runPython(`
+import os, sys
+sys.path.insert(0, "/course")
+os.environ["MINIVIT_WORK"] = "/home/pyodide/work"
+os.environ["MPLBACKEND"] = "Agg"
+`);
+  inside = python.pyimport("lessons.classroom.site.inside");
+  python.setInterruptBuffer(clock.buffer);
+  mark("all");
+  postMessage({ready: marks});
+})();
+started.catch((error) => postMessage({broken: String(error.message ?? error)}));
+
+/** A value of Python's as one of the page's. */
+function plain(value) {
+  if (!(value instanceof python.ffi.PyProxy)) return value;
+  const made = value.toJs({dict_converter: Object.fromEntries, create_pyproxies: false});
+  value.destroy();
+  return made;
+}
+
+const listen = () => new Promise((then) => setTimeout(then)); // lets a message in
+let stopped = null;
+
+async function call({id, call, args = [], files, seconds = 0, packages = []}) {
+  await python.loadPackage(packages, quiet);
+  if (files) inside.put(python.toPy(files));
+  clock.set(seconds);
+  let answer = inside[call](...args.map((value) => python.toPy(value)));
+  if (answer instanceof python.ffi.PyGenerator) {
+    const generator = answer;
+    for (;;) {
+      clock.set(seconds);
+      const {done, value} = stopped === id ? generator.return(undefined) : generator.next();
+      clock.set(0);
+      answer = value;
+      if (done) break;
+      postMessage({id, report: plain(value)});
+      await listen();
+    }
+    generator.destroy();
+  }
+  clock.set(0);
+  postMessage({id, answer: plain(answer), ...plain(inside.changed()), bytes: python._module.HEAPU8.length});
+}
+
+let last = started;
+onmessage = ({data}) => {
+  if (data.stop) return void (stopped = data.stop);
+  last = last.then(() => call(data)).catch((error) => {
+    clock.set(0);
+    const text = String(error.message ?? error);
+    const dead = !(error instanceof python.ffi.PythonError);
+    postMessage({id: data.id, failed: text, dead});
+  });
+};
