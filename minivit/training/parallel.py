@@ -9,6 +9,7 @@ import contextvars
 import functools
 import math
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -78,6 +79,8 @@ def workers(threads=None):
     default one a core), each call in a copy of the caller's context, and returns the results in the order of the items.
     The matrix products run on one thread each meanwhile: more would fight over the same cores."""
     threads = cores() if threads is None else whole("threads", threads, 1)
+    if sys.platform == "emscripten":  # a browser's Python, which can start no thread
+        threads = 1
     keep_freed_memory()
     with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
 

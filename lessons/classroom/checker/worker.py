@@ -18,6 +18,7 @@ from pathlib import Path
 from .loading import Problem, load, read
 
 MEMORY = 4 << 30  # bytes of address space
+TOO_SLOW = "your code did not finish within {} seconds: a loop without end, or much too slow?"
 SHOWN, TOO_MUCH = 8_000, 1_000_000  # characters of what the learner prints: shown, and no longer bearable
 
 
@@ -69,7 +70,7 @@ def limit_memory():
 
 def too_slow(seconds, line=None, text=""):
     """The problem of a file that did not come to an end. line: where it was, of its text."""
-    lines = [f"your code did not finish within {seconds:g} seconds: a loop without end, or much too slow?"]
+    lines = [TOO_SLOW.format(f"{seconds:g}")]
     if line:
         rows = text.splitlines()
         lines.append(f"it was at line {line}:  {rows[line - 1].strip() if line <= len(rows) else ''}")

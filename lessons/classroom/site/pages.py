@@ -3,7 +3,7 @@
 import json
 from html import escape
 
-from ..checker import sandbox
+from ..checker import sandbox, worker
 from ..pages import build
 
 LIMIT = 30  # seconds for a check: a browser's Python is several times slower than a laptop's
@@ -95,6 +95,7 @@ def lesson(lesson, html, before, after, foreign, demo=None):
         "cells": cells,
         "quiz": [{"letter": q.letter, "because": q.because} for q in lesson.about.QUIZ],
         "limit": LIMIT,
+        "slow": worker.TOO_SLOW,
         "ended": sandbox.ENDED,
         "crashed": sandbox.CRASHED,
     }

@@ -21,7 +21,7 @@ LARGE = "minivit/data/fashion-mini.npz"  # fetched when a lesson opens it
 
 
 def write(folder, packages, wheels):
-    """Fills `folder` with Pyodide, its lock cut down to what is used. Returns the address that pages must be allowed to ask, or "".
+    """Fills `folder` with Pyodide, its lock cut down. Returns the address that pages must be allowed to ask, or "".
 
     packages   node_modules
     wheels     a folder that holds those of this release, or "cdn", where the browser then fetches them

@@ -205,7 +205,7 @@ async function answered(out, drawn, ask) {
     return answer.answer.code;
   }
   out.textContent = answer.late
-    ? `your code did not finish within ${LIMIT} seconds: a loop without end, or much too slow?\nIt did not let itself be stopped, so Python was ended and is started again.`
+    ? `${lesson.slow.replace("{}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`
     : answer.stopped
       ? "Stopped. Python is started again."
       : answer.dead

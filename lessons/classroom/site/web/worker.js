@@ -5,7 +5,7 @@
 //         call      the name of a function of lessons/classroom/site/inside.py;  args  its arguments, as plain values
 //         files     {name: text}: the learner's folder, put there before the call
 //         seconds   after so many the learner's line is interrupted, as by Ctrl-C (0: never)
-//         packages  further ones of Pyodide's that the call needs: ["matplotlib"]
+//         packages  further ones of Pyodide's that the call needs: ["matplotlib"]; pillow comes by itself where a file imports it
 //     {stop: id}    ends a call that reports (see below) after its next report
 // What it answers:
 //     {ready: {core, numpy, all}}    once: it can be called; milliseconds since it began
@@ -70,7 +70,8 @@ const listen = () => new Promise((then) => setTimeout(then)); // lets a message 
 let stopped = null;
 
 async function call({id, call, args = [], files, seconds = 0, packages = []}) {
-  await python.loadPackage(packages, quiet);
+  const pillow = Object.values(files ?? {}).some((text) => /^\s*(import|from) PIL\b/m.test(text)) ? ["pillow"] : [];
+  await python.loadPackage([...packages, ...pillow], quiet);
   if (files) inside.put(python.toPy(files));
   clock.set(seconds);
   let answer = inside[call](...args.map((value) => python.toPy(value)));
