@@ -8,6 +8,8 @@ import shutil
 
 import pytest
 
+from lessons.classroom.site.node import Tools
+
 from ..support.site import FLAGS, Visitor, served
 
 SITE = os.environ.get("MINIVIT_SITE", "")
@@ -45,3 +47,9 @@ def shared(browser, address):
         visitor = Visitor(context, address).at("00_start_here/index.html").ready()
         yield visitor
         assert visitor.foreign() == [] and visitor.wrong == []
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """axe-core's script, as package-lock.json pins it."""
+    return (Tools().packages / "axe-core" / "axe.min.js").read_text(encoding="utf-8")

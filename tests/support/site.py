@@ -32,6 +32,7 @@ class Visitor:
     ready()              waits for Python
     files()              {name: text} as the browser keeps them
     keeps(files)         puts files there, as if written before
+    write(text)          types a whole file into the editors of its lesson
     call(words)          a command of the course, by the page's own Python: (exit code, what it prints)
     click(label, box)    presses a button, and gives what is said at `box` when it is done
     """
@@ -60,6 +61,10 @@ class Visitor:
 
     def keeps(self, files):
         self.page.evaluate(_WRITE, files)
+
+    def write(self, text):
+        """Puts a file with the lesson's cells into its editors, as if it had been typed there."""
+        self.page.evaluate(_TYPE, text)
 
     def call(self, words, files, seconds=30):
         answer = self.page.evaluate(_CALL, [words, files, seconds])
@@ -97,6 +102,10 @@ _WRITE = f"""async (files) => {{
     for (const [name, text] of Object.entries(files)) transaction.objectStore("work").put(text, name);
     await new Promise((done) => (transaction.oncomplete = done));
 }}"""
+_TYPE = """(text) => {
+    const cells = text.split(/^(?=# %%)/m).filter((cell) => cell.startsWith("# %%\\n"));
+    minivit.editors.forEach((editor, i) => editor.set(cells[i].slice(5).replace(/\\n+$/, "")));
+}"""
 _CALL = """async ([words, files, seconds]) => {
     const {answer, failed, late} = await minivit.python.call("command", [words, seconds], {files, seconds});
     return {answer, failed, late};

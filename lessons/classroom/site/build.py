@@ -66,7 +66,10 @@ def _write(folder, tools, wheels, demos):
 
 
 def _text_cells(lesson):
-    return [(i, cell.text) for i, cell in enumerate(source.cells(lesson.source)) if cell.kind == "markdown"]
+    """[(its number, Markdown)] of the cells of text; the lesson's picture with its whole text alternative."""
+    words = re.sub(r"([\[\]\\])", r"\\\1", lesson.about.PICTURE)
+    cells = [(i, cell.text) for i, cell in enumerate(source.cells(lesson.source)) if cell.kind == "markdown"]
+    return [(i, re.sub(r"!\[[^\]]*\]\(expected\.png\)", lambda _: f"![{words}](expected.png)", text)) for i, text in cells]
 
 
 def _texts(lessons):

@@ -80,10 +80,7 @@ def lesson(lesson, html, before, after, foreign, demo=None):
     body = [
         _top("../", links, status=True),
         '<main id="main">\n<noscript><p class="note">Without JavaScript this page can be read, and not worked in.</p></noscript>',
-        *(
-            part.replace('src="expected.png" alt="', f'src="expected.png" alt="{escape(lesson.about.PICTURE)}" data-short="')
-            for part in parts
-        ),
+        *parts,
         '<section id="own" aria-labelledby="own-title"><h2 id="own-title">Your file</h2></section>',
         _demo(demo),
         _quiz(lesson),
