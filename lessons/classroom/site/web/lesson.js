@@ -146,7 +146,7 @@ async function command(name, options, box) {
   drawn.replaceChildren();
   const words = [name, lesson.number, ...options.split(" ").filter(Boolean)];
   const packages = options.includes("--plot") ? ["matplotlib"] : [];
-  const code = await answered(out, drawn, () => call("command", [words, LIMIT], {seconds: LIMIT, packages, patience: LIMIT + (packages.length ? 60 : 3)}));
+  const code = await answered(out, drawn, () => call("command", [words, LIMIT], {packages}));
   if (name === "check") out.classList.add(code === 0 ? "right" : "wrong");
   out.scrollIntoView({block: "nearest"});
 }
@@ -164,7 +164,7 @@ async function run(box, i) {
     const expected = document.querySelector('img[src="expected.png"]')?.cloneNode();
     if (expected) drawn.append(expected);
   }
-  await answered(out, drawn, () => call("run", [lesson.number, i, DRAWING], {seconds: DRAWING, packages: ["matplotlib"], patience: DRAWING + 60}));
+  await answered(out, drawn, () => call("run", [lesson.number, i, DRAWING], {packages: draws ? ["matplotlib"] : []}));
   reachable();
 }
 
@@ -226,7 +226,7 @@ async function solution(options = "") {
   const box = document.querySelector("#own .out");
   await keep();
   const asked = ["solution", lesson.number, ...options.split(" ").filter(Boolean)];
-  const code = await answered(box, box.nextElementSibling, () => call("command", [asked, LIMIT], {seconds: LIMIT}));
+  const code = await answered(box, box.nextElementSibling, () => call("command", [asked, LIMIT]));
   box.scrollIntoView({block: "nearest"});
   if (code === 2) box.append("\n\n", button("Show it all the same", () => solution("--yes")));
   else if (code === 0 && !options.includes("--write")) box.append("\n\n", button("Write it as my file (mine is kept as a backup)", () => solution("--yes --write")));
@@ -236,7 +236,7 @@ async function reset() {
   if (!confirm("Begin this lesson again? Your file is kept as a backup.")) return;
   const box = document.querySelector("#own .out");
   await keep();
-  await answered(box, box.nextElementSibling, () => call("command", [["reset", lesson.number], LIMIT], {seconds: LIMIT}));
+  await answered(box, box.nextElementSibling, () => call("command", [["reset", lesson.number], LIMIT]));
 }
 
 async function showOwn() {

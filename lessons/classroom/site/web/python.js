@@ -36,23 +36,26 @@ export class Python {
     const call = this.calls.get(data.id);
     if (!call) return;
     if ("report" in data) return call.report(data.report);
-    this.calls.delete(data.id);
     clearTimeout(call.timer);
+    if ("clock" in data) {
+      if (data.clock) call.timer = setTimeout(() => this.end({late: true}), 1000 * (data.clock + GRACE));
+      return;
+    }
+    this.calls.delete(data.id);
     this.tell("Python is ready.", "ready");
     if (data.dead || data.bytes > ENOUGH) this.start();
     call.answer(data);
   }
 
   /** Calls a function of inside.py. Resolves to worker.js's answer, or {late: true} if it had to be ended, or {stopped: true}.
-      seconds: see worker.js. patience: after so many Python itself is ended; by default a little more than `seconds`. */
-  async call(call, args, {files, seconds = 0, packages = [], patience = seconds + GRACE, report = () => {}} = {}) {
+      report: called with each report of a function that is a generator. */
+  async call(call, args, {files, packages = [], report = () => {}} = {}) {
     await this.ready;
     const id = ++this.count;
     this.tell("Python is busy …", "busy");
     return new Promise((answer) => {
-      const timer = seconds ? setTimeout(() => this.end({late: true}), 1000 * patience) : 0;
-      this.calls.set(id, {answer, report, timer});
-      this.worker.postMessage({id, call, args, files, seconds, packages});
+      this.calls.set(id, {answer, report, timer: 0});
+      this.worker.postMessage({id, call, args, files, packages});
     });
   }
 
