@@ -4,6 +4,8 @@ The op says what, a kernel says how fast. An op's page holds plain array code, t
 kernel computes the same numbers faster on one device, for some shapes and dtypes. A test holds each to its plain form.
 """
 
+import sys
+
 import numpy as np
 
 from ..backend import array_module
@@ -42,6 +44,10 @@ def _in_a_line(x, weight, bias, stride, padding):
     return same and fits and cpu_convolution.worth_it(x.shape, weight.shape, padding)
 
 
+def _without_blas(x, weight, bias):
+    return sys.platform == "emscripten" and _floats(x)
+
+
 def _small_windows(x, size, stride):
     return _floats(x) and size <= 16
 
@@ -51,6 +57,7 @@ ON_CPU = {
     "gelu_exact": (_float32, cpu.gelu_exact),
     "gelu_tanh": (_floats, cpu.gelu_tanh),
     "layernorm_plain": (_floats, cpu.layernorm),
+    "linear_plain": (_without_blas, cpu.linear),
     "attention_plain": (_attention, cpu_attention.attention),
     "self_attention_plain": (_floats, cpu_attention.self_attention),
     "adamw_plain": (_floats, cpu.adamw),

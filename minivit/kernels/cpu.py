@@ -124,6 +124,22 @@ def layernorm(x, weight, bias, eps):
     return y.reshape(x.shape), backward
 
 
+def linear(x, weight, bias):
+    """linear for a NumPy without BLAS, as a browser's is: there `@` goes through one of its matrices against the order in memory,
+    and einsum through none. An epoch of the preset digits in Pyodide: 5.8 s by @, 3.6 s so."""
+    rows = x.reshape(-1, weight.shape[0])  # (R, in)
+    y = np.einsum("ri,io->ro", rows, weight)
+    if bias is not None:
+        y += bias
+
+    def backward(dy):
+        dy = dy.reshape(-1, weight.shape[1])  # (R, out)
+        dx = np.einsum("ro,io->ri", dy, weight).reshape(x.shape)
+        return dx, np.einsum("ri,ro->io", rows, dy), None if bias is None else dy.sum(0)
+
+    return y.reshape(*x.shape[:-1], weight.shape[1]), backward
+
+
 def pick(x, index):
     """(y, backward) of pick. Backwards, bincount adds up what belongs to an entry, in float64, for one matrix (T, S) after the
     other. Measured on 200 of 50 x 50, 50 entries a row: add.at 4.6 ms, a product with the index in one-hot form 1.0 ms, this 1.0
