@@ -130,7 +130,7 @@ def index(lessons, foreign):
     """The list of all lessons, how far the learner is, and their work as a zip."""
     rows = "\n".join(
         f'<li id="lesson-{x.number}"><a href="{x.name}/index.html"><b>{x.number}</b> {escape(x.title)}</a>'
-        f'<span class="minutes">{x.about.MINUTES} min</span><span class="state"></span><p>{escape(x.about.GOALS[0])}</p></li>'
+        f'<span class="state"></span><span class="minutes">{x.about.MINUTES} min</span><p>{escape(x.about.GOALS[0])}</p></li>'
         for x in lessons
     )
     body = f"""{_top("", [HOME, ("The paper's questions", "miniatures.html"), ("For teachers", "teachers.html")])}
@@ -164,4 +164,6 @@ stays in this browser.</p>
 def plain(title, html, root=""):
     """A page that is only read: for teachers, or of the miniatures."""
     links = [HOME, ("The paper's questions", "miniatures.html"), ("For teachers", "teachers.html")]
-    return page(title, f'{_top(root, [(text, root + href) for text, href in links])}\n<main id="main">\n{html}\n</main>', root)
+    return page(
+        title, f'{_top(root, [(text, root + href) for text, href in links])}\n<main id="main">\n{html}\n</main>', root, "plain.js"
+    )
