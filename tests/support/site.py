@@ -14,10 +14,15 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, address):
+        """A page that is left early breaks off what it was sent: nothing to tell."""
+
+
 @contextmanager
 def served(folder):
     """`with served(folder) as address:` hands the folder out on this machine."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, directory=folder))
+    server = _Server(("127.0.0.1", 0), functools.partial(_Handler, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"

@@ -34,11 +34,12 @@ const interrupt = { // Python looks at entry 0 every few bytecodes, and takes a 
 };
 
 const quiet = {messageCallback: () => {}};
-let python, inside;
+let python, inside, ffi;
 const started = (async () => {
   const marks = {}, mark = (name) => (marks[name] = Math.round(performance.now()));
   const course = fetch(at("course.zip")).then((answer) => answer.arrayBuffer());
   python = await loadPyodide({indexURL: at("pyodide/"), stdin: () => null, stdout: () => {}, stderr: () => {}});
+  ffi = python.ffi; // by now: a Python that has ended answers nothing any more
   mark("core");
   await python.loadPackage("numpy", quiet);
   mark("numpy");
@@ -59,7 +60,7 @@ started.catch((error) => postMessage({broken: String(error.message ?? error)}));
 
 /** A value of Python's as one of the page's. */
 function plain(value) {
-  if (!(value instanceof python.ffi.PyProxy)) return value;
+  if (!(value instanceof ffi.PyProxy)) return value;
   const made = value.toJs({dict_converter: Object.fromEntries, create_pyproxies: false});
   value.destroy();
   return made;
@@ -74,7 +75,7 @@ async function call({id, call, args = [], files, packages = []}) {
   if (files) inside.put(python.toPy(files));
   running = id;
   let answer = inside[call](...args.map((value) => python.toPy(value)));
-  if (answer instanceof python.ffi.PyGenerator) {
+  if (answer instanceof ffi.PyGenerator) {
     const generator = answer;
     for (;;) {
       const {done, value} = stopped === id ? generator.return(undefined) : generator.next();
@@ -94,7 +95,7 @@ onmessage = ({data}) => {
   last = last.then(() => call(data)).catch((error) => {
     end = 0;
     const text = String(error.message ?? error);
-    const dead = !(error instanceof python.ffi.PythonError);
+    const dead = !(error instanceof ffi.PythonError);
     postMessage({id: data.id, failed: text, dead});
   });
 };
