@@ -44,10 +44,6 @@ def _in_a_line(x, weight, bias, stride, padding):
     return same and fits and cpu_convolution.worth_it(x.shape, weight.shape, padding)
 
 
-def _without_blas(x, weight, bias):
-    return sys.platform == "emscripten" and _floats(x)
-
-
 def _small_windows(x, size, stride):
     return _floats(x) and size <= 16
 
@@ -57,7 +53,6 @@ ON_CPU = {
     "gelu_exact": (_float32, cpu.gelu_exact),
     "gelu_tanh": (_floats, cpu.gelu_tanh),
     "layernorm_plain": (_floats, cpu.layernorm),
-    "linear_plain": (_without_blas, cpu.linear),
     "attention_plain": (_attention, cpu_attention.attention),
     "self_attention_plain": (_floats, cpu_attention.self_attention),
     "adamw_plain": (_floats, cpu.adamw),
@@ -65,6 +60,8 @@ ON_CPU = {
     "pick_plain": (_floats, cpu.pick),
     "max_pool2d_plain": (_small_windows, cpu_convolution.max_pool2d),
 }
+if sys.platform == "emscripten":  # a browser's Python, whose NumPy comes without a matrix library
+    ON_CPU["linear_plain"] = (_floats, cpu.linear_without_blas)
 ON_GPU = {
     "gelu_exact": (_floats, cuda.gelu_exact),
     "gelu_tanh": (_floats, cuda.gelu_tanh),
