@@ -58,7 +58,7 @@ class Visitor:
 
     def ready(self):
         self.page.wait_for_selector('#python:text-matches("ready|could not")', timeout=180_000)
-        assert self.page.inner_text("#python") == "Python is ready."
+        assert self.page.inner_text("#python") == "Python is ready.", self.page.inner_text("#python")
         return self
 
     def files(self):

@@ -17,6 +17,7 @@
 //                                    what it drew, {name: Uint8Array}; how much memory Python holds by now
 //     {id, failed, dead}             it raised an error, or ended Python (dead: this worker can do no more)
 import {loadPyodide} from "./pyodide/pyodide.mjs";
+import wheels from "./pyodide/wheels.js";
 
 const at = (name) => new URL(name, import.meta.url).href;
 let end = 0, running = 0;
@@ -33,6 +34,11 @@ const interrupt = { // Python looks at entry 0 every few bytecodes, and takes a 
   set 0(value) {},
 };
 
+if (wheels) { // Pyodide looks for them here, and says with each request which hash it must have
+  const here = self.fetch;
+  self.fetch = (what, how) => here(String(what).replace(/^.*\/([^/]+\.whl)$/, wheels + "$1"), how);
+}
+
 const quiet = {messageCallback: () => {}};
 let python, inside, ffi;
 const started = (async () => {
@@ -42,6 +48,7 @@ const started = (async () => {
   ffi = python.ffi; // by now: a Python that has ended answers nothing any more
   mark("core");
   await python.loadPackage("numpy", quiet);
+  if (!python.loadedPackages.numpy) throw new Error("NumPy did not come through, or was not the file that it should be");
   mark("numpy");
   python.unpackArchive(new Uint8Array(await course), "zip", {extractDir: "/course"});
   python.FS.createLazyFile("/course/minivit/data", "fashion-mini.npz", at("fashion-mini.npz"), true, false);
