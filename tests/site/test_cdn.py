@@ -53,7 +53,7 @@ def test_only_wheels_are_asked_for_elsewhere(browser, elsewhere):
     there, site, _ = elsewhere
     with served(site) as address, browser.new_context() as context:
         visitor = Visitor(context, address).at(PAGE).ready()
-        assert "not started" in visitor.click("Check")
+        assert "did you mean 'image'" in visitor.click("Check")
         assert visitor.foreign() and all(url.startswith(f"{there}numpy-") for url in visitor.foreign())
         assert not [name for name in CORE if any(name in url for url in visitor.foreign())]
 
