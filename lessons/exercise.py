@@ -1,5 +1,6 @@
 """What a lesson's check.py is written in: exercises, the terms of their gradients, known mistakes, and the quiz."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -75,6 +76,16 @@ class Question:
     answers: tuple
     right: int
     because: str
+
+    def lettered(self):
+        """{letter: answer}, the answers in an order that looks random and is the same each time."""
+        count = len(self.answers)
+        return dict(zip("abcdefgh", random.Random(self.text).sample(self.answers, count), strict=False))
+
+    @property
+    def letter(self):
+        """The letter of the right answer."""
+        return next(letter for letter, answer in self.lettered().items() if answer == self.answers[self.right])
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ PART = 32_768  # entries: where one thread is alone, a part of all arrays stays 
 
 def _exponential():
     """(f, unit): exp(x) = f(x * unit). With AVX-512 NumPy computes exp2 in half of exp's time; elsewhere exp is the faster."""
-    found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    found = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", ())  # a browser's NumPy has none
     wide = sys.platform == "linux" and {"X86_V4", "AVX512_SKX"} & set(found)
     return (np.exp2, 1 / math.log(2)) if wide else (np.exp, 1.0)
 
@@ -94,6 +94,23 @@ def gelu_tanh(x):
         t *= x  # y = x (1 + t) / 2
 
     return _blockwise(x, formula)
+
+
+def linear_without_blas(x, weight, bias):
+    """(y, backward) of linear where NumPy has no matrix library, in a browser: there einsum, which walks along rows, takes from a
+    half to a seventh of the time of @, which walks down columns."""
+    rows = x.reshape(-1, weight.shape[0])  # (R, in)
+    y = np.einsum("ri,io->ro", rows, weight)
+    if bias is not None:
+        y += bias
+
+    def backward(dy):
+        dy = dy.reshape(-1, weight.shape[1])  # (R, out)
+        dx = np.einsum("ro,io->ri", dy, weight).reshape(x.shape)
+        dweight = np.einsum("ri,ro->io", rows, dy)
+        return dx, dweight, None if bias is None else dy.sum(axis=0)
+
+    return y.reshape(*x.shape[:-1], -1), backward
 
 
 def layernorm(x, weight, bias, eps):

@@ -1,6 +1,7 @@
 """A lock on a folder that ends with its process."""
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,6 +44,8 @@ class Lock:
 
 
 def _lock(file):
+    if sys.platform == "emscripten":  # in a browser there is one process, and no lock
+        return
     try:
         import fcntl
     except ImportError:  # Windows

@@ -10,6 +10,7 @@ import functools
 import math
 import operator
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -116,7 +117,8 @@ def workers(threads=None, device="cpu"):
     results in the order of the items; run.own(function, items) those of this process's share. The matrix products run on one
     thread each meanwhile: more would fight over the same cores."""
     processes = processes_of(threads)
-    threads = processes.threads if device == "cpu" else 1
+    alone = device != "cpu" or sys.platform == "emscripten"  # a browser's Python can start no thread
+    threads = 1 if alone else processes.threads
     keep_freed_memory()
     with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as executor:
 

@@ -46,14 +46,19 @@ def _cells_of(notebook):
     return "\n\n".join(c for c in code if not c.startswith("check(") and "from lessons import check" not in c)
 
 
-def load(path, text, importing=None):
-    """The names that the file defines. importing: what its import statements call, in place of __import__. Raises Problem."""
+def compiled(path, text):
+    """The code of a learner's text. Raises Problem."""
     try:
-        code = compile(text, str(path), "exec")
+        return compile(text, str(path), "exec")
     except SyntaxError as error:
         raise Problem(sentences.of_syntax(error), error.lineno) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise Problem([f"Python cannot read this file: {error}"]) from None
+
+
+def load(path, text, importing=None):
+    """The names that the file defines. importing: what its import statements call, in place of __import__. Raises Problem."""
+    code = compiled(path, text)
     linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
     namespace = {"__name__": Path(path).stem, "__file__": str(path)}
     if importing:

@@ -1,6 +1,7 @@
 """Runs the worker: a time limit, a limit on what is printed, and a sentence for every way in which it can end."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -13,11 +14,13 @@ from pathlib import Path
 from minivit.called import in_console
 
 from .. import course
-from . import loading
+from . import loading, worker
 
 SECONDS = 10  # of their code, as worker.Clock counts them
 HANGING = 120  # and more: a worker that its own clock did not stop
 KEPT = 20_000  # bytes of what the worker prints
+ENDED = "your code ended Python before the check was done: is there an os._exit?"
+CRASHED = "your code crashed Python itself: a recursion without end, more memory than the check allows, or os._exit?"
 
 
 def check_file(lesson, path, seconds=None, arrays_to=None, work=None):
@@ -27,6 +30,8 @@ def check_file(lesson, path, seconds=None, arrays_to=None, work=None):
     work        the folder of the learner's other files, and where the file runs, if not here
     """
     seconds = seconds or SECONDS
+    if sys.platform == "emscripten":  # a browser's Python, which is a process of its own already, but can start none
+        return check_here(lesson, path, seconds, arrays_to)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "outcome.json"
         command = [
@@ -46,6 +51,29 @@ def check_file(lesson, path, seconds=None, arrays_to=None, work=None):
         except (OSError, ValueError):
             found = _ended(code, Path(f"{out}.where"), path, seconds)
     return {**found, "printed": printed}
+
+
+@contextlib.contextmanager
+def interrupting(seconds):
+    """What runs inside is interrupted after so many seconds, as by Ctrl-C, where `clock` can do that."""
+    clock(seconds)
+    try:
+        yield
+    finally:
+        clock(0)
+
+
+def clock(seconds):
+    """Sets the alarm, 0 takes it back. A browser's worker puts its own here."""
+
+
+def check_here(lesson, path, seconds, arrays_to=None):
+    """As check_file, in this process."""
+    lesson.exercises  # noqa: B018  read by now, and not on the learner's time
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(worker.Printed(printed)), interrupting(seconds):
+        found = worker.outcome(lesson.number, str(path), None, arrays_to, seconds)
+    return {**found, "printed": printed.getvalue()}
 
 
 def run(command, seconds, work=None):
@@ -92,18 +120,8 @@ def _ended(code, where, path, seconds):
     """The problem of a worker that left no outcome."""
     dump, line = _dumped(where, path)
     if dump or code is None:
-        text = loading.read(path).splitlines()
-        here = text[line - 1].strip() if line and line <= len(text) else ""
-        lines = [f"your code did not finish within {seconds:g} seconds: a loop without end, or much too slow?"]
-        if here.startswith(("import ", "from ")):
-            lines = ["an import does not come to its end: take it out, if the lesson does not need it"]
-        return {"problem": lines + ([f"it was at line {line}:  {here}"] if line else []), "line": line}
-    if code == 0:
-        return {"problem": ["your code ended Python before the check was done: is there an os._exit?"], "line": None}
-    return {
-        "problem": ["your code crashed Python itself: a recursion without end, more memory than the check allows, or os._exit?"],
-        "line": None,
-    }
+        return worker.too_slow(seconds, line, loading.read(path))
+    return {"problem": [ENDED if code == 0 else CRASHED], "line": None}
 
 
 def _dumped(where, path):

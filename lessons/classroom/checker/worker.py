@@ -22,6 +22,7 @@ from .loading import Problem, load, read
 MEMORY = 4 << 30  # bytes of address space
 IMPORTING = 60  # seconds for each import of something large
 PATIENCE = 4  # times the seconds, for a process that waits for others
+TOO_SLOW = "your code did not finish within {} seconds: a loop without end, or much too slow?"
 SHOWN, TOO_MUCH = 8_000, 1_000_000  # characters of what the learner prints: shown, and no longer bearable
 
 
@@ -122,8 +123,30 @@ class Clock:
             self.start()
 
 
-def outcome(number, path, clock=None, arrays_to=None):
-    """{"results": [...]} or {"problem": [...], "line": n} or {"course_error": traceback}."""
+def too_slow(seconds, line=None, text=""):
+    """The problem of a file that did not come to an end. line: where it was, of its text."""
+    rows = text.splitlines()
+    here = rows[line - 1].strip() if line and line <= len(rows) else ""
+    lines = [TOO_SLOW.format(f"{seconds:g}")]
+    if here.startswith(("import ", "from ")):
+        lines = ["an import does not come to its end: take it out, if the lesson does not need it"]
+    lines += [f"it was at line {line}:  {here}"] if line else []
+    return {"problem": lines, "line": line}
+
+
+def line_of(error, path):
+    """The innermost line of the learner's file on the way to an error, or None."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+def outcome(number, path, clock=None, arrays_to=None, seconds=None):
+    """{"results": [...]} or {"problem": [...], "line": n} or {"course_error": traceback}.
+
+    clock     that ends this process
+    seconds   given where whoever calls this interrupts it after so many, as Ctrl-C does
+    """
+    began = monotonic()
     try:
         from ...own import mine
         from .. import course
@@ -160,6 +183,8 @@ def outcome(number, path, clock=None, arrays_to=None):
         sentence = f"the check cannot go on with what your file gives: {type(error).__name__}: {error}"
         return {"problem": [sentence, "If you cannot find out why, please report it, with your file."], "line": None}
     except BaseException as error:
+        if seconds and isinstance(error, KeyboardInterrupt) and monotonic() - began >= 0.9 * seconds:
+            return too_slow(seconds, line_of(error, path), text)
         return {"problem": [f"your code stops Python with {type(error).__name__}: take that out"], "line": None}
     for result in results:
         twice = _defined_twice(text, result.task.split(".")[0])

@@ -5,4 +5,6 @@ arguments   arguments(parser) declares what a command takes beside `lesson`, if 
 run         does it: its arguments by name, its docstring what --help says; gives the exit code, or None where that is 0
 """
 
-NAMES = "list start check watch hint quiz demo solution reset skip progress notebook train export grade verify doctor".split()
+NAMES = (
+    "list start check watch hint quiz demo solution reset skip progress notebook train export grade site verify doctor".split()
+)

@@ -1,7 +1,5 @@
 """The command quiz."""
 
-import random
-
 from ..screen import say, writable
 
 HELP = "a few questions"
@@ -13,28 +11,21 @@ def run(lesson):
     right = 0
     for i, question in enumerate(questions):
         say(f"{i + 1} of {len(questions)}  {question.text}", "title", hanging=8)
-        answers = lettered(question)
+        answers = question.lettered()
         letters = "".join(answers)
         for letter, answer in answers.items():
             say(f"{letter}  {answer}", indent=2, hanging=5)
-        right_one = next(letter for letter in letters if answers[letter] == question.answers[question.right])
         given = _ask(letters)
         if given is None:
             print()
             break
-        if given == right_one:
+        if given == question.letter:
             right += 1
             say(f"Yes. {question.because}", indent=2, hanging=2)
         else:
-            say(f"It is {right_one}. {question.because}", indent=2, hanging=2)
+            say(f"It is {question.letter}. {question.because}", indent=2, hanging=2)
         print()
     say(f"{right} of {len(questions)} right.")
-
-
-def lettered(question):
-    """{letter: answer}, the answers in an order that looks random and is the same each time."""
-    count = len(question.answers)
-    return dict(zip("abcdefgh", random.Random(question.text).sample(question.answers, count), strict=False))
 
 
 def _ask(letters):

@@ -91,7 +91,8 @@ def _picture(text, name):
     return _PICTURE.sub(words, text)
 
 
-def _python(parts, name, code):
+def _blocks(parts, name, code):
+    """The cells as they stand in the learner's file."""
     blocks = []
     for cell in parts:
         if cell.kind == "code":
@@ -99,17 +100,27 @@ def _python(parts, name, code):
         else:
             lines = plain_text(_picture(cell.text, name)).split("\n")
             blocks.append("# %% [markdown]\n" + "".join(f"# {line}".rstrip() + "\n" for line in lines))
-    return "\n".join(blocks)
+    return blocks
+
+
+def stub_blocks(source, name):
+    """The cells of the file that the learner starts from, a text each."""
+    return _blocks(cells(source), name, unsolved)
 
 
 def stub(source, name):
     """The file that the learner starts from."""
-    return _python(cells(source), name, unsolved)
+    return "\n".join(stub_blocks(source, name))
 
 
 def solution(source, name):
     """The same file, solved."""
-    return _python(cells(source), name, solved)
+    return "\n".join(_blocks(cells(source), name, solved))
+
+
+def is_checked(code, checked):
+    """Whether a cell defines one of the functions after which a check follows."""
+    return any(re.search(rf"(?m)^def {function}\(", code) for function in checked)
 
 
 # From where Colab and Kaggle install minivit: the address of a wheel, or git+https://... of a repository. Whoever publishes the
@@ -165,7 +176,7 @@ def notebook(source, number, name, checked=(), code=unsolved):
             made.append({"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)})
             continue
         made.append(_code_cell(code(cell.text)))
-        if any(re.search(rf"(?m)^def {function}\(", cell.text) for function in checked):
+        if is_checked(cell.text, checked):
             made.append(_code_cell(f'check("{number}")'))
     for i, cell in enumerate(made):
         cell["id"] = f"cell-{i:02}"
