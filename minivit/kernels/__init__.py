@@ -4,6 +4,8 @@ The op says what, a kernel says how fast. An op's page holds plain array code, t
 kernel computes the same numbers faster on one device, for some shapes and dtypes. A test holds each to its plain form.
 """
 
+import sys
+
 import numpy as np
 
 from ..backend import array_module
@@ -58,6 +60,8 @@ ON_CPU = {
     "pick_plain": (_floats, cpu.pick),
     "max_pool2d_plain": (_small_windows, cpu_convolution.max_pool2d),
 }
+if sys.platform == "emscripten":  # a browser's Python, whose NumPy comes without a matrix library
+    ON_CPU["linear_plain"] = (_floats, cpu.linear_without_blas)
 ON_GPU = {
     "gelu_exact": (_floats, cuda.gelu_exact),
     "gelu_tanh": (_floats, cuda.gelu_tanh),

@@ -96,6 +96,23 @@ def gelu_tanh(x):
     return _blockwise(x, formula)
 
 
+def linear_without_blas(x, weight, bias):
+    """(y, backward) of linear where NumPy has no matrix library, in a browser: there einsum, which walks along rows, takes from a
+    half to a seventh of the time of @, which walks down columns."""
+    rows = x.reshape(-1, weight.shape[0])  # (R, in)
+    y = np.einsum("ri,io->ro", rows, weight)
+    if bias is not None:
+        y += bias
+
+    def backward(dy):
+        dy = dy.reshape(-1, weight.shape[1])  # (R, out)
+        dx = np.einsum("ro,io->ri", dy, weight).reshape(x.shape)
+        dweight = np.einsum("ri,ro->io", rows, dy)
+        return dx, dweight, None if bias is None else dy.sum(axis=0)
+
+    return y.reshape(*x.shape[:-1], -1), backward
+
+
 def layernorm(x, weight, bias, eps):
     """(y, backward) of layernorm. An average over a row is a product with a column of 1/D, and a sum over rows one with ones:
     NumPy computes those faster than .mean and .sum (1,600 tokens of width 64, forward and backward: 0.44 ms to 0.28 ms)."""

@@ -81,8 +81,8 @@ class Training:
         self.images, self.labels = (to_device(np.asarray(a), model.device) for a in chosen)
         self.steps_per_epoch = math.ceil(len(self.labels) / recipe.batch_size)
 
-    def run(self, threads=None):
-        """A generator of Progress, from where the training is to its end; `threads` is one a core by default.
+    def run(self, threads=None, log_every=LOG_EVERY):
+        """A generator of Progress, from where the training is to its end; `threads` is one a core by default. log_every: steps.
 
         Raises ValueError at the next log line after a loss or a gradient was not a number; from that step on nothing was
         updated."""
@@ -92,7 +92,7 @@ class Training:
         with workers(threads if self.model.device == "cpu" else 1) as run:  # a GPU takes one piece after the other
             while self.epoch < self.recipe.epochs and not self.weights.out_of_patience:
                 (self.halves or self.model).train()
-                yield from self._epoch(run)
+                yield from self._epoch(run, log_every)
 
     def _compute_features(self):
         """Features in the place of the images, once."""
@@ -103,7 +103,7 @@ class Training:
         held, labels = self.held
         self.images, self.held = features(self.images), (features(held) if len(labels) else held, labels)
 
-    def _epoch(self, run):
+    def _epoch(self, run, log_every):
         recipe, count = self.recipe, len(self.labels)
         total = recipe.epochs * self.steps_per_epoch
         warmup = math.ceil(recipe.warmup * total)
@@ -123,7 +123,7 @@ class Training:
             seen, right, loss_sum = seen + len(images), right + hits, loss_sum + loss * len(images)
             parts = {name: parts.get(name, 0.0) + term * len(images) for name, term in terms.items()}
             complete = seen == count
-            if not (complete or self.step % LOG_EVERY == 0):
+            if not (complete or self.step % log_every == 0):
                 continue
             guard.check(self.optimizer, self.step, self.epoch + 1, recipe)
             speed = seen / (time.perf_counter() - started)
