@@ -35,23 +35,32 @@ export class Python {
   answered(data) {
     const call = this.calls.get(data.id);
     if (!call) return;
-    if ("report" in data) return call.report(data.report);
+    if ("report" in data) {
+      call.wait(); // each report has the seconds anew
+      return call.report(data.report);
+    }
     this.calls.delete(data.id);
     clearTimeout(call.timer);
-    this.tell("Python is ready.", "ready");
+    if (!call.quiet) this.tell("Python is ready.", "ready");
     if (data.dead || data.bytes > ENOUGH) this.start();
     call.answer(data);
   }
 
   /** Calls a function of inside.py. Resolves to worker.js's answer, or {late: true} if it had to be ended, or {stopped: true}.
-      seconds: see worker.js. patience: after so many Python itself is ended; by default a little more than `seconds`. */
-  async call(call, args, {files, seconds = 0, packages = [], patience = seconds + GRACE, report = () => {}} = {}) {
+      seconds: see worker.js. patience: after so many Python itself is ended; by default a little more than `seconds`.
+      report(value): for a call that reports. quiet: nobody is told that Python is busy, since it is for a moment. */
+  async call(call, args, {files, seconds = 0, packages = [], patience = seconds + GRACE, report = () => {}, quiet = false} = {}) {
     await this.ready;
     const id = ++this.count;
-    this.tell("Python is busy …", "busy");
+    if (!quiet) this.tell("Python is busy …", "busy");
     return new Promise((answer) => {
-      const timer = seconds ? setTimeout(() => this.end({late: true}), 1000 * patience) : 0;
-      this.calls.set(id, {answer, report, timer});
+      const call = {answer, report, quiet, timer: 0};
+      call.wait = () => {
+        clearTimeout(call.timer);
+        if (seconds) call.timer = setTimeout(() => this.end({late: true}), 1000 * patience);
+      };
+      call.wait();
+      this.calls.set(id, call);
       this.worker.postMessage({id, call, args, files, seconds, packages});
     });
   }
@@ -59,6 +68,11 @@ export class Python {
   /** Asks calls that report to stop after their next report. */
   stop() {
     for (const id of this.calls.keys()) this.worker.postMessage({stop: id});
+  }
+
+  /** Hands a value to the calls that report. */
+  hand(value) {
+    for (const id of this.calls.keys()) this.worker.postMessage({tell: id, value});
   }
 
   /** Ends Python in the middle of whatever it does, and starts it anew. */

@@ -7,6 +7,7 @@
 //         seconds   after so many the learner's line is interrupted, as by Ctrl-C (0: never)
 //         packages  further ones of Pyodide's that the call needs: ["matplotlib"]; pillow comes by itself where a file imports it
 //     {stop: id}    ends a call that reports (see below) after its next report
+//     {tell: id, value}    hands such a call a value, which its `yield` gives; of several the last
 // What it answers:
 //     {ready: {core, numpy, all}}    once: it can be called; milliseconds since it began
 //     {broken: text}                 once, instead: Python could not be loaded
@@ -67,7 +68,7 @@ function plain(value) {
 }
 
 const listen = () => new Promise((then) => setTimeout(then)); // lets a message in
-let stopped = null;
+let stopped = null, told = {};
 
 async function call({id, call, args = [], files, seconds = 0, packages = []}) {
   const pillow = Object.values(files ?? {}).some((text) => /^\s*(import|from) PIL\b/m.test(text)) ? ["pillow"] : [];
@@ -79,7 +80,9 @@ async function call({id, call, args = [], files, seconds = 0, packages = []}) {
     const generator = answer;
     for (;;) {
       clock.set(seconds);
-      const {done, value} = stopped === id ? generator.return(undefined) : generator.next();
+      const news = told.id === id ? python.toPy(told.value) : undefined;
+      told = {};
+      const {done, value} = stopped === id ? generator.return(undefined) : generator.next(news);
       clock.set(0);
       answer = value;
       if (done) break;
@@ -95,6 +98,7 @@ async function call({id, call, args = [], files, seconds = 0, packages = []}) {
 let last = started;
 onmessage = ({data}) => {
   if (data.stop) return void (stopped = data.stop);
+  if (data.tell) return void (told = {id: data.tell, value: data.value});
   last = last.then(() => call(data)).catch((error) => {
     clock.set(0);
     const text = String(error.message ?? error);
