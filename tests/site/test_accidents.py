@@ -68,7 +68,7 @@ def test_an_accident_is_answered_and_nothing_is_lost(learner, code, says, line):
 
 CHECK_WITHOUT_LIMIT = """() => {
     const files = {"04_linear.py": minivit.text()};
-    minivit.python.call("command", [["check", "04"], 600], {files, seconds: 600}).then((answer) => (window.ended = answer));
+    minivit.python.call("command", [["check", "04"], 600], {files}).then((answer) => (window.ended = answer));
 }"""
 
 

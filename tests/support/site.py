@@ -66,7 +66,7 @@ class Visitor:
         """Puts a file with the lesson's cells into its editors, as if it had been typed there."""
         self.page.evaluate(_TYPE, text)
 
-    def call(self, words, files, seconds=30):
+    def call(self, words, files, seconds=300):
         answer = self.page.evaluate(_CALL, [words, files, seconds])
         assert answer.get("answer"), answer
         return answer["answer"]["code"], answer["answer"]["text"]
@@ -107,6 +107,6 @@ _TYPE = """(text) => {
     minivit.editors.forEach((editor, i) => editor.set(cells[i].slice(5).replace(/\\n+$/, "")));
 }"""
 _CALL = """async ([words, files, seconds]) => {
-    const {answer, failed, late} = await minivit.python.call("command", [words, seconds], {files, seconds});
+    const {answer, failed, late} = await minivit.python.call("command", [words, seconds], {files});
     return {answer, failed, late};
 }"""

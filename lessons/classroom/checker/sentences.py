@@ -50,7 +50,7 @@ def _of_an_end(error, text, frame):
     """Errors that end a program, whatever it computes."""
     if isinstance(error, RecursionError):
         return "a function calls itself without end: what stops it? A graph can also be too deep for recursion: use a loop"
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or re.match("Maximum allowed dimension exceeded|array is too big", text):
         return (
             f"this needs more memory than the check allows ({error}): look at the shapes"
             if text

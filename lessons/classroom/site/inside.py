@@ -14,18 +14,29 @@ import io
 import linecache
 import os
 import re
+import sys
 import time
 
 import tqdm
 
 from .. import cli, course
-from ..checker import loading, sandbox, sentences, worker
+from ..checker import (
+    checker,  # noqa: F401  read while Python starts, and not at the first check
+    loading,
+    sandbox,
+    sentences,
+    worker,
+)
 
 KEPT = re.compile(r"\d\d_\w+(\.backup-\d+)?\.py|progress(\.backup-\d+)?\.txt")  # what the page keeps of the learner's folder
 DRAWN = (".png", ".gif")
 _known = {}
 tqdm.tqdm.monitor_interval = 0  # its monitor is a thread, of which there is only one here
 os.environ["COLUMNS"] = "80"
+if sys.platform == "emscripten":
+    from js import clock
+
+    sandbox.clock = clock
 
 
 def put(files):
@@ -72,7 +83,8 @@ def run(number, cell, seconds):
         try:
             text = loading.read(path)
             linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
-            _run_cells(path, text, cell, namespace)
+            with sandbox.interrupting(seconds):
+                _run_cells(path, text, cell, namespace)
         except loading.Problem as found:
             problem = found.lines
         except SystemExit as ended:  # show() says so what is not written yet

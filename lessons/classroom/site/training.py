@@ -24,7 +24,7 @@ from minivit.training.presets import recipe
 
 from ...own import mine
 from .. import course
-from ..checker import loading, sentences, worker
+from ..checker import loading, sandbox, sentences, worker
 from ..trained import EPOCHS
 from .pausing import paused
 
@@ -37,7 +37,7 @@ def train(what, seconds):
 
     Yields {"step", "steps", "epoch", "epochs", "loss", "accuracy", "speed", "read"}: the loss of this step; the accuracy on the
     test digits where it is new, else None; images a second; and `read` of the drawing that came last by send(), where that is
-    new. After a drawing it yields {"read"} alone. seconds: the worker interrupts a step after so many.
+    new. After a drawing it yields {"read"} alone. seconds: a step is interrupted after so many; 0: never.
     """
     lesson = None if what == "vit" else course.find(what)
     printed, file, names, ink, problem = io.StringIO(), None, {}, None, None
@@ -47,7 +47,8 @@ def train(what, seconds):
             if lesson is not None:
                 file = str(lesson.file), loading.read(lesson.file)
                 names = loading.load(*file)
-            for report in {"vit": _library, "07": _mlp, "16": _vit}[what](names, file):
+            steps = {"vit": _library, "07": _mlp, "16": _vit}[what](names, file)
+            while report := _next(steps, seconds):
                 worked += time.perf_counter() - began
                 said = read(ink) if ink is not None and report["accuracy"] is not None else None
                 fresh = yield report | {"speed": report.pop("seen") / worked, "read": said}
@@ -90,6 +91,11 @@ def read(ink):
 def _written():
     """How demo 16 makes a digit of the data set out of a drawing."""
     return course.import_file(course.find("16").folder / "demo.py", "lessons.demo_16").written
+
+
+def _next(steps, seconds):
+    with sandbox.interrupting(seconds):
+        return next(steps, None)
 
 
 def _told(error, names):

@@ -41,6 +41,7 @@ IN_THE_FUNCTION = {
     "input": ("n = input('which axis? ')", "input() waits for somebody to type"),
     "in place": ("x -= x.mean(-1, keepdims=True)", "writes into an array that it was given", "x = x - m, not x -= m"),
     "huge": ("table = np.ones(10**12)", "more memory than the check allows", "look at the shapes"),
+    "huge beyond counting": ("table = np.ones(10**20)", "more memory than the check allows", "look at the shapes"),
     "growing": ("while True: kept.append(np.empty(10**7))", "more memory than the check allows"),
     "misspelt": ("return centerd * weight", "there is no 'centerd' here: did you mean 'centred'?"),
     "another of a kind": ("row1 = x; return row2", "there is no 'row2' here: is it spelled right"),

@@ -3,6 +3,7 @@ import {editor} from "./editor.js";
 import {fitted, joined} from "./file.js";
 import {Python} from "./python.js";
 import * as store from "./store.js";
+import {trainer} from "./train.js";
 import {button, enliven, reachable, tell} from "./told.js";
 
 const lesson = JSON.parse(document.getElementById("data").textContent);
@@ -12,7 +13,7 @@ const DRAWING = 10 * LIMIT;
 const main = document.getElementById("main");
 const status = document.getElementById("python");
 const saved = document.createElement("span");
-const stop = button("Stop", () => python.end(), "Ends what Python does");
+const stop = button("Stop", () => (training?.training() ? python.stop() : python.end()), "Ends what Python does");
 stop.hidden = true;
 status.after(saved, stop);
 saved.setAttribute("role", "status");
@@ -146,7 +147,7 @@ async function command(name, options, box) {
   drawn.replaceChildren();
   const words = [name, lesson.number, ...options.split(" ").filter(Boolean)];
   const packages = options.includes("--plot") ? ["matplotlib"] : [];
-  const code = await answered(out, drawn, () => call("command", [words, LIMIT], {seconds: LIMIT, packages, patience: LIMIT + (packages.length ? 60 : 3)}));
+  const code = await answered(out, drawn, () => call("command", [words, LIMIT], {packages}));
   if (name === "check") out.classList.add(code === 0 ? "right" : "wrong");
   out.scrollIntoView({block: "nearest"});
 }
@@ -164,7 +165,7 @@ async function run(box, i) {
     const expected = document.querySelector('img[src="expected.png"]')?.cloneNode();
     if (expected) drawn.append(expected);
   }
-  await answered(out, drawn, () => call("run", [lesson.number, i, DRAWING], {seconds: DRAWING, packages: ["matplotlib"], patience: DRAWING + 60}));
+  await answered(out, drawn, () => call("run", [lesson.number, i, DRAWING], {packages: draws ? ["matplotlib"] : []}));
   reachable();
 }
 
@@ -226,7 +227,7 @@ async function solution(options = "") {
   const box = document.querySelector("#own .out");
   await keep();
   const asked = ["solution", lesson.number, ...options.split(" ").filter(Boolean)];
-  const code = await answered(box, box.nextElementSibling, () => call("command", [asked, LIMIT], {seconds: LIMIT}));
+  const code = await answered(box, box.nextElementSibling, () => call("command", [asked, LIMIT]));
   box.scrollIntoView({block: "nearest"});
   if (code === 2) box.append("\n\n", button("Show it all the same", () => solution("--yes")));
   else if (code === 0 && !options.includes("--write")) box.append("\n\n", button("Write it as my file (mine is kept as a backup)", () => solution("--yes --write")));
@@ -236,7 +237,7 @@ async function reset() {
   if (!confirm("Begin this lesson again? Your file is kept as a backup.")) return;
   const box = document.querySelector("#own .out");
   await keep();
-  await answered(box, box.nextElementSibling, () => call("command", [["reset", lesson.number], LIMIT], {seconds: LIMIT}));
+  await answered(box, box.nextElementSibling, () => call("command", [["reset", lesson.number], LIMIT]));
 }
 
 async function showOwn() {
@@ -284,6 +285,15 @@ function openQuiz() {
   });
 }
 
+/** What train() needs: the files as they stand, kept. */
+async function files() {
+  await keep();
+  return {...(await store.all().catch(() => ({}))), [FILE]: text()};
+}
+const box = document.getElementById("train");
+const late = `${lesson.slow.replace("{}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`;
+const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files, say: (to, said) => tell(to, said, act), late});
+
 addEventListener("pagehide", keep);
 document.addEventListener("visibilitychange", async () => {
   if (document.visibilityState === "hidden") return keep();
@@ -307,4 +317,4 @@ enliven(main, act);
 reachable();
 showOwn();
 document.body.dataset.shown = "yes";
-window.minivit = {python, editors, keep, text}; // for whoever looks in from the console, and for the tests
+window.minivit = {python, editors, keep, text, training}; // for whoever looks in from the console, and for the tests

@@ -35,33 +35,27 @@ export class Python {
   answered(data) {
     const call = this.calls.get(data.id);
     if (!call) return;
-    if ("report" in data) {
-      call.wait(); // each report has the seconds anew
-      return call.report(data.report);
+    if ("report" in data) return call.report(data.report);
+    clearTimeout(call.timer);
+    if ("clock" in data) {
+      if (data.clock) call.timer = setTimeout(() => this.end({late: true}), 1000 * (data.clock + GRACE));
+      return;
     }
     this.calls.delete(data.id);
-    clearTimeout(call.timer);
     if (!call.quiet) this.tell("Python is ready.", "ready");
     if (data.dead || data.bytes > ENOUGH) this.start();
     call.answer(data);
   }
 
   /** Calls a function of inside.py. Resolves to worker.js's answer, or {late: true} if it had to be ended, or {stopped: true}.
-      seconds: see worker.js. patience: after so many Python itself is ended; by default a little more than `seconds`.
-      report(value): for a call that reports. quiet: nobody is told that Python is busy, since it is for a moment. */
-  async call(call, args, {files, seconds = 0, packages = [], patience = seconds + GRACE, report = () => {}, quiet = false} = {}) {
+      report: called with each report of a function that is a generator. quiet: nobody is told that Python is busy. */
+  async call(call, args, {files, packages = [], report = () => {}, quiet = false} = {}) {
     await this.ready;
     const id = ++this.count;
     if (!quiet) this.tell("Python is busy …", "busy");
     return new Promise((answer) => {
-      const call = {answer, report, quiet, timer: 0};
-      call.wait = () => {
-        clearTimeout(call.timer);
-        if (seconds) call.timer = setTimeout(() => this.end({late: true}), 1000 * patience);
-      };
-      call.wait();
-      this.calls.set(id, call);
-      this.worker.postMessage({id, call, args, files, seconds, packages});
+      this.calls.set(id, {answer, report, quiet, timer: 0});
+      this.worker.postMessage({id, call, args, files, packages});
     });
   }
 

@@ -1,39 +1,38 @@
 // Python, in a worker of its own: whatever a learner's file does to it, the page lives on, ends it and starts another.
 //
 // What the page sends, one call at a time:
-//     {id, call, args, files, seconds, packages}
+//     {id, call, args, files, packages}
 //         call      the name of a function of lessons/classroom/site/inside.py;  args  its arguments, as plain values
 //         files     {name: text}: the learner's folder, put there before the call
-//         seconds   after so many the learner's line is interrupted, as by Ctrl-C (0: never)
 //         packages  further ones of Pyodide's that the call needs: ["matplotlib"]; pillow comes by itself where a file imports it
 //     {stop: id}    ends a call that reports (see below) after its next report
 //     {tell: id, value}    hands such a call a value, which its `yield` gives; of several the last
 // What it answers:
 //     {ready: {core, numpy, all}}    once: it can be called; milliseconds since it began
 //     {broken: text}                 once, instead: Python could not be loaded
-//     {id, report}                   any number of times, where the function is a generator: what it yields. Each report has the
-//                                    `seconds` anew, and after each the worker listens for {stop: id}
+//     {id, clock: seconds}           inside.py calls the learner's code now: after so many seconds its line is interrupted, as by
+//                                    Ctrl-C, and a little later the page ends Python; 0: it came to its end
+//     {id, report}                   any number of times, where the function is a generator: what it yields. After each, the
+//                                    worker listens for {stop: id}
 //     {id, answer, files, pictures, bytes}    what the function returned; the learner's files that it changed, {name: text}, and
 //                                    what it drew, {name: Uint8Array}; how much memory Python holds by now
 //     {id, failed, dead}             it raised an error, or ended Python (dead: this worker can do no more)
 import {loadPyodide} from "./pyodide/pyodide.mjs";
 
 const at = (name) => new URL(name, import.meta.url).href;
-const clock = (() => {
-  let end = 0;
-  return {
-    set: (seconds) => (end = seconds ? performance.now() + 1000 * seconds : 0),
-    // Python looks at entry 0 every few bytecodes, and takes a 2 for Ctrl-C. Once is not enough for `except: pass` in a loop.
-    buffer: {
-      get 0() {
-        if (!end || performance.now() < end) return 0;
-        end = performance.now() + 200;
-        return 2;
-      },
-      set 0(value) {},
-    },
-  };
-})();
+let end = 0, running = 0;
+self.clock = (seconds) => { // inside.py calls it
+  end = seconds ? performance.now() + 1000 * seconds : 0;
+  postMessage({id: running, clock: seconds});
+};
+const interrupt = { // Python looks at entry 0 every few bytecodes, and takes a 2 for Ctrl-C
+  get 0() {
+    if (!end || performance.now() < end) return 0;
+    end = 0;
+    return 2;
+  },
+  set 0(value) {},
+};
 
 const quiet = {messageCallback: () => {}};
 let python, inside;
@@ -53,7 +52,7 @@ os.environ["MINIVIT_WORK"] = "/home/pyodide/work"
 os.environ["MPLBACKEND"] = "Agg"
 `);
   inside = python.pyimport("lessons.classroom.site.inside");
-  python.setInterruptBuffer(clock.buffer);
+  python.setInterruptBuffer(interrupt);
   mark("all");
   postMessage({ready: marks});
 })();
@@ -70,20 +69,19 @@ function plain(value) {
 const listen = () => new Promise((then) => setTimeout(then)); // lets a message in
 let stopped = null, told = {};
 
-async function call({id, call, args = [], files, seconds = 0, packages = []}) {
+async function call({id, call, args = [], files, packages = []}) {
   const pillow = Object.values(files ?? {}).some((text) => /^\s*(import|from) PIL\b/m.test(text)) ? ["pillow"] : [];
   await python.loadPackage([...packages, ...pillow], quiet);
   if (files) inside.put(python.toPy(files));
-  clock.set(seconds);
+  running = id;
   let answer = inside[call](...args.map((value) => python.toPy(value)));
   if (answer instanceof python.ffi.PyGenerator) {
     const generator = answer;
     for (;;) {
-      clock.set(seconds);
       const news = told.id === id ? python.toPy(told.value) : undefined;
       told = {};
       const {done, value} = stopped === id ? generator.return(undefined) : generator.next(news);
-      clock.set(0);
+      news?.destroy();
       answer = value;
       if (done) break;
       postMessage({id, report: plain(value)});
@@ -91,7 +89,6 @@ async function call({id, call, args = [], files, seconds = 0, packages = []}) {
     }
     generator.destroy();
   }
-  clock.set(0);
   postMessage({id, answer: plain(answer), ...plain(inside.changed()), bytes: python._module.HEAPU8.length});
 }
 
@@ -100,7 +97,7 @@ onmessage = ({data}) => {
   if (data.stop) return void (stopped = data.stop);
   if (data.tell) return void (told = {id: data.tell, value: data.value});
   last = last.then(() => call(data)).catch((error) => {
-    clock.set(0);
+    end = 0;
     const text = String(error.message ?? error);
     const dead = !(error instanceof python.ffi.PythonError);
     postMessage({id: data.id, failed: text, dead});
