@@ -55,7 +55,7 @@ def put(files):
 
 def changed():
     files, pictures = {}, {}
-    for path in sorted(course.work().iterdir()):
+    for path in sorted(course.work().glob("*")):  # none where nothing was put yet
         if path.suffix in DRAWN:
             pictures[path.name] = path.read_bytes()
             path.unlink()

@@ -49,7 +49,7 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
     const reached = shares.length ? `${shares.at(-1)[1].toFixed(1)} % of the test digits after ${shares.length} of ${epochs} epochs` : "no epoch is complete";
     const ended = answer.answer === undefined || answer.answer === null;
     if (answer.late || answer.failed || (answer.stopped && ended)) {
-      told.textContent = answer.stopped ? "Python was ended, and what it had learned is gone." : answer.late ? "" : "Python could not go on.";
+      told.textContent = answer.stopped ? "Python was ended, and what it had learned is gone." : answer.late ? "" : "This is an error of the page itself and not yours: please report it.";
       problem.textContent = answer.late ? late : answer.failed ?? "";
     } else if (answer.answer?.code) {
       told.textContent = "";
@@ -74,7 +74,7 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   }
 
   // The sheet, and what the model says to it
-  element("h3", "", section, "Draw a digit");
+  element(section.querySelector("h2") ? "h3" : "h2", "", section, "Draw a digit");
   const how = element("p", "", section, "With the mouse, a pen or a finger, from 0 to 9, large. ");
   const keys = element("span", "", how, "By keyboard: arrows move, space puts the pen down or lifts it, delete clears.");
   keys.id = "keys";
