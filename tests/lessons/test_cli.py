@@ -56,7 +56,9 @@ def test_bad_usage_is_one_line_and_exit_code_2(learner, arguments, words):
     assert code == 2 and words in out and out.startswith("lessons: ") and len(out.splitlines()) == 1
 
 
-COMMANDS = "list start check watch hint quiz demo solution reset skip progress notebook train export grade verify doctor".split()
+COMMANDS = (
+    "list start check watch hint quiz demo solution reset skip progress notebook train export grade site verify doctor".split()
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -145,6 +145,15 @@ def test_the_lock_of_a_killed_process_holds_nobody_up(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_in_a_browser_which_has_no_locks_a_run_takes_its_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", None)
+    lock = Lock(tmp_path / ".run.lock")
+    assert lock.take()
+    lock.free()
+
+
 def test_a_full_disk_leaves_the_last_good_checkpoint(digits, tmp_path, monkeypatch):
     real, calls = np.savez, []
 

@@ -14,10 +14,15 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, address):
+        """A page that is left early breaks off what it was sent: nothing to tell."""
+
+
 @contextmanager
 def served(folder):
     """`with served(folder) as address:` hands the folder out on this machine."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, directory=folder))
+    server = _Server(("127.0.0.1", 0), functools.partial(_Handler, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -53,7 +58,7 @@ class Visitor:
 
     def ready(self):
         self.page.wait_for_selector('#python:text-matches("ready|could not")', timeout=180_000)
-        assert self.page.inner_text("#python") == "Python is ready."
+        assert self.page.inner_text("#python") == "Python is ready.", self.page.inner_text("#python")
         return self
 
     def files(self):

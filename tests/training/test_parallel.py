@@ -238,3 +238,9 @@ def test_images_without_labels_or_labels_without_images_are_refused(rng, count, 
     images = rng.standard_normal((count, 6, 9, 2))
     with pytest.raises(ValueError, match=f"a batch of images with a label each; got {count} and {labels}"):
         gradients_of(small_vit(rng), images, np.zeros(labels, int))
+
+
+def test_in_a_browser_one_thread_does_it_all_whatever_is_asked(monkeypatch):
+    monkeypatch.setattr("sys.platform", "emscripten")
+    with workers(4) as run:
+        assert set(run(lambda _: threading.get_ident(), range(5))) == {threading.get_ident()}

@@ -99,9 +99,9 @@ def _miniatures():
     for name, study in ALL.items():
         results = Results(name, MINIATURES)
         whole = all(results.find(*job) is not None for job in study.jobs()) or not study.whole
-        table = f"\n\n```\n{study.table(results)}\n```" if whole else ""
+        table = f"\n\n{study.table(results)}" if whole else ""
         picture = f"\n\n![{study.question}](miniatures/{name}.png)" if (MINIATURES / f"{name}.png").exists() else ""
-        parts.append(f"## {study.question}\n\n{study.paper}{picture}{table}")
+        parts.append(f"## {study.question}\n\nIn the literature: {study.paper}{picture}{table}")
     return "\n\n".join(parts)
 
 

@@ -2,7 +2,7 @@
 
 put(files)                the learner's files, {name: text}, as the page keeps them
 changed()                 {"files": {name: text} that a call has changed, "pictures": {name: bytes} that it drew}
-command(words, seconds)   a command of the course as it would be typed, ["check", "05"]: {"code", "text"}
+command(words, seconds, columns)   a command of the course as it would be typed, ["check", "05"]: {"code", "text"}
 run(number, cell, seconds)   one code cell of the learner's file, with the names of those in front of it: {"code", "text"}
 train(what, seconds), read(ink)   see training.py, which is imported when it is wanted
 
@@ -12,6 +12,7 @@ A function may also be a generator: its values are handed to the page one by one
 import contextlib
 import io
 import linecache
+import logging
 import os
 import re
 import sys
@@ -32,7 +33,7 @@ KEPT = re.compile(r"\d\d_\w+(\.backup-\d+)?\.py|progress(\.backup-\d+)?\.txt")  
 DRAWN = (".png", ".gif")
 _known = {}
 tqdm.tqdm.monitor_interval = 0  # its monitor is a thread, of which there is only one here
-os.environ["COLUMNS"] = "80"
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # that it looks for fonts is nobody's concern here
 if sys.platform == "emscripten":
     from js import clock
 
@@ -66,8 +67,9 @@ def changed():
     return {"files": files, "pictures": pictures}
 
 
-def command(words, seconds):
+def command(words, seconds, columns=80):
     sandbox.SECONDS = seconds
+    os.environ["COLUMNS"] = str(columns)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         code = cli.main(list(words))

@@ -133,7 +133,7 @@ def index(lessons, foreign):
     """The list of all lessons, how far the learner is, and their work as a zip."""
     rows = "\n".join(
         f'<li id="lesson-{x.number}"><a href="{x.name}/index.html"><b>{x.number}</b> {escape(x.title)}</a>'
-        f'<span class="minutes">{x.about.MINUTES} min</span><span class="state"></span><p>{escape(x.about.GOALS[0])}</p></li>'
+        f'<span class="state"></span><span class="minutes">{x.about.MINUTES} min</span><p>{escape(x.about.GOALS[0])}</p></li>'
         for x in lessons
     )
     body = f"""{_top("", LINKS)}
@@ -172,4 +172,5 @@ def door(foreign, readme):
 
 def plain(title, html, root=""):
     """A page that is only read: for teachers, or of the miniatures."""
-    return page(title, f'{_top(root, [(text, root + href) for text, href in LINKS])}\n<main id="main">\n{html}\n</main>', root)
+    top = _top(root, [(text, root + href) for text, href in LINKS])
+    return page(title, f'{top}\n<main id="main">\n{html}\n</main>', root, "plain.js")

@@ -34,12 +34,14 @@ def write(folder, packages, wheels):
     lock["packages"] = {name: lock["packages"][name] for name in _needed(lock["packages"])}
     cdn = CDN.format(version=lock["info"]["version"])
     for package in lock["packages"].values():
-        if wheels == "cdn":
-            package["file_name"] = cdn + package["file_name"]
-        else:
+        if wheels != "cdn":
             _copy_wheel(Path(wheels) / package["file_name"], package["sha256"], folder, cdn)
     (folder / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
-    return cdn if wheels == "cdn" else ""
+    foreign = cdn if wheels == "cdn" else ""
+    (folder / "wheels.js").write_text(
+        f"// Where the wheels lie, if not here.\nexport default {json.dumps(foreign)};\n", encoding="utf-8"
+    )
+    return foreign
 
 
 def _needed(packages):

@@ -147,7 +147,7 @@ async function command(name, options, box) {
   drawn.replaceChildren();
   const words = [name, lesson.number, ...options.split(" ").filter(Boolean)];
   const packages = options.includes("--plot") ? ["matplotlib"] : [];
-  const code = await answered(out, drawn, () => call("command", [words, LIMIT], {packages}));
+  const code = await answered(out, drawn, () => call("command", [words, LIMIT, columns(out)], {packages}));
   if (name === "check") out.classList.add(code === 0 ? "right" : "wrong");
   out.scrollIntoView({block: "nearest"});
 }
@@ -167,6 +167,14 @@ async function run(box, i) {
   }
   await answered(out, drawn, () => call("run", [lesson.number, i, DRAWING], {packages: draws ? ["matplotlib"] : []}));
   reachable();
+}
+
+/** How many letters fit into a line of what is said there: 40 on a telephone, and never more than a laptop's 80. */
+function columns(out) {
+  const pen = document.createElement("canvas").getContext("2d"), style = getComputedStyle(out);
+  pen.font = `${style.fontSize} ${style.fontFamily}`;
+  const room = out.closest("main").clientWidth - 2 * parseFloat(getComputedStyle(main).paddingLeft) - 2 * parseFloat(style.paddingLeft) - 5;
+  return Math.max(40, Math.min(80, Math.floor(room / pen.measureText("0").width)));
 }
 
 async function call(name, args, options) {
@@ -227,7 +235,7 @@ async function solution(options = "") {
   const box = document.querySelector("#own .out");
   await keep();
   const asked = ["solution", lesson.number, ...options.split(" ").filter(Boolean)];
-  const code = await answered(box, box.nextElementSibling, () => call("command", [asked, LIMIT]));
+  const code = await answered(box, box.nextElementSibling, () => call("command", [asked, LIMIT, columns(box)]));
   box.scrollIntoView({block: "nearest"});
   if (code === 2) box.append("\n\n", button("Show it all the same", () => solution("--yes")));
   else if (code === 0 && !options.includes("--write")) box.append("\n\n", button("Write it as my file (mine is kept as a backup)", () => solution("--yes --write")));

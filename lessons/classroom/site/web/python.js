@@ -64,9 +64,10 @@ export class Python {
     for (const id of this.calls.keys()) this.worker.postMessage({stop: id});
   }
 
-  /** Hands a value to the calls that report. */
+  /** Hands a value to the calls that report. False where there is none yet. */
   hand(value) {
     for (const id of this.calls.keys()) this.worker.postMessage({tell: id, value});
+    return this.calls.size > 0;
   }
 
   /** Ends Python in the middle of whatever it does, and starts it anew. */

@@ -43,7 +43,7 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
     told.textContent = "Training begins as soon as Python is ready.";
     const packages = ["pillow"]; // with which a drawing is made into a digit
     const answer = await python.call("train", [what, seconds], {files: await files(), packages, report}).catch((error) => ({failed: error.message}));
-    [state, speed.textContent] = ["done", ""];
+    [state, speed.textContent, asking] = ["done", "", false];
     [begin.disabled, stop.disabled, begin.textContent] = [false, true, "Train again"];
     if (document.activeElement === document.body || document.activeElement === stop) begin.focus();
     const reached = shares.length ? `${shares.at(-1)[1].toFixed(1)} % of the test digits after ${shares.length} of ${epochs} epochs` : "no epoch is complete";
@@ -70,7 +70,8 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
       show();
     }
     if (now.read) answered(now.read);
-    else if ("read" in now && !("loss" in now)) answered(null);
+    else if (!("loss" in now)) answered(null);
+    if (dirty) read();
   }
 
   // The sheet, and what the model says to it
@@ -101,7 +102,11 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
     if (asking) return;
     if (sheet.empty()) return answered(null);
     [dirty, asking, since] = [false, true, performance.now()];
-    if (state === "training") return void python.hand(sheet.ink()); // it answers after its step
+    if (state === "training") {
+      asking = python.hand(sheet.ink()); // it answers after its step, or is asked then
+      dirty = !asking;
+      return;
+    }
     const said = await python.call("read", [sheet.ink()], {packages: ["pillow"], quiet: true}).catch(() => ({}));
     answered(said.answer ?? null);
   }

@@ -18,6 +18,7 @@
 //                                    what it drew, {name: Uint8Array}; how much memory Python holds by now
 //     {id, failed, dead}             it raised an error, or ended Python (dead: this worker can do no more)
 import {loadPyodide} from "./pyodide/pyodide.mjs";
+import wheels from "./pyodide/wheels.js";
 
 const at = (name) => new URL(name, import.meta.url).href;
 let end = 0, running = 0;
@@ -34,14 +35,21 @@ const interrupt = { // Python looks at entry 0 every few bytecodes, and takes a 
   set 0(value) {},
 };
 
+if (wheels) { // Pyodide looks for them here, and says with each request which hash it must have
+  const here = self.fetch;
+  self.fetch = (what, how) => here(String(what).replace(/^.*\/([^/]+\.whl)$/, wheels + "$1"), how);
+}
+
 const quiet = {messageCallback: () => {}};
-let python, inside;
+let python, inside, ffi;
 const started = (async () => {
   const marks = {}, mark = (name) => (marks[name] = Math.round(performance.now()));
   const course = fetch(at("course.zip")).then((answer) => answer.arrayBuffer());
   python = await loadPyodide({indexURL: at("pyodide/"), stdin: () => null, stdout: () => {}, stderr: () => {}});
+  ffi = python.ffi; // by now: a Python that has ended answers nothing any more
   mark("core");
   await python.loadPackage("numpy", quiet);
+  if (!python.loadedPackages.numpy) throw new Error("NumPy did not come through, or was not the file that it should be");
   mark("numpy");
   python.unpackArchive(new Uint8Array(await course), "zip", {extractDir: "/course"});
   python.FS.createLazyFile("/course/minivit/data", "fashion-mini.npz", at("fashion-mini.npz"), true, false);
@@ -60,7 +68,7 @@ started.catch((error) => postMessage({broken: String(error.message ?? error)}));
 
 /** A value of Python's as one of the page's. */
 function plain(value) {
-  if (!(value instanceof python.ffi.PyProxy)) return value;
+  if (!(value instanceof ffi.PyProxy)) return value;
   const made = value.toJs({dict_converter: Object.fromEntries, create_pyproxies: false});
   value.destroy();
   return made;
@@ -75,11 +83,13 @@ async function call({id, call, args = [], files, packages = []}) {
   if (files) inside.put(python.toPy(files));
   running = id;
   let answer = inside[call](...args.map((value) => python.toPy(value)));
-  if (answer instanceof python.ffi.PyGenerator) {
+  if (answer instanceof ffi.PyGenerator) {
     const generator = answer;
+    let begun = false;
     for (;;) {
-      const news = told.id === id ? python.toPy(told.value) : undefined;
-      told = {};
+      const news = begun && told.id === id ? python.toPy(told.value) : undefined; // a generator takes nothing before it begins
+      if (news) told = {};
+      begun = true;
       const {done, value} = stopped === id ? generator.return(undefined) : generator.next(news);
       news?.destroy();
       answer = value;
@@ -99,7 +109,7 @@ onmessage = ({data}) => {
   last = last.then(() => call(data)).catch((error) => {
     end = 0;
     const text = String(error.message ?? error);
-    const dead = !(error instanceof python.ffi.PythonError);
+    const dead = !(error instanceof ffi.PythonError);
     postMessage({id: data.id, failed: text, dead});
   });
 };
