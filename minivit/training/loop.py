@@ -81,9 +81,9 @@ class Training:
         self.images, self.labels = (to_device(np.asarray(a), model.device) for a in chosen)
         self.steps_per_epoch = math.ceil(len(self.labels) / recipe.batch_size)
 
-    def run(self, threads=None):
+    def run(self, threads=None, log_every=LOG_EVERY):
         """A generator of Progress, from where the training is to its end; `threads` is one a core by default, or the Processes
-        that train together (distributed.py), in each of which this runs.
+        that train together (distributed.py), in each of which this runs. log_every: steps.
 
         Raises ValueError at the next log line after a loss or a gradient was not a number; from that step on nothing was
         updated."""
@@ -94,7 +94,7 @@ class Training:
         with workers(self.processes, self.model.device) as run:
             while self.epoch < self.recipe.epochs and not self.weights.out_of_patience:
                 (self.halves or self.model).train()
-                yield from self._epoch(run)
+                yield from self._epoch(run, log_every)
 
     def _compute_features(self):
         """Features in the place of the images, once."""
@@ -105,7 +105,7 @@ class Training:
         held, labels = self.held
         self.images, self.held = features(self.images), (features(held) if len(labels) else held, labels)
 
-    def _epoch(self, run):
+    def _epoch(self, run, log_every):
         recipe, count = self.recipe, len(self.labels)
         total = recipe.epochs * self.steps_per_epoch
         warmup = math.ceil(recipe.warmup * total)
@@ -125,7 +125,7 @@ class Training:
             seen, right, loss_sum = seen + len(images), right + hits, loss_sum + loss * len(images)
             parts = {name: parts.get(name, 0.0) + term * len(images) for name, term in terms.items()}
             complete = seen == count
-            if not (complete or self.step % LOG_EVERY == 0):
+            if not (complete or self.step % log_every == 0):
                 continue
             guard.check(self.optimizer, self.step, self.epoch + 1, recipe)
             if complete:

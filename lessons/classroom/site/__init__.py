@@ -2,6 +2,9 @@
 
 build.py     the whole folder: which page, picture and file lies where
 pages.py     a page as HTML: text, code cells, quiz
+front.py     the front door, and where a lesson trains: their words
+training.py  runs there: trains the preset digits or a lesson's network a step at a time, and reads what is drawn
+pausing.py   a function of the learner's as a generator
 node.py      what Node does at build time: Markdown and formulas to HTML, the page's scripts into bundles
 python.py    what the browser's Python is made of: Pyodide, NumPy, and this project in a zip
 inside.py    runs there: the commands of the course, and a cell of a learner's file

@@ -15,7 +15,7 @@ from ...miniatures.runs import FOLDER as MINIATURES
 from ...miniatures.runs import Results
 from .. import cli, course
 from ..pages import build as source
-from . import pages, python
+from . import front, pages, python
 from .node import WEB, Tools
 
 STATIC = ("style.css", "icon.svg", "worker.js")
@@ -47,6 +47,9 @@ def _write(folder, tools, wheels, demos):
     lessons = course.lessons()
     html = tools.html(_texts(lessons))
     (folder / "index.html").write_text(pages.index(lessons, foreign), encoding="utf-8")
+    (folder / "train.html").write_text(pages.door(foreign, "readme" in html), encoding="utf-8")
+    if "readme" in html:
+        (folder / "readme.html").write_text(pages.plain("README", html["readme"]), encoding="utf-8")
     (folder / "teachers.html").write_text(pages.plain("For teachers", html["teachers"]), encoding="utf-8")
     (folder / "miniatures.html").write_text(pages.plain("The paper's questions", html["miniatures"]), encoding="utf-8")
     (folder / "miniatures").mkdir()
@@ -74,7 +77,7 @@ def _text_cells(lesson):
 
 def _texts(lessons):
     """{name: Markdown} of everything that is written in it."""
-    texts = {"miniatures": _miniatures(), "teachers": _teachers(lessons)}
+    texts = {"miniatures": _miniatures(), "teachers": _teachers(lessons)} | front.readme()
     for lesson in lessons:
         texts |= {f"{lesson.number} {number}": text for number, text in _text_cells(lesson)}
         texts[f"{lesson.number} teacher"] = (lesson.folder / "teacher.md").read_text(encoding="utf-8")

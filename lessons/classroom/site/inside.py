@@ -4,6 +4,7 @@ put(files)                the learner's files, {name: text}, as the page keeps t
 changed()                 {"files": {name: text} that a call has changed, "pictures": {name: bytes} that it drew}
 command(words, seconds, columns)   a command of the course as it would be typed, ["check", "05"]: {"code", "text"}
 run(number, cell, seconds)   one code cell of the learner's file, with the names of those in front of it: {"code", "text"}
+train(what, seconds), read(ink)   see training.py, which is imported when it is wanted
 
 A function may also be a generator: its values are handed to the page one by one while it runs, and the page can stop it.
 """
@@ -55,7 +56,7 @@ def put(files):
 
 def changed():
     files, pictures = {}, {}
-    for path in sorted(course.work().iterdir()):
+    for path in sorted(course.work().glob("*")):  # none where nothing was put yet
         if path.suffix in DRAWN:
             pictures[path.name] = path.read_bytes()
             path.unlink()
@@ -108,3 +109,15 @@ def _run_cells(path, text, cell, namespace):
     for number, (start, end) in enumerate(code[: cell + 1]):
         namespace["__name__"] = "__main__" if number == cell else namespace["__name__"]
         exec(loading.compiled(path, "\n" * start + "\n".join(lines[start:end])), namespace)
+
+
+def train(what, seconds):
+    from . import training
+
+    return training.train(what, seconds)
+
+
+def read(ink):
+    from . import training
+
+    return training.read(ink)

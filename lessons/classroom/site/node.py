@@ -9,7 +9,7 @@ from pathlib import Path
 from minivit.data.fetch.copies import cache_folder
 
 WEB = Path(__file__).parent / "web"
-ENTRIES = ("lesson.js", "list.js", "plain.js")  # a script a kind of page; what they share is bundled once
+ENTRIES = ("lesson.js", "list.js", "plain.js", "front.js")  # a script a kind of page; what they share is bundled once
 
 
 class Tools:

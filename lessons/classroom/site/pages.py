@@ -5,6 +5,7 @@ from html import escape
 
 from ..checker import sandbox, worker
 from ..pages import build
+from . import front
 
 LIMIT = 30  # seconds for a check: a browser's Python is several times slower than a laptop's
 
@@ -55,6 +56,7 @@ def _top(root, links, status=False):
 
 
 HOME = ("minivit: the course", "index.html")
+LINKS = [HOME, ("Train one here", "train.html"), ("The paper's questions", "miniatures.html"), ("For teachers", "teachers.html")]
 
 
 def lesson(lesson, html, before, after, foreign, demo=None):
@@ -81,6 +83,7 @@ def lesson(lesson, html, before, after, foreign, demo=None):
         _top("../", links, status=True),
         '<main id="main">\n<noscript><p class="note">Without JavaScript this page can be read, and not worked in.</p></noscript>',
         *parts,
+        front.training(lesson.number),
         '<section id="own" aria-labelledby="own-title"><h2 id="own-title">Your file</h2></section>',
         _demo(demo),
         _quiz(lesson),
@@ -133,7 +136,7 @@ def index(lessons, foreign):
         f'<span class="state"></span><span class="minutes">{x.about.MINUTES} min</span><p>{escape(x.about.GOALS[0])}</p></li>'
         for x in lessons
     )
-    body = f"""{_top("", [HOME, ("The paper's questions", "miniatures.html"), ("For teachers", "teachers.html")])}
+    body = f"""{_top("", LINKS)}
 <main id="main">
 <h1>Write a Vision Transformer yourself</h1>
 <p class="lead">{len(lessons)} lessons, from an array to a Vision Transformer that is yours, each gradient by hand. When a
@@ -161,9 +164,13 @@ stays in this browser.</p>
     )
 
 
+def door(foreign, readme):
+    """The front door. readme: whether there is a page of it."""
+    body = f'{_top("", LINKS, status=True)}\n<main id="main">\n{front.door(readme)}\n</main>'
+    return page("Train a Vision Transformer in this tab", body, "", "front.js", foreign)
+
+
 def plain(title, html, root=""):
     """A page that is only read: for teachers, or of the miniatures."""
-    links = [HOME, ("The paper's questions", "miniatures.html"), ("For teachers", "teachers.html")]
-    return page(
-        title, f'{_top(root, [(text, root + href) for text, href in links])}\n<main id="main">\n{html}\n</main>', root, "plain.js"
-    )
+    top = _top(root, [(text, root + href) for text, href in LINKS])
+    return page(title, f'{top}\n<main id="main">\n{html}\n</main>', root, "plain.js")

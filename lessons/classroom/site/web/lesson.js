@@ -3,6 +3,7 @@ import {editor} from "./editor.js";
 import {fitted, joined} from "./file.js";
 import {Python} from "./python.js";
 import * as store from "./store.js";
+import {trainer} from "./train.js";
 import {button, enliven, reachable, tell} from "./told.js";
 
 const lesson = JSON.parse(document.getElementById("data").textContent);
@@ -12,7 +13,7 @@ const DRAWING = 10 * LIMIT;
 const main = document.getElementById("main");
 const status = document.getElementById("python");
 const saved = document.createElement("span");
-const stop = button("Stop", () => python.end(), "Ends what Python does");
+const stop = button("Stop", () => (training?.training() ? python.stop() : python.end()), "Ends what Python does");
 stop.hidden = true;
 status.after(saved, stop);
 saved.setAttribute("role", "status");
@@ -292,6 +293,15 @@ function openQuiz() {
   });
 }
 
+/** What train() needs: the files as they stand, kept. */
+async function files() {
+  await keep();
+  return {...(await store.all().catch(() => ({}))), [FILE]: text()};
+}
+const box = document.getElementById("train");
+const late = `${lesson.slow.replace("{}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`;
+const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files, say: (to, said) => tell(to, said, act), late});
+
 addEventListener("pagehide", keep);
 document.addEventListener("visibilitychange", async () => {
   if (document.visibilityState === "hidden") return keep();
@@ -315,4 +325,4 @@ enliven(main, act);
 reachable();
 showOwn();
 document.body.dataset.shown = "yes";
-window.minivit = {python, editors, keep, text}; // for whoever looks in from the console, and for the tests
+window.minivit = {python, editors, keep, text, training}; // for whoever looks in from the console, and for the tests

@@ -42,19 +42,19 @@ export class Python {
       return;
     }
     this.calls.delete(data.id);
-    this.tell("Python is ready.", "ready");
+    if (!call.quiet) this.tell("Python is ready.", "ready");
     if (data.dead || data.bytes > ENOUGH) this.start();
     call.answer(data);
   }
 
   /** Calls a function of inside.py. Resolves to worker.js's answer, or {late: true} if it had to be ended, or {stopped: true}.
-      report: called with each report of a function that is a generator. */
-  async call(call, args, {files, packages = [], report = () => {}} = {}) {
+      report: called with each report of a function that is a generator. quiet: nobody is told that Python is busy. */
+  async call(call, args, {files, packages = [], report = () => {}, quiet = false} = {}) {
     await this.ready;
     const id = ++this.count;
-    this.tell("Python is busy …", "busy");
+    if (!quiet) this.tell("Python is busy …", "busy");
     return new Promise((answer) => {
-      this.calls.set(id, {answer, report, timer: 0});
+      this.calls.set(id, {answer, report, quiet, timer: 0});
       this.worker.postMessage({id, call, args, files, packages});
     });
   }
@@ -62,6 +62,12 @@ export class Python {
   /** Asks calls that report to stop after their next report. */
   stop() {
     for (const id of this.calls.keys()) this.worker.postMessage({stop: id});
+  }
+
+  /** Hands a value to the calls that report. False where there is none yet. */
+  hand(value) {
+    for (const id of this.calls.keys()) this.worker.postMessage({tell: id, value});
+    return this.calls.size > 0;
   }
 
   /** Ends Python in the middle of whatever it does, and starts it anew. */

@@ -6,6 +6,7 @@
 //         files     {name: text}: the learner's folder, put there before the call
 //         packages  further ones of Pyodide's that the call needs: ["matplotlib"]; pillow comes by itself where a file imports it
 //     {stop: id}    ends a call that reports (see below) after its next report
+//     {tell: id, value}    hands such a call a value, which its `yield` gives; of several the last
 // What it answers:
 //     {ready: {core, numpy, all}}    once: it can be called; milliseconds since it began
 //     {broken: text}                 once, instead: Python could not be loaded
@@ -74,7 +75,7 @@ function plain(value) {
 }
 
 const listen = () => new Promise((then) => setTimeout(then)); // lets a message in
-let stopped = null;
+let stopped = null, told = {};
 
 async function call({id, call, args = [], files, packages = []}) {
   const pillow = Object.values(files ?? {}).some((text) => /^\s*(import|from) PIL\b/m.test(text)) ? ["pillow"] : [];
@@ -84,8 +85,13 @@ async function call({id, call, args = [], files, packages = []}) {
   let answer = inside[call](...args.map((value) => python.toPy(value)));
   if (answer instanceof ffi.PyGenerator) {
     const generator = answer;
+    let begun = false;
     for (;;) {
-      const {done, value} = stopped === id ? generator.return(undefined) : generator.next();
+      const news = begun && told.id === id ? python.toPy(told.value) : undefined; // a generator takes nothing before it begins
+      if (news) told = {};
+      begun = true;
+      const {done, value} = stopped === id ? generator.return(undefined) : generator.next(news);
+      news?.destroy();
       answer = value;
       if (done) break;
       postMessage({id, report: plain(value)});
@@ -99,6 +105,7 @@ async function call({id, call, args = [], files, packages = []}) {
 let last = started;
 onmessage = ({data}) => {
   if (data.stop) return void (stopped = data.stop);
+  if (data.tell) return void (told = {id: data.tell, value: data.value});
   last = last.then(() => call(data)).catch((error) => {
     end = 0;
     const text = String(error.message ?? error);
