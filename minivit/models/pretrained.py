@@ -12,9 +12,10 @@ import numpy as np
 from ..data.formats.mapped import let_go
 from ..data.formats.weights import read_weights
 from . import layouts
+from .counting import Shapes
 from .recognised import sizes_of
 from .resize import resized
-from .vit import Shapes, ViT
+from .vit import ViT
 
 MAY_LACK = ("patch_embed.bias", ".attn.qkv.bias", "head.bias")  # the libraries can leave these out: zero
 STRIP = 128  # columns

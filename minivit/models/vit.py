@@ -12,6 +12,7 @@ from ..checks import YES_OR_NO, choice, random_numbers, whole
 from ..engine import Tensor
 from ..nn import Dropout, LayerNorm, Linear, Module, zeros
 from .config import ViTConfig
+from .counting import Shapes
 from .encoder import block_kinds, learned, registers, with_registers
 from .heads import SequencePool, mean_of_heads, pooled, width, zero_head
 from .images import as_read
@@ -143,19 +144,6 @@ class ViT(Module):
         for _, x in self.stages(images, rng, attention):
             pass
         return (x, attention) if return_attention else x
-
-
-class Shapes:
-    """In a Generator's place: zeros that take no memory, for a model whose parameters are counted, or replaced."""
-
-    def __init__(self, dtype=np.float32):
-        self.dtype = np.dtype(dtype)
-
-    def uniform(self, low, high, shape):
-        return np.broadcast_to(self.dtype.type(0), shape)
-
-    def standard_normal(self, shape):
-        return np.zeros(shape, self.dtype)
 
 
 def _num_parameters(config):
