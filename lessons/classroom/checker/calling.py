@@ -20,7 +20,7 @@ class Stop(Exception):
         self.details, self.looks, self.arrays = list(details), list(looks), arrays or {}
 
 
-class _Silence(io.TextIOBase):
+class Silence(io.TextIOBase):
     """Takes what is printed, and keeps nothing."""
 
     def write(self, text):
@@ -118,7 +118,7 @@ class Learner:
 
     def call(self, function, arguments, loud=False):
         """function(*arguments). Prints are shown once, from the loud call."""
-        silence = contextlib.nullcontext() if loud else contextlib.redirect_stdout(_Silence())
+        silence = contextlib.nullcontext() if loud else contextlib.redirect_stdout(Silence())
         shapes = [np.shape(value) for value in arguments if isinstance(value, np.ndarray)]
         if advice := sentences.not_called(function):
             raise Stop("kind", f"{function.__name__} does not run when it is called", details=[advice])

@@ -1,15 +1,17 @@
 """All that is seen of a function: what it gives in every case of its exercise, beside what is right. What is said of a mistake
 has to agree with it, the outputs and gradients that are right included."""
 
+import contextlib
 from functools import cached_property
 
 import numpy as np
 
 from . import diagnose
-from .calling import as_tuple, cast
+from .calling import Silence, as_tuple, cast
 from .switches import Endless
 
 CLOSE = 1e-7
+FLOOD = 100_000  # characters printed in one run: a print in a loop, which may go on for as long as the check may last
 
 
 def _leaves(value):
@@ -45,6 +47,18 @@ def upstream(outputs):
     return dy
 
 
+class Quiet(Silence):
+    """Silence for one run, which ends when it prints without end."""
+
+    count = 0
+
+    def write(self, text):
+        self.count += len(text)
+        if self.count > FLOOD:
+            raise Endless
+        return len(text)
+
+
 class Given:
     """One case: its arguments, and an upstream gradient for each output."""
 
@@ -54,7 +68,7 @@ class Given:
     def forward(self, function):
         """What it returns; None where it stops with an error."""
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), contextlib.redirect_stdout(Quiet()):
                 return function(*self.arguments)
         except (Exception, SystemExit, Endless):
             return None
@@ -62,7 +76,7 @@ class Given:
     def results(self, function, out=None):
         """All that the function gives here; None where it stops with an error. out: what it returned, if that is known."""
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), contextlib.redirect_stdout(Quiet()):
                 out = function(*self.arguments) if out is None else out
                 if not self.is_op:
                     return _leaves(out)

@@ -5,7 +5,6 @@ What is told is true of all that was seen: a change is only named if with it eve
 """
 
 import contextlib
-import io
 import time
 from itertools import combinations
 
@@ -14,7 +13,7 @@ import numpy as np
 from ..pages import build
 from . import diagnose
 from .changes import changes_of
-from .evidence import Evidence, right_ones
+from .evidence import Evidence, Quiet, right_ones
 from .exchange import LAST
 from .grammar import Switchable
 from .named import Named
@@ -152,7 +151,7 @@ def _own_check(lesson, exercise, namespace, seed):
     def passes():
         rng = np.random.default_rng((seed, int(lesson.number)))
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), contextlib.redirect_stdout(Quiet()):
                 for _ in exercise.check(apart.function, apart.names, rng):
                     pass
             return True
@@ -185,14 +184,13 @@ IN_THE_SOLUTION = {  # only what can hardly be anything else
 
 def found_in(lesson, exercise, part, namespace, seed):
     """Named sentences for what is wrong with the learner's function, [] where nothing is found."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            if exercise.check:
-                return _told(_own_check(lesson, exercise, namespace, seed))
-            search = Search(lesson, exercise, part, namespace, seed)
-            return search.mend() if search.at is not None else []
-        except (Exception, Endless):  # a name is a help and no more: where none can be looked for, the worst entry is told
-            return []
+    try:
+        if exercise.check:
+            return _told(_own_check(lesson, exercise, namespace, seed))
+        search = Search(lesson, exercise, part, namespace, seed)
+        return search.mend() if search.at is not None else []
+    except (Exception, Endless):  # a name is a help and no more: where none can be looked for, the worst entry is told
+        return []
 
 
 def _told(changes):
