@@ -21,6 +21,7 @@ SLOW = (
     "test_gradcheck.py::test_a_right_op_is_never_flagged_over_fifty_seeds",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[14-vit]",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[16-train_vit]",
+    "lessons/site/test_training.py::test_it_tells_every_step_and_after_each_epoch_how_many_test_digits_are_right",
     "test_accidents.py::test_a_loop_without_end_is_stopped_and_told_with_the_line_it_was_at[outside",
     "test_accidents.py::test_a_loop_without_end_is_stopped_and_told_with_the_line_it_was_at[with everything caught",
     "test_accidents.py::test_an_error_in_the_function_is_told_with_its_line[sys.exit]",

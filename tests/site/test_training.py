@@ -2,8 +2,12 @@
 
 import re
 
+import pytest
+
 from lessons.classroom import course
 from lessons.classroom.pages import build
+
+from ..support.site import Visitor
 
 LONG = 300_000  # milliseconds: of a crowded machine
 
@@ -54,8 +58,17 @@ def file_of(number, change=lambda text: text):
     return f"{lesson.name}/index.html", {f"{lesson.name}.py": change(build.solution(lesson.source, lesson.name))}
 
 
-def test_a_vit_trains_in_the_tab_and_reads_what_is_drawn_while_it_learns(visitor):
-    trainer = Trainer(visitor.at("train.html"))
+@pytest.fixture(scope="module")
+def front(browser, address):
+    """Somebody at the front door, whose Python is started once."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        visitor = Visitor(context, address).at("train.html")
+        yield Trainer(visitor)
+        assert visitor.foreign() == [] and visitor.wrong == []
+
+
+def test_a_vit_trains_in_the_tab_and_reads_what_is_drawn_while_it_learns(front):
+    trainer = front
     trainer.press("Train")
     trainer.draws(SEVEN)
     trainer.reads("After 1 epoch it says")
@@ -75,11 +88,15 @@ def test_a_vit_trains_in_the_tab_and_reads_what_is_drawn_while_it_learns(visitor
 
 def test_the_learners_mlp_trains_to_its_end_and_reads_a_seven(visitor):
     place, files = file_of("07", lambda text: text.replace("first_run(epochs=20", "first_run(epochs=3"))
-    visitor.at("index.html").keeps(files)
     trainer = Trainer(visitor.at(place))
-    trainer.draws(SEVEN)
-    trainer.reads("Nothing is trained yet: press Train.")
     trainer.press("Train")
+    said = trainer.section.locator(".out.wrong:not(:empty)")
+    said.wait_for(timeout=LONG)
+    assert said.inner_text() == "normalise is not written yet: write it and check it first."
+    visitor.write(*files.values())
+    trainer.draws(SEVEN)
+    trainer.reads("Nothing can be read from it yet.")
+    trainer.press("Train again")
     assert "Done: 9" in trainer.waits_for("Done") and len(trainer.shares()) == 3
     assert "After 3 epochs it says 7" in trainer.reads("After 3 epochs")
     assert visitor.files().items() >= files.items()
@@ -97,26 +114,18 @@ def test_the_learners_vit_trains_by_the_learners_loop(visitor):
     assert "It looks most at row" in trainer.reads(re.compile("After . epochs? it says"))
 
 
-def test_training_stop_drawing_and_clear_go_by_keyboard(visitor):
-    trainer = Trainer(visitor.at("train.html"))
+def test_training_stop_drawing_and_clear_go_by_keyboard(front):
+    trainer, page = front, front.page
     trainer.section.get_by_role("button", name="Train").focus()
-    visitor.page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
     trainer.waits_for("Training …")
-    assert visitor.page.evaluate("document.activeElement.textContent") == "Stop"
-    visitor.page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.textContent") == "Stop"
+    page.keyboard.press("Enter")
     assert "no epoch is complete" in trainer.waits_for("Stopped")
-    assert visitor.page.evaluate("document.activeElement.textContent") == "Train again"
+    assert page.evaluate("document.activeElement.textContent") == "Train again"
     trainer.section.locator(".paper canvas").focus()
     for key in ("Space", *["ArrowDown"] * 9, "Space"):
-        visitor.page.keyboard.press(key)
+        page.keyboard.press(key)
     trainer.reads("Not trained yet, it says")
-    visitor.page.keyboard.press("Delete")
+    page.keyboard.press("Delete")
     trainer.reads("Nothing is drawn.")
-
-
-def test_what_is_not_written_yet_is_said(visitor):
-    trainer = Trainer(visitor.at(f"{course.find('07').name}/index.html"))
-    trainer.press("Train")
-    said = trainer.section.locator(".out.wrong:not(:empty)")
-    said.wait_for(timeout=LONG)
-    assert said.inner_text() == "normalise is not written yet: write it and check it first."
