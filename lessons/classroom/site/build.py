@@ -64,8 +64,15 @@ def _write(folder, tools, wheels, demos):
         cells = {number: html[f"{lesson.number} {number}"] for number, _ in _text_cells(lesson)}
         demo = _demo(lesson, own) if demos else None
         (own / "index.html").write_text(pages.lesson(lesson, cells, before, after, foreign, demo), encoding="utf-8")
-        teacher = pages.plain(f"{lesson.number} {lesson.title}: for the teacher", html[f"{lesson.number} teacher"], "../")
-        (own / "teacher.html").write_text(teacher, encoding="utf-8")
+        for name in _beside(lesson):
+            title = f"{lesson.number} {lesson.title}: {'for the teacher' if name == 'teacher' else name}"
+            page = pages.plain(title, html[f"{lesson.number} {name}"], "../")
+            (own / f"{name}.html").write_text(page, encoding="utf-8")
+
+
+def _beside(lesson):
+    """The names of the texts that lie beside the lesson's own: teacher, and what else there is to read."""
+    return sorted(path.stem for path in lesson.folder.glob("*.md") if path.stem != "README")
 
 
 def _text_cells(lesson):
@@ -80,15 +87,24 @@ def _texts(lessons):
     texts = {"miniatures": _miniatures(), "teachers": _teachers(lessons)} | front.readme()
     for lesson in lessons:
         texts |= {f"{lesson.number} {number}": text for number, text in _text_cells(lesson)}
-        texts[f"{lesson.number} teacher"] = (lesson.folder / "teacher.md").read_text(encoding="utf-8")
+        texts |= {
+            f"{lesson.number} {name}": _linked((lesson.folder / f"{name}.md").read_text(encoding="utf-8"))
+            for name in _beside(lesson)
+        }
     return texts
+
+
+def _linked(text):
+    """Markdown whose links to the course's texts lead to their pages."""
+    text = re.sub(r"\]\(((?:\d\d_\w+/)?)README\.md\)", r"](\1index.html)", text)
+    return re.sub(r"\]\(((?:\d\d_\w+/)?[a-z]+)\.md\)", r"](\1.html)", text)
 
 
 def _teachers(lessons):
     """What lessons/README.md says to teachers, and a link to each lesson's page for them."""
     readme = (course.FOLDER / "README.md").read_text(encoding="utf-8")
     told = re.search(r"(?ms)^## Teaching with it\n(.*?)(?=^## )", readme)[1]
-    told = re.sub(r"\]\(([0-9][0-9]_\w+)/README\.md\)", r"](\1/index.html)", told)
+    told = _linked(told)
     told = re.sub(r"\[([^\]]+)\]\((?!\d\d_)[^)]+\)", r"\1", told)  # files of the project, which are not here
     rows = "\n".join(f"- [{x.number} {x.title}]({x.name}/teacher.html), {x.about.MINUTES} minutes" for x in lessons)
     return f"# For teachers\n\nEvery lesson has a page for whoever teaches it:\n\n{rows}\n\n## Teaching with it\n{told}"

@@ -8,6 +8,7 @@ import pytest
 
 from lessons.classroom import course
 from lessons.classroom.pages import build
+from lessons.classroom.site import build as site_build
 from lessons.classroom.site import node, pages
 
 LESSON = course.find("05")
@@ -64,3 +65,10 @@ def test_the_lock_pins_every_package_by_its_hash_and_names_no_registry():
     wanted = json.loads((node.WEB / "package.json").read_text(encoding="utf-8"))
     for name, version in (wanted["dependencies"] | wanted["devDependencies"]).items():
         assert packages[f"node_modules/{name}"]["version"] == version
+
+
+def test_links_between_the_course_s_texts_lead_to_their_pages():
+    text = "[a](machines.md) [b](README.md) [c](16_train_it/machines.md) [d](16_train_it/README.md) [e](https://x.org/a.md)"
+    assert site_build._linked(text) == (
+        "[a](machines.html) [b](index.html) [c](16_train_it/machines.html) [d](16_train_it/index.html) [e](https://x.org/a.md)"
+    )
