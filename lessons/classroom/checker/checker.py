@@ -67,7 +67,7 @@ def _run(lesson, task, namespace, seed, result):
         result.line = steps.learner.line(task.part)
         steps.own() if task.exercise.check else steps.run()
         if task.part != "backward":
-            keeps_defaults(steps.learner.function, diagnose.solution_names(lesson)[task.exercise.name])
+            keeps_defaults(steps.learner.function, diagnose.solution_names(lesson).get(task.exercise.name))
     except Stop as stop:
         result.status = "not started" if stop.step == "start" else "wrong"
         result.step, result.line, result.arrays = stop.step, stop.line or result.line, stop.arrays

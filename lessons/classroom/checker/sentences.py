@@ -284,12 +284,7 @@ def shape_advice(got, want, summed="sum"):
         return "an axis of size 1 is gone: keepdims=True keeps it"
     if len(got) < len(want) and _subsequence(got, want):
         return "an axis is gone that should be there: was it summed, or indexed away?"
-    size = 1
-    for n in got:
-        size *= n
-    for n in want:
-        size = size / n if n else 0
-    if size == 1:
+    if 0 < math.prod(got) == math.prod(want):
         return "the right number of entries in another shape: is a reshape missing?"
     return ""
 

@@ -22,7 +22,7 @@ from .loading import Problem, load, read
 MEMORY = 4 << 30  # bytes of address space
 IMPORTING = 60  # seconds for each import of something large
 PATIENCE = 4  # times the seconds, for a process that waits for others
-TOO_SLOW = "your code did not finish within {} seconds: a loop without end, or much too slow?"
+TOO_SLOW = "your code did not finish within {seconds} seconds: a loop without end, or much too slow?"
 SHOWN, TOO_MUCH = 8_000, 1_000_000  # characters of what the learner prints: shown, and no longer bearable
 
 
@@ -127,7 +127,7 @@ def too_slow(seconds, line=None, text=""):
     """The problem of a file that did not come to an end. line: where it was, of its text."""
     rows = text.splitlines()
     here = rows[line - 1].strip() if line and line <= len(rows) else ""
-    lines = [TOO_SLOW.format(f"{seconds:g}")]
+    lines = [TOO_SLOW.format(seconds=f"{seconds:g}")]
     if here.startswith(("import ", "from ")):
         lines = ["an import does not come to its end: take it out, if the lesson does not need it"]
     lines += [f"it was at line {line}:  {here}"] if line else []

@@ -283,6 +283,7 @@ SAID = {
         "Two objects have the same query. Each query answers for one obje": "step",
     },
     "24": {
+        "Unequal budgets: not every training gets what the plan's ": "case",
         "The variant with the best single seed was chosen": "index",
         "A seed stands there twice: the second run would be a copy of the": "index",
         "A variant's changes are not in its settings: they come over thos": "order",

@@ -214,7 +214,7 @@ async function answered(out, drawn, ask) {
     return answer.answer.code;
   }
   out.textContent = answer.late
-    ? `${lesson.slow.replace("{}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`
+    ? `${lesson.slow.replace("{seconds}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`
     : answer.stopped
       ? "Stopped. Python is started again."
       : answer.dead
@@ -299,7 +299,7 @@ async function files() {
   return {...(await store.all().catch(() => ({}))), [FILE]: text()};
 }
 const box = document.getElementById("train");
-const late = `${lesson.slow.replace("{}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`;
+const late = `${lesson.slow.replace("{seconds}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`;
 const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files, say: (to, said) => tell(to, said, act), late});
 
 addEventListener("pagehide", keep);
