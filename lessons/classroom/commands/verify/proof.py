@@ -4,13 +4,14 @@ import contextlib
 import inspect
 import io
 import json
+from unittest import mock
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ....own import mine
 from ... import course
-from ...checker import checker, diagnose, loading
+from ...checker import checker, diagnose, loading, mending
 from ...checker.calling import as_tuple, cast
 from ...checker.evidence import Evidence
 from ...pages import build
@@ -169,7 +170,8 @@ def _two_at_once(proof):
             if function is None:
                 continue
             for wrong in (function, _three_times(diagnose.planted(proof.lesson, exercise, written[one]))):
-                result = first_wrong(proof.lesson, exercise, {exercise.name: wrong})
+                with mock.patch.object(mending, "found_in", lambda *known: []):  # it names what it has tried
+                    result = first_wrong(proof.lesson, exercise, {exercise.name: wrong})
                 told = [look for look in (result.looks if result else []) if getattr(look, "kind", "") == "listed"]
                 part = result.task.partition(".")[2] if result else ""
                 evidence = Evidence(proof.lesson, exercise, part, {exercise.name: wrong}, 1)
