@@ -9,6 +9,8 @@ from .calling import LAYOUTS, Stop, are_finite, arrays, as_tuple, cast, keeps_fl
 from .slopes import gradient_of, run_backward, slopes
 from .steps import Steps, backward_alone, forward_and_backward
 
+ROUNDED = 1e-9  # float64 rounds to 1e-13 where numbers are well apart, float32 to some 1e-8
+
 
 class Gradients(Steps):
     """The steps for what backward gives."""
@@ -69,10 +71,14 @@ class Gradients(Steps):
             if not all(diagnose.same(np.asarray(other[i]), np.asarray(found[i])) for i in self.places):
                 advice = "the numbers are the same, and only lie elsewhere: is there a ravel with an order, np.empty, or .data?"
                 raise Stop("cases", f"another answer for {name}", details=[advice])
-        larger = as_tuple(run_backward(self.learner, given, [-2 * dy for dy in upstream], np.float64))
-        if not all(diagnose.same(np.asarray(larger[i]), -2 * np.asarray(found[i])) for i in self.places):
-            advice = "twice the dy gives twice the gradient, and -dy its opposite: is something clipped, or its sign taken?"
+        larger = as_tuple(run_backward(self.learner, given, [-3 * dy for dy in upstream], np.float64))
+        off = max(diagnose.largest(relative_error(larger[i], -3 * np.asarray(found[i]))) for i in self.places)
+        if off > diagnose.SAME:
+            advice = "three times the dy gives three times the gradient, -dy its opposite: is something clipped, or a sign taken?"
             raise Stop("cases", "the gradient is not proportional to dy", details=[advice])
+        if off > ROUNDED:
+            advice = "something on the way is float32: an astype, a dtype=, or a number of np.float32"
+            raise Stop("float32", "given float64, the gradient is only as exact as float32", details=[advice])
 
     def compare_gradients(self, found, given, upstream, label, first):
         """Each entry of each gradient against its slope."""
