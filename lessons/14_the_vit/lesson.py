@@ -434,12 +434,16 @@ def picture():
 if __name__ == "__main__":
     from lessons import show
 
-    difference = compare_with_pytorch()
-    if difference is None:
-        print("PyTorch is not installed, so there is nothing to compare with; the check has compared it with minivit's ViT")
-    else:
-        print(
-            f"beside PyTorch's modules with the same weights: logits differ by {difference[0]:.0e}, gradients "
-            f"by {difference[1]:.0e}"
-        )
-    show(picture)
+    def compared():
+        """The picture, and a line on what PyTorch gives."""
+        difference = compare_with_pytorch()
+        if difference is None:
+            print("PyTorch is not installed, so there is nothing to compare with; the check has compared it with minivit's ViT")
+        else:
+            print(
+                f"beside PyTorch's modules with the same weights: logits differ by {difference[0]:.0e}, gradients "
+                f"by {difference[1]:.0e}"
+            )
+        return picture()
+
+    show(compared)

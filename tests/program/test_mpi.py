@@ -17,28 +17,10 @@ from minivit.training.checkpoint import load_checkpoint, load_model
 from minivit.training.parallel import OneProcess
 
 from ..support.several import command, ended, mpiexec, needs_mpi
-from ..support.tiny import ENVIRONMENT, same_state
+from ..support.tiny import ENVIRONMENT, same_state, toml
 
 KILLS = 3
-TOML = """\
-data = "digits"
-[model]
-patch_size = 4
-dim = 8
-depth = 1
-heads = 2
-mlp_dim = 8
-dropout = 0.1
-[recipe]
-epochs = 12
-batch_size = 256
-lr = 3e-3
-shift = 1
-ema = 0.95
-validation = 0.1
-patience = 12
-accumulate = 5
-"""
+TOML = toml(12, 256, "dropout = 0.1\n", shift=1, ema=0.95, validation=0.1, patience=12, accumulate=5)
 
 
 # who is alone

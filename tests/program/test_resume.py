@@ -18,28 +18,11 @@ from minivit.program.run import train_run
 from minivit.training.checkpoint import load_checkpoint, load_model
 from minivit.training.loop import Training
 
-from ..support.tiny import ENVIRONMENT, few_digits, same_state, tiny_config, tiny_recipe, tiny_vit
+from ..support.tiny import ENVIRONMENT, few_digits, same_state, tiny_config, tiny_recipe, tiny_vit, toml
 
 KILLS = 25
 EVERYTHING = dict(epochs=6, shift=1, ema=0.9, validation=0.25, patience=5, label_smoothing=0.1, accumulate=3)
-TOML = """\
-data = "digits"
-[model]
-patch_size = 4
-dim = 8
-depth = 1
-heads = 2
-mlp_dim = 8
-dropout = 0.1
-[recipe]
-epochs = 40
-batch_size = 256
-lr = 3e-3
-shift = 1
-ema = 0.95
-validation = 0.1
-patience = 40
-"""
+TOML = toml(40, 256, "dropout = 0.1\n", shift=1, ema=0.95, validation=0.1, patience=40)
 
 
 @pytest.fixture(scope="module")

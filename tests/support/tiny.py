@@ -19,19 +19,15 @@ ENVIRONMENT = os.environ | {
 MODEL = dict(patch_size=4, dim=8, depth=1, heads=2, mlp_dim=8)
 RECIPE = dict(epochs=2, batch_size=16, lr=3e-3)
 
-TOML = """\
-data = "digits"
-[model]
-patch_size = 4
-dim = 8
-depth = 1
-heads = 2
-mlp_dim = 8
-[recipe]
-epochs = 1
-batch_size = 64
-lr = 3e-3
-"""
+
+def toml(epochs=1, batch_size=64, more="", **recipe):
+    """A preset of a tiny ViT on digits. more: lines for its model."""
+    model = "".join(f"{name} = {value}\n" for name, value in MODEL.items())
+    settings = {"epochs": epochs, "batch_size": batch_size, "lr": "3e-3"} | recipe
+    return f'data = "digits"\n[model]\n{model}{more}[recipe]\n' + "".join(f"{k} = {v}\n" for k, v in settings.items())
+
+
+TOML = toml()
 
 
 KILLED = """

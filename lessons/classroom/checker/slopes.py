@@ -19,9 +19,9 @@ def run_backward(learner, given, upstream, dtype, loud=False, layout=tuple):
             out.flags.writeable = False
     dy = layout(cast(upstream, dtype))
     arguments_fit(backward, dy, "backward")
-    before = _copies(y)
+    before = copied(y)
     returned = learner.call(backward, dy, loud)
-    if not _agree(before, y):
+    if not still(y, before):
         advice = "a gradient lies in the memory of y: others still need y, so give the gradient an array of its own"
         raise Stop("inputs", "backward writes into the output", details=[advice])
     returned = tuple(returned) if isinstance(returned, list) else returned
@@ -62,10 +62,6 @@ def gradient_of(given, upstream, i):
         return as_tuple(backward(*cast(upstream, np.float64)))[i]
 
     return answer
-
-
-def _copies(value):
-    return tuple(np.array(array) if isinstance(array, np.ndarray) else array for array in as_tuple(value))
 
 
 def _agree(a, b):
