@@ -14,6 +14,7 @@ from ... import course
 from ...checker import checker, diagnose, loading, mending
 from ...checker.calling import as_tuple, cast
 from ...checker.evidence import Evidence
+from ...checker.gradients import Gradients
 from ...pages import build
 from . import texts
 
@@ -68,7 +69,8 @@ def first_wrong(lesson, exercise, changed, seed=0, names=None):
 
 
 def _solution(proof):
-    results = _quietly(checker.check_lesson, proof.lesson, solution_names(proof.lesson))
+    with mock.patch.object(Gradients, "as_the_solution", lambda *known: False):  # here the slopes are measured in every case
+        results = _quietly(checker.check_lesson, proof.lesson, solution_names(proof.lesson))
     for result in results:
         proof.expect(
             result.status == "passed",
