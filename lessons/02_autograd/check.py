@@ -305,18 +305,18 @@ def check_topological_order(topological_order, namespace, rng):
         raise Wrong(f"30 forks in a row are 61 nodes; the list has {len(topological_order(node))}.")
     yield "30 forks in a row, each node visited once"
 
-    chain = {"n0": ""} | {f"n{i}": [f"n{i - 1}"] for i in range(1, 5000)}
+    chain = {"n0": ""} | {f"n{i}": [f"n{i - 1}"] for i in range(1, 2000)}
     nodes = build(chain, namespace)
     try:
-        order = topological_order(nodes["n4999"])
+        order = topological_order(nodes["n1999"])
     except RecursionError:
         raise Wrong(
-            "A chain of 5,000 nodes: RecursionError. A function that calls itself for each input goes as deep as the graph, and "
+            "A chain of 2,000 nodes: RecursionError. A function that calls itself for each input goes as deep as the graph, and "
             "Python stops after about 1,000 calls. Keep a list of what is still to do instead."
         ) from None
     if [id(node) for node in order] != [id(node) for node in nodes.values()]:
-        raise Wrong("A chain of 5,000 nodes: they are not all there, from the leaf to the root.")
-    yield "a chain of 5,000 nodes"
+        raise Wrong("A chain of 2,000 nodes: they are not all there, from the leaf to the root.")
+    yield "a chain of 2,000 nodes"
 
 
 TOPOLOGICAL_ORDER = Exercise(
@@ -399,7 +399,7 @@ class Kit:
             returned = backward(loss)
         except RecursionError:
             raise Wrong(
-                "A chain of 5,000 nodes: RecursionError. Here too a function that calls itself goes as deep as the graph: walk "
+                "A chain of 2,000 nodes: RecursionError. Here too a function that calls itself goes as deep as the graph: walk "
                 "through the list of topological_order with a loop."
             ) from None
         except KeyError as error:
@@ -679,11 +679,11 @@ def check_backward(backward, namespace, rng):
     # deep
     kit = Kit(namespace)
     x = y = kit.leaf(1.0)
-    for _ in range(5000):
+    for _ in range(2000):
         y = kit.call("step", lambda y: (y + 1, lambda dy: (dy,)), y)
     kit.run(backward, y)
-    expect(x, np.array([1.0]), "a chain of 5,000 nodes, its leaf")
-    yield "a chain of 5,000 nodes"
+    expect(x, np.array([1.0]), "a chain of 2,000 nodes, its leaf")
+    yield "a chain of 2,000 nodes"
 
 
 def backward_each_road(loss):

@@ -254,7 +254,7 @@ def unbroadcast(gradient, shape):
 #
 # One way to get such a list: to list a node, first list each of its inputs in the same way, then append the node
 # itself; skip what was seen before. It is tempting to write this as a function that calls itself. But Python stops
-# after about 1,000 nested calls with a `RecursionError`, and here a graph may have 5,000 nodes in one chain. A list
+# after about 1,000 nested calls with a `RecursionError`, and here a graph may have 2,000 nodes in one chain. A list
 # used as a **stack** has no such limit: you append what is still to do, and `pop()` takes the last. The puzzle is how
 # the stack remembers that a node's inputs are done, and the node's turn has come.
 

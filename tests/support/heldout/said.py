@@ -44,7 +44,7 @@ OBSERVED = (
 
 SAID = {
     "02": {
-        "A chain of 5,000 nodes: RecursionError. A function that calls it": "extreme",
+        "A chain of 2,000 nodes: RecursionError. A function that calls it": "extreme",
         "A constant was given a gradient: x has requires_grad False. Imag": "case",
         "A gradient was written into after it had been handed on. += chan": "alias",
         "A loss of shape (1, 1): its gradient starts with shape (). The t": "shape",
