@@ -1,5 +1,6 @@
 """python -m lessons.miniatures [NAME ...]: runs what is missing, draws NAME.png and prints the table."""
 
+import argparse
 import sys
 
 from tqdm import tqdm
@@ -36,7 +37,8 @@ def main(argv=None):
     parser = Parser(
         prog="python -m lessons.miniatures",
         description="Questions about ViTs, answered in miniature. What was run before is kept in NAME.json, run by run.",
-        epilog="  ".join(f"{s.name}: {s.question} ({s.paper})" for s in ALL.values()),
+        epilog="\n".join(f"{s.name}\n    {s.question}\n    ({s.paper})" for s in ALL.values()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"of {', '.join(ALL)}; default: the first five, of which all was run"
