@@ -255,12 +255,12 @@ class Switchable:
         wanted, found = [name], {}
         defined = {node.lineno: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
         while wanted:
-            other = wanted.pop()
+            other = wanted.pop(0)
             begins = getattr(getattr(namespace.get(other), "__code__", None), "co_firstlineno", None)
             node = defined.get(begins)
             if other not in found and node is not None and node.name == other:
                 found[other] = node
-                wanted += {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & set(namespace)
+                wanted += [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in namespace]
         if name not in found:
             raise ValueError("no source")
         as_given = {ast.dump(node) for node in ast.parse(given).body if isinstance(node, ast.FunctionDef) and node.name != name}

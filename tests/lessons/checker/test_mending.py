@@ -92,6 +92,12 @@ def test_taken_apart_it_gives_what_it_gave():
             np.testing.assert_array_equal(found, wanted)
 
 
+def test_functions_are_taken_apart_in_the_order_in_which_they_are_called():
+    helpers = "".join(f"def {name}(x):\n    return x\n" for name in "dbca")
+    made, _ = apart("def f(x):\n    x = a(x)\n    x = b(x)\n    x = c(x)\n    return d(x)\n" + helpers)
+    assert list(dict.fromkeys(slot.line for slot in made.slots)) == [2, 3, 4, 5, 13, 9, 11, 7]  # each time: so is what is told
+
+
 def test_a_change_that_makes_a_loop_endless_is_left():
     made, _ = apart(
         """
