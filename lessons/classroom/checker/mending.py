@@ -20,16 +20,25 @@ from .named import Named
 from .switches import Endless
 
 SECONDS = 0.5  # for an exercise's own check, which is run for each change
-PATIENCE = 4  # seconds on the clock, on however busy a machine: nobody waits longer for a name
+PATIENCE = 4  # seconds on the clock, on however busy a machine: nobody waits longer for the names of one check
 LONG = 300_000  # operations of one check
 SINGLE, PAIRS = 1600, 400  # changes that are tried
 
 
-class Search(Evidence):
-    """For one function that is compared with the course's own, case by case."""
+class Patience:
+    """The seconds that are left for searching in one check, all its exercises together: they are part of the learner's seconds,
+    and a file with many mistakes must not run out of them."""
 
-    def __init__(self, *known):
+    def __init__(self):
+        self.left = PATIENCE
+
+
+class Search(Evidence):
+    """For one function that is compared with the course's own, case by case. ends: when the search is given up."""
+
+    def __init__(self, ends, *known):
         super().__init__(*known)
+        self.ends = ends
         wrong = [i for i, right in enumerate(self.right) if right is None or not all(right)]
         self.at = wrong[0] if wrong else None  # the case that is looked at first
         self.outputs = len(self.exercise.outputs) or 1
@@ -42,10 +51,8 @@ class Search(Evidence):
         again = first.backward and first.is_op and not apart.in_place  # else a change may spoil what the forward has left
         kept = first.forward(apart.function) if again else None
 
-        ends = time.perf_counter() + PATIENCE
-
         def run(case, *changes):
-            if time.perf_counter() > ends:
+            if time.perf_counter() > self.ends:
                 raise Endless
             out = kept if case is first and all(apart.slots[c.place].inner > 1 for c in changes) else None
             return apart.with_changes(lambda: case.results(apart.function, out), *changes)
@@ -182,15 +189,18 @@ IN_THE_SOLUTION = {  # only what can hardly be anything else
 }
 
 
-def found_in(lesson, exercise, part, namespace, seed):
+def found_in(lesson, exercise, part, namespace, seed, patience):
     """Named sentences for what is wrong with the learner's function, [] where nothing is found."""
+    started = time.perf_counter()
     try:
         if exercise.check:
             return _told(_own_check(lesson, exercise, namespace, seed))
-        search = Search(lesson, exercise, part, namespace, seed)
+        search = Search(started + patience.left, lesson, exercise, part, namespace, seed)
         return search.mend() if search.at is not None else []
     except (Exception, Endless):  # a name is a help and no more: where none can be looked for, the worst entry is told
         return []
+    finally:
+        patience.left -= time.perf_counter() - started
 
 
 def _told(changes):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lessons.classroom import course
-from lessons.classroom.checker import loading, mending
+from lessons.classroom.checker import checker, loading, mending
 from lessons.classroom.checker.changes import changes_of
 from lessons.classroom.checker.evidence import Evidence
 from lessons.classroom.checker.grammar import Switchable
@@ -47,7 +47,7 @@ def found(changes):
         text = text.replace(old, new)
     lesson = course.find("04")
     names = loading.load("<a learner's linear>", f"import numpy as np\n{text}")
-    told = mending.found_in(lesson, lesson.exercises[0], "backward", names, 0)
+    told = mending.found_in(lesson, lesson.exercises[0], "backward", names, 0, mending.Patience())
     return [(sentence.kind, sentence.about["line"] - 1) for sentence in told if sentence.kind != "two"]
 
 
@@ -59,6 +59,26 @@ def test_what_mends_the_code_is_what_is_wrong(name):
 
 def test_a_right_function_has_nothing_to_mend():
     assert found({}) == []
+
+
+def test_all_searches_of_one_check_share_its_seconds(monkeypatch):
+    seconds, now, left = (3.0, 2.0), [0.0], []
+
+    class Slow:
+        def __init__(self, ends, lesson, exercise, *known):
+            self.at, self.took = 0, seconds[len(left)]
+            left.append(ends - now[0])
+
+        def mend(self):
+            now[0] += self.took
+            return []
+
+    monkeypatch.setattr(mending, "Search", Slow)
+    monkeypatch.setattr(mending.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(mending, "PATIENCE", 4)
+    wrong = "import numpy as np\n\ndef one_patch(*given): return np.zeros(3)\n\ndef gap_table(*given): return np.zeros(3)\n"
+    checker.check_lesson(course.find("01"), loading.load("<two that are wrong>", wrong))
+    assert left == [4, 1]
 
 
 def apart(text, name="f"):
