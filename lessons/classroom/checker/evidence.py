@@ -59,6 +59,15 @@ class Quiet(Silence):
         return len(text)
 
 
+def attempted(run):
+    """What run() returns, with all that it prints left out; None where it stops with an error."""
+    try:
+        with np.errstate(all="ignore"), contextlib.redirect_stdout(Quiet()):
+            return run()
+    except (Exception, SystemExit, Endless):
+        return None
+
+
 class Given:
     """One case: its arguments, and an upstream gradient for each output."""
 
@@ -67,26 +76,18 @@ class Given:
 
     def forward(self, function):
         """What it returns; None where it stops with an error."""
-        try:
-            with np.errstate(all="ignore"), contextlib.redirect_stdout(Quiet()):
-                return function(*self.arguments)
-        except (Exception, SystemExit, Endless):
-            return None
+        return attempted(lambda: function(*self.arguments))
 
     def results(self, function, out=None):
         """All that the function gives here; None where it stops with an error. out: what it returned, if that is known."""
-        try:
-            with np.errstate(all="ignore"), contextlib.redirect_stdout(Quiet()):
-                out = function(*self.arguments) if out is None else out
-                if not self.is_op:
-                    return _leaves(out)
-                y, backward = out
-                outputs = as_tuple(y)
-                if not self.backward:
-                    return list(outputs)
-                return [*outputs, *as_tuple(backward(*upstream(outputs)))]
-        except (Exception, SystemExit, Endless):
-            return None
+        return attempted(lambda: self._results(function(*self.arguments) if out is None else out))
+
+    def _results(self, out):
+        if not self.is_op:
+            return _leaves(out)
+        y, backward = out
+        outputs = as_tuple(y)
+        return [*outputs, *(as_tuple(backward(*upstream(outputs))) if self.backward else ())]
 
 
 def right_ones(found, wanted):
