@@ -62,7 +62,8 @@ class Switches:
         return k not in self.active
 
     def __call__(self, k, scope, *operands, **keywords):
-        """A change gets the operands as they are evaluated: those of an operation or a choice as functions."""
+        """What stands at slot k, or the active change of it. Names, and the two sides of an operation, come as functions: a
+        change may do without them."""
         self.tick()
         change = self.active.get(k)
         if self.noting:
@@ -90,6 +91,10 @@ def _is_large(function, *arguments):
         return False
     sizes = [n for a in arguments for n in (a if isinstance(a, tuple | list) else [a]) if isinstance(n, int | float)]
     return math.prod(max(1, abs(n)) for n in sizes) > LARGE
+
+
+def unchanged(scope, value):
+    return value
 
 
 def called(scope, function, *arguments, **keywords):
