@@ -77,8 +77,7 @@ def brackets(slots, place):
                     yield "factor", FIRST, text, _outer(op, over, kept), "", ((term, _take(kept, first=True)),)
     elif op in ("Mult", "Div"):
         for side in (0, 1) if op == "Mult" else (0,):
-            inner = slot.sides[side] if slot.sides else None
-            for total in _sums(slots, inner):
+            for total in _sums(slots, slot.sides[side]):
                 for end in (0, 1):
                     kept = []
                     text = f"the factor in {short(slot)} belongs to one term alone"
@@ -104,10 +103,19 @@ def _terms(slots, place):
 
 
 def _take(kept, first=False):
-    return lambda s, a, b: (kept.append((a if first else b)()), (b if first else a)())[1]
+    """Takes a factor out of its product, and keeps it for another place."""
+
+    def act(s, a, b):
+        factor, rest = (a, b) if first else (b, a)
+        kept.append(factor())
+        return rest()
+
+    return act
 
 
 def _outer(op, over, kept):
+    """The kept factor at all of a sum."""
+
     def act(s, a, b):
         kept.clear()
         value = a() + b() if op == "Add" else a() - b()
@@ -117,6 +125,8 @@ def _outer(op, over, kept):
 
 
 def _one_end(op, end, over, kept):
+    """The kept factor at one side of a sum."""
+
     def act(s, a, b):
         sides = [a(), b()]
         sides[end] = sides[end] / kept[-1] if over else sides[end] * kept[-1]
