@@ -1,4 +1,8 @@
-"""Calls: another function, another axis, arguments that have changed places, or a call too many."""
+"""Calls: another function, another axis, arguments that have changed places, or a call too many.
+
+A change of a call gets the scope, the function and what the function is given: its first names end in `/`, as a keyword of the
+call may have any name.
+"""
 
 import itertools
 
@@ -34,7 +38,7 @@ def call(slot, function, *arguments):
         yield from _moved(text, arguments, of_array)
     yield from _keywords(text, keywords)
     if name not in PLAIN and is_quantity(subject):
-        back = (lambda s, f, *a, **kw: f.__self__) if of_array else (lambda s, f, *a, **kw: a[0])
+        back = (lambda s, f, /, *a, **kw: f.__self__) if of_array else (lambda s, f, /, *a, **kw: a[0])
         yield "step", NEXT, f"`{name}` does not belong here: {text}", back
         if is_array(subject):
             yield from with_factor(slot, subject, f"what {name} gets in {text}", lambda act: _on_subject(act, of_array))
@@ -42,37 +46,40 @@ def call(slot, function, *arguments):
         if name not in MOVES and type(arguments[i]) is type(arguments[j]):
             yield "order", NEXT, f"two arguments have changed places in {text}", _swapped(i, j)
     if name in JOINS and len(arguments) == 1 and isinstance(subject, list | tuple) and len(subject) > 1:
-        yield "order", NEXT, f"the parts of {text} are in another order", lambda s, f, a, **kw: f(a[::-1], **kw)
+        yield "order", NEXT, f"the parts of {text} are in another order", lambda s, f, a, /, **kw: f(a[::-1], **kw)
 
 
 def _keywords(text, keywords):
     for keyword, value in keywords.items():
         if isinstance(value, bool):
             cause = "axis" if keyword == "keepdims" else "option"
-            yield cause, FIRST, f"{keyword} in {text}", lambda s, f, *a, k=keyword, **kw: f(*a, **{**kw, k: not kw[k]})
+            yield cause, FIRST, f"{keyword} in {text}", _negated(keyword)
         elif keyword not in ("axis", "dtype", "key"):
-            yield (
-                "option",
-                NEXT,
-                f"{keyword} in {text}",
-                lambda s, f, *a, k=keyword, **kw: f(*a, **{n: v for n, v in kw.items() if n != k}),
-            )
+            yield "option", NEXT, f"{keyword} in {text}", _without(keyword)
+
+
+def _negated(keyword):
+    return lambda s, f, /, *a, **kw: f(*a, **{**kw, keyword: not kw[keyword]})
+
+
+def _without(keyword):
+    return lambda s, f, /, *a, **kw: f(*a, **{name: value for name, value in kw.items() if name != keyword})
 
 
 def _as(twin, of_array):
     if of_array:
-        return lambda s, f, *a, **kw: getattr(f.__self__, twin)(*a, **kw)
-    return lambda s, f, *a, **kw: getattr(np, twin)(*a, **kw)
+        return lambda s, f, /, *a, **kw: getattr(f.__self__, twin)(*a, **kw)
+    return lambda s, f, /, *a, **kw: getattr(np, twin)(*a, **kw)
 
 
 def _on_subject(act, of_array):
     if of_array:
-        return lambda s, f, *a, **kw: getattr(act(s, f.__self__), f.__name__)(*a, **kw)
-    return lambda s, f, first, *a, **kw: f(act(s, first), *a, **kw)
+        return lambda s, f, /, *a, **kw: getattr(act(s, f.__self__), f.__name__)(*a, **kw)
+    return lambda s, f, first, /, *a, **kw: f(act(s, first), *a, **kw)
 
 
 def _swapped(i, j):
-    def act(s, f, *a, **kw):
+    def act(s, f, /, *a, **kw):
         a = list(a)
         a[i], a[j] = a[j], a[i]
         return f(*a, **kw)
@@ -101,11 +108,11 @@ def _axes(slot, subject, arguments, keywords, of_array):
     if not keywords.get("keepdims"):
         for axis in range(-1, -subject.ndim - 1, -1):
             yield "axis", FIRST, text, _along(axis, place, "axis" in keywords, of_array, keepdims=True)
-        yield "axis", NEXT, f"keepdims in {short(slot)}", lambda s, f, *a, **kw: f(*a, **{**kw, "keepdims": True})
+        yield "axis", NEXT, f"keepdims in {short(slot)}", lambda s, f, /, *a, **kw: f(*a, **{**kw, "keepdims": True})
 
 
 def _along(axis, place, by_name, of_array, **more):
-    def act(s, f, *a, **kw):
+    def act(s, f, /, *a, **kw):
         along = axis(f.__self__ if of_array else a[0]) if callable(axis) else axis
         if by_name or len(a) <= place:
             return f(*a, **{**kw, "axis": along, **more})

@@ -61,7 +61,7 @@ class Switches:
             self.slots[k].seen = ()
         return k not in self.active
 
-    def __call__(self, k, scope, *operands, **keywords):
+    def __call__(self, k, scope, /, *operands, **keywords):
         """What stands at slot k, or the active change of it. Names, and the two sides of an operation, come as functions: a
         change may do without them."""
         self.tick()
@@ -97,5 +97,5 @@ def unchanged(scope, value):
     return value
 
 
-def called(scope, function, *arguments, **keywords):
+def called(scope, function, /, *arguments, **keywords):
     return function(*arguments, **keywords)

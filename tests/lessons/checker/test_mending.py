@@ -112,6 +112,18 @@ def test_taken_apart_it_gives_what_it_gave():
             np.testing.assert_array_equal(found, wanted)
 
 
+def test_arguments_of_any_name_are_taken_apart():
+    made, _ = apart(
+        """
+        def g(s=0, f=0, k=0, scope=0, function=0): return s - f + k - scope + function
+        def f(x): return g(s=x, f=1, k=2, scope=3, function=4)
+        """
+    )
+    assert made.note(lambda: made.function(5)) == 7
+    changes = [change for change in changes_of(made.slots) if made.slots[change.place].kind == "call"]
+    assert [made.with_changes(lambda: made.function(5), change) for change in changes] == [2, 8, 5, 10, 3]  # one left out
+
+
 def test_functions_are_taken_apart_in_the_order_in_which_they_are_called():
     helpers = "".join(f"def {name}(x):\n    return x\n" for name in "dbca")
     made, _ = apart("def f(x):\n    x = a(x)\n    x = b(x)\n    x = c(x)\n    return d(x)\n" + helpers)
