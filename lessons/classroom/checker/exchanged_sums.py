@@ -29,8 +29,8 @@ def binary(slot, a, b):
 
 def _sum_of_integers(op, text, left, right):
     yield "index", FIRST, f"the sign in front of {right} in {text}", _flip_sum(op)
-    yield "index", FIRST, f"{right} does not belong into {text}", lambda s, a, b: a()
-    yield "index", FIRST, f"{left} does not belong into {text}", lambda s, a, b: b()
+    yield "index", FIRST, f"{right} does not belong in {text}", lambda s, a, b: a()
+    yield "index", FIRST, f"{left} does not belong in {text}", lambda s, a, b: b()
     for n in (1, -1):
         off = lambda s, a, b, n=n: (a() + b() if op == "Add" else a() - b()) + n  # noqa: E731
         yield "index", NEXT, f"{text} is off by one", off
@@ -39,8 +39,8 @@ def _sum_of_integers(op, text, left, right):
 def _sum(slot, op, text, left, right, a, b):
     alone = (lambda s, a, b: b()) if op == "Add" else (lambda s, a, b: -b())
     yield "sign", FIRST, f"the sign in front of {right} in {text}", _flip_sum(op)
-    yield "extra term", FIRST, f"{right} does not belong into {text}", lambda s, a, b: a()
-    yield "extra term", FIRST, f"{left} does not belong into {text}", alone
+    yield "extra term", FIRST, f"{right} does not belong in {text}", lambda s, a, b: a()
+    yield "extra term", FIRST, f"{left} does not belong in {text}", alone
     for side, value, part in ((0, a, left), (1, b, right)):
         yield from with_factor(slot, value, part, lambda act, side=side: _on_side(act, side, op))
 
@@ -53,7 +53,7 @@ def _product(op, text, left, right, a, b):
     alone = (lambda s, a, b: b()) if op == "Mult" else (lambda s, a, b: 1 / b())
     yield factor_word(a), FIRST, f"the factor {left} is one too many in {text}", alone
     if op == "Div":
-        yield "order", NEXT, f"what is above and below the line in {text} have changed places", lambda s, a, b: b() / a()
+        yield "order", NEXT, f"numerator and denominator of {text} have changed places", lambda s, a, b: b() / a()
     if is_number(b):
         for power in (0.5, 2.0):
             act = (lambda s, a, b, p=power: a() * b() ** p) if op == "Mult" else (lambda s, a, b, p=power: a() / b() ** p)
@@ -61,15 +61,15 @@ def _product(op, text, left, right, a, b):
 
 
 def _matrix_product(text):
-    turned = "one side of the @ has to be turned"
-    yield "transposed", FIRST, f"{turned}: {text}", lambda s, a, b: turn(a()) @ b()
-    yield "transposed", FIRST, f"{turned}: {text}", lambda s, a, b: a() @ turn(b())
-    yield "transposed", FIRST, f"both sides of the @ have to be turned: {text}", lambda s, a, b: turn(a()) @ turn(b())
+    one_side = "one side of the @ has to be transposed"
+    yield "transposed", FIRST, f"{one_side}: {text}", lambda s, a, b: turn(a()) @ b()
+    yield "transposed", FIRST, f"{one_side}: {text}", lambda s, a, b: a() @ turn(b())
+    yield "transposed", FIRST, f"both sides of the @ have to be transposed: {text}", lambda s, a, b: turn(a()) @ turn(b())
     yield "order", FIRST, f"the two sides of the @ have changed places: {text}", lambda s, a, b: b() @ a()
-    yield "transposed", NEXT, f"the product has to be turned: {text}", lambda s, a, b: turn(a() @ b())
+    yield "transposed", NEXT, f"the product has to be transposed: {text}", lambda s, a, b: turn(a() @ b())
     for turn_a, turn_b in ((0, 1), (1, 0), (1, 1)):
         act = lambda s, a, b, ta=turn_a, tb=turn_b: (turn(b()) if tb else b()) @ (turn(a()) if ta else a())  # noqa: E731
-        yield "transposed", NEXT, f"the two sides of the @ are in the wrong order or not turned: {text}", act
+        yield "transposed", NEXT, f"the two sides of the @ are in the wrong order or not transposed: {text}", act
 
 
 def brackets(slots, place):

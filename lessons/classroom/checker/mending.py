@@ -178,7 +178,7 @@ IN_THE_SOLUTION = {  # only what can hardly be anything else
     "extra term": "It is as if one term were too many.",
     "factor": "It is as if one factor were missing, or one too many.",
     "axis": "It is as if one sum, mean or maximum ran along another axis.",
-    "transposed": "It is as if one array were turned, or should be and is not.",
+    "transposed": "It is as if one array were transposed, or should be and is not.",
 }
 
 
