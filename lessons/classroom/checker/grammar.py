@@ -234,6 +234,20 @@ class _TakenApart(ast.NodeTransformer):
         return node
 
 
+def _with_helpers(name, namespace, text):
+    """The nodes of a function of the text and of the functions beside it that it uses; [] where the function is not there."""
+    defined = {node.lineno: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
+    wanted, found = [name], {}
+    while wanted:
+        other = wanted.pop(0)
+        begins = getattr(getattr(namespace.get(other), "__code__", None), "co_firstlineno", None)
+        node = defined.get(begins)  # of a name that is defined twice, the one that counts
+        if other not in found and node is not None and node.name == other:
+            found[other] = node
+            wanted += [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in namespace]
+    return list(found.values())
+
+
 class Switchable:
     """The function `name` of a learner's file, and those of the file that it calls, taken apart; ValueError where there is no
     source for it. given: a text whose functions are right, and stay as they are."""
@@ -244,23 +258,15 @@ class Switchable:
         if code is None or getattr(function, "__globals__", None) is not namespace:
             raise ValueError("no function of the file")
         text = text or "".join(linecache.getlines(code.co_filename))
-        wanted, found = [name], {}
-        defined = {node.lineno: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
-        while wanted:
-            other = wanted.pop(0)
-            begins = getattr(getattr(namespace.get(other), "__code__", None), "co_firstlineno", None)
-            node = defined.get(begins)
-            if other not in found and node is not None and node.name == other:
-                found[other] = node
-                wanted += [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in namespace]
-        if name not in found:
+        found = _with_helpers(name, namespace, text)
+        if not found:
             raise ValueError("no source")
         as_given = {ast.dump(node) for node in ast.parse(given).body if isinstance(node, ast.FunctionDef) and node.name != name}
-        found = {other: node for other, node in found.items() if ast.dump(node) not in as_given}
-        inside = [node for function in found.values() for node in ast.walk(function)]
+        found = [node for node in found if ast.dump(node) not in as_given]
+        inside = [node for function in found for node in ast.walk(function)]
         self.in_place = any(isinstance(n, ast.AugAssign) or getattr(n, "arg", "") == "out" for n in inside)
         apart = _TakenApart(text)
-        nodes = [apart.visit(node) for node in found.values()]
+        nodes = [apart.visit(node) for node in found]
         self.switches, self.slots = Switches(apart.slots), apart.slots
         self.names = {**namespace, "_m_": self.switches}
         module = ast.fix_missing_locations(ast.Module(nodes, []))
