@@ -10,7 +10,7 @@ from . import diagnose
 from .calling import Silence, as_tuple, cast
 from .switches import Endless
 
-CLOSE = 1e-7
+CLOSE = 1e-7  # of the largest entry: nearer than that, two arrays are the same answer
 FLOOD = 100_000  # characters printed in one run: a print in a loop, which may go on for as long as the check may last
 
 
@@ -31,11 +31,9 @@ def equal(a, b):
         if not a.size:
             return True
         largest = np.abs(b).max()
-        return (
-            bool(np.abs(a - b).max() <= CLOSE * max(largest, 1e-30))
-            if np.isfinite(largest)
-            else np.array_equal(a, b, equal_nan=True)
-        )
+        if not np.isfinite(largest):
+            return np.array_equal(a, b, equal_nan=True)
+        return bool(np.abs(a - b).max() <= CLOSE * max(largest, 1e-30))
     return type(a) is type(b) and bool(np.all(a == b))
 
 

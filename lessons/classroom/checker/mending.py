@@ -106,6 +106,7 @@ class Search(Evidence):
         return []
 
     def _two(self, run, some):
+        """Two changes of which each makes some of the results right; both together make all."""
         for (one, now_one), (two, now_two) in combinations(some[:60], 2):
             both = all(a or b for a, b in zip(now_one, now_two, strict=True))
             if one.place != two.place and both and self.mends(run, one, two):
@@ -128,7 +129,7 @@ class Search(Evidence):
         return None
 
     def in_the_solution(self):
-        """The sentence for the Change of the solution that gives what the learner's gives, in every case; or None."""
+        """[A sentence] for the change of the solution that gives what the learner's function gives, in every case; or None."""
         found = self.found[self.at]
         if found is None:
             return None
@@ -147,6 +148,7 @@ class Search(Evidence):
 
 
 def _alike(a, b):
+    """Whether a case says nothing against two functions being the same: b, the learner's, is None where it stops."""
     return b is None or all(right_ones(a, b) or [False])
 
 
@@ -197,7 +199,7 @@ def found_in(lesson, exercise, part, namespace, seed, patience):
 
 
 def _told(changes):
-    """A sentence for each change that mends it. `about` has the line."""
+    """Sentences for the changes that mend a function together, each with its line; [] for none."""
     if not changes:
         return []
     if len(changes) == 1:
