@@ -456,8 +456,8 @@ class Kit:
 
 
 TAKEN_APART = (
-    "backward twice on one graph: the second walk found no way through it. The first call took the graph apart, its inputs or "
-    "step_back. It belongs to whoever made it, and stays as it is."
+    "backward twice on one graph: the second walk found no way through it. The first call took the graph apart: it changed the "
+    "inputs or the step_back of its nodes. A graph belongs to whoever made it, and stays as it is."
 )
 IN_PLACE = (
     "A gradient was written into after it had been handed on. += changes the array itself, and another node may hold the same "
@@ -465,7 +465,10 @@ IN_PLACE = (
 )
 
 
-SINGLE = "A single number has a gradient too: ask for None where something may be missing, not for a size, an axis or a truth."
+SINGLE = (
+    "A single number has a gradient too. Whether a gradient is there is asked with `is None`: how many axes it has, how long it "
+    "is, or whether it is true, says something else."
+)
 TWINS = "Two Tensors may hold one and the same array, and are two nodes all the same: keep what arrives by node, not by array."
 
 
@@ -551,7 +554,8 @@ def check_backward(backward, namespace, rng):
     kit.run(backward, kit.total(kit.call("an op that gives its input on", lambda x: (x, lambda dy: (2 * dy,)), x)))
     if not same(x.grad, np.full(3, 2.0)):
         raise Wrong(
-            f"An op that gives its input's array on, dx = 2·dy: dx is {shown(x.grad)} and should be [2., 2., 2.]. {TWINS}"
+            f"An op whose output is the very array of its input, dx = 2·dy: dx is {shown(x.grad)} and should be [2., 2., 2.]. "
+            f"{TWINS}"
         )
     leaf = Tensor(np.array(3.0), requires_grad=True)
     backward(leaf)
