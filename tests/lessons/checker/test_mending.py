@@ -40,14 +40,18 @@ MENDED = {
 }
 
 
-def found(changes):
+def names(changes):
+    """What a learner's file with this linear defines."""
     text = LINEAR
     for old, new in changes.items():
         assert text.count(old) == 1
         text = text.replace(old, new)
+    return loading.load("<a learner's linear>", f"import numpy as np\n{text}")
+
+
+def found(changes):
     lesson = course.find("04")
-    names = loading.load("<a learner's linear>", f"import numpy as np\n{text}")
-    told = mending.found_in(lesson, lesson.exercises[0], "backward", names, 0, mending.Patience())
+    told = mending.found_in(lesson, lesson.exercises[0], "backward", names(changes), 0, mending.Patience())
     return [(sentence.kind, sentence.about["line"] - 1) for sentence in told if sentence.kind != "two"]
 
 
@@ -157,12 +161,6 @@ def test_without_source_there_is_nothing_to_take_apart():
 def test_a_mistake_that_something_right_contradicts_is_not_the_learner_s():
     lesson = course.find("04")
     dx, both = ({"dx = dy @": "dx = -dy @"}, {"dx = dy @": "dx = -dy @", "rows.sum": "rows.mean"})
-
-    def names(changes):
-        text = LINEAR
-        for old, new in changes.items():
-            text = text.replace(old, new)
-        return loading.load("<a learner's linear>", text)
 
     def agrees(mistake, learner):
         return Evidence(lesson, lesson.exercises[0], "backward", names(learner), 0).agrees(names(mistake)["linear"])
