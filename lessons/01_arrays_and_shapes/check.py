@@ -81,7 +81,7 @@ ONE_PATCH = Exercise(
         ),
         Mistake(
             "Your second pair of brackets cuts rows once more: what the first one gives has its rows along axis 0 again. Both "
-            "slices belong into one pair, with a comma.",
+            "slices belong in one pair, with a comma.",
             PATCH,
             "image[row * size : (row + 1) * size][column * size : (column + 1) * size]",
         ),

@@ -456,8 +456,8 @@ class Kit:
 
 
 TAKEN_APART = (
-    "backward twice on one graph: the second walk found no way through it. The first call took the graph apart, its inputs or "
-    "step_back. It belongs to whoever made it, and stays as it is."
+    "backward twice on one graph: the second walk found no way through it. The first call took the graph apart: it changed the "
+    "inputs or the step_back of its nodes. A graph belongs to whoever made it, and stays as it is."
 )
 IN_PLACE = (
     "A gradient was written into after it had been handed on. += changes the array itself, and another node may hold the same "
@@ -465,7 +465,10 @@ IN_PLACE = (
 )
 
 
-SINGLE = "A single number has a gradient too: ask for None where something may be missing, not for a size, an axis or a truth."
+SINGLE = (
+    "A single number has a gradient too. Whether a gradient is there is asked with `is None`: how many axes it has, how long it "
+    "is, or whether it is true, says something else."
+)
 TWINS = "Two Tensors may hold one and the same array, and are two nodes all the same: keep what arrives by node, not by array."
 
 
@@ -551,7 +554,8 @@ def check_backward(backward, namespace, rng):
     kit.run(backward, kit.total(kit.call("an op that gives its input on", lambda x: (x, lambda dy: (2 * dy,)), x)))
     if not same(x.grad, np.full(3, 2.0)):
         raise Wrong(
-            f"An op that gives its input's array on, dx = 2·dy: dx is {shown(x.grad)} and should be [2., 2., 2.]. {TWINS}"
+            f"An op whose output is the very array of its input, dx = 2·dy: dx is {shown(x.grad)} and should be [2., 2., 2.]. "
+            f"{TWINS}"
         )
     leaf = Tensor(np.array(3.0), requires_grad=True)
     backward(leaf)
@@ -571,9 +575,7 @@ def check_backward(backward, namespace, rng):
         kit.run(backward, kit.total(kit.multiply(s, p, "L") if turned else kit.multiply(p, s, "L")))
         where = f"p = a·b, s = p + c, L = {'s·p' if turned else 'p·s'}, at a = 2, b = 3, c = -1"
         visits = [dy for name, _, dy in kit.received if name == "p"]
-        early = (
-            [name for name, *_ in kit.received].index("s") > [name for name, *_ in kit.received].index("p") if visits else False
-        )
+        late = "s" in itertools.takewhile(lambda name: name != "p", (name for name, *_ in kit.received))  # p came after s
         if len(visits) > 1 and not same(sum(visits), [11.0]):
             raise Wrong(
                 f"{where}: the step_back of p ran {len(visits)} times, with {' and '.join(shown(dy) for dy in visits)}. A node's "
@@ -587,7 +589,7 @@ def check_backward(backward, namespace, rng):
             )
         if visits and not same(visits[0], [11.0]) and not any(same(visits[0], [part]) for part in (5.0, 6.0)):
             raise Wrong(f"{where}: p's step_back was given {shown(visits[0])}. It is given what has arrived at p, 5 + 6 = 11.")
-        if visits and not same(visits[0], [11.0]) and not early:
+        if visits and not same(visits[0], [11.0]) and late:
             raise Wrong(
                 f"{where}: s came before p, as it should, and p still handed on {shown(visits[0])} alone. What arrives at a node "
                 "along two roads adds up: here 5 + 6 = 11."
@@ -773,6 +775,12 @@ BACKWARD = Exercise(
             POP_LINE,
             "dy = gradients.pop(node)\n        if node.step_back is not None:\n            node.grad = dy\n"
             "        if node.step_back is None:",
+        ),
+        Mistake(
+            "p handed on [5.], before s had handed its 6 to p",
+            POP_LINE,
+            "left_out = node is not loss and len(node.inputs) == 2 and node.inputs[0].inputs and not node.inputs[1].inputs\n"
+            f"        if left_out or node not in gradients:\n            continue\n        {POP_LINE}",
         ),
         Mistake(
             SINGLE,

@@ -151,7 +151,7 @@ NORMED2 = "normed2, norm2_backward = mine.layernorm(z, norm2_weight, norm2_bias)
 THOUGHT = "thought, mlp_backward = mlp(normed2, fc1_weight, fc1_bias, fc2_weight, fc2_bias)  # (B, T, D)"
 Y = "y = z + thought  # (B, T, D)"
 AFTER_NORM = "\n    ".join((SEEN, Z, NORMED2, THOUGHT, Y))
-POST_NORM = "This is post-norm: the norms stand on the road, after the sums. They belong into the branches, in front."
+POST_NORM = "This is post-norm: the norms stand on the road, after the sums. They belong in the branches, in front."
 DNORMED2 = "dnormed2, *dmlp = mlp_backward(dy)"
 FROM_MLP = "from_mlp, *dnorm2 = norm2_backward(dnormed2)"
 DZ = "dz = dy + from_mlp  # (B, T, D)"

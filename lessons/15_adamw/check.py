@@ -199,7 +199,7 @@ SCHEDULES = (
 )
 
 
-NO_STEPS = "A number of steps is 0 that you divide by: a schedule may have no warm-up, or a single step after it."
+NO_STEPS = "You divide by a number of steps that can be 0: a schedule may have no warm-up, or a single step after it."
 
 
 def _rate(step, total, peak, warmup, floor):

@@ -225,7 +225,7 @@ def check_train(function, namespace, rng):
     if len(recorder.cleared) > len(recorder.batches):
         raise Wrong(TRAIN["twice"])
     if not all(recorder.cleared):
-        raise Wrong(TRAIN["cleared" if not any(recorder.cleared[1:]) else "cleared late"])
+        raise Wrong(TRAIN["cleared late" if all(recorder.cleared[1:]) else "cleared"])
     if any(s.pixels != 0 for s in shifts):
         raise Wrong(f"{TRAIN['shift']}\nwith shift = 0 yours moves them by up to {max(s.pixels for s in shifts)}")
     if any(batch.dtype != np.float32 for batch in recorder.batches):
@@ -365,6 +365,7 @@ TRAIN_MISTAKES = [
             "int(0.05 * total) + 1",
         )
     ),
+    Mistake(TRAIN["cleared"], "parameter.grad = None", "parameter.grad = parameter.grad if start else None"),
     Mistake(
         TRAIN["cleared late"],
         f"            for parameter in parameters.values():\n                parameter.grad = None\n{LOSS_TO_STEP}",

@@ -38,7 +38,7 @@ class Visitor:
     files()              {name: text} as the browser keeps them
     keeps(files)         puts files there, as if written before
     write(text)          types a whole file into the editors of its lesson
-    call(words)          a command of the course, by the page's own Python: (exit code, what it prints)
+    call(words, files)   a command of the course on these files, by the page's own Python: (exit code, what it prints)
     click(label, box)    presses a button, and gives what is said at `box` when it is done
     """
 

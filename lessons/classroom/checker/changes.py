@@ -1,16 +1,14 @@
 """What may be exchanged for what: for each operation of a function, the small changes that people make by mistake, and how each
 is told. A change that mends a learner's function is the mistake in it, undone; one that brings the solution to the learner's
 numbers is the mistake itself.
-
-cause    one word for what was wrong: "sign", "axis", "extra term" ... what undoes it is told, never what to write
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import exchanged_calls, exchanged_sums, exchanged_values
 from .exchange import NEXT
 
-CAUSES = {
+FIRST_OF_A_RANK = {  # of equal rank, the smallest is tried first; a cause that is not here comes last
     "alias": -1,
     "extra term": 0,
     "missing term": 0,
@@ -25,15 +23,15 @@ CAUSES = {
 
 @dataclass
 class Change:
-    """One exchange. act takes the place of the slot's plain operation."""
+    """One exchange."""
 
-    place: int
-    cause: str
-    act: object
-    rank: int
-    text: str  # "the sign in front of `a`": what the sentence is made of
-    also: tuple = ()  # (place, act) of other slots that it needs
+    place: int  # of its slot
+    cause: str  # one word for what was wrong: "sign", "axis", "extra term"
+    rank: int  # FIRST, NEXT or LAST
+    text: str  # "the sign in front of `a`": what the sentence is made of. It tells the place, never what to write
+    act: object  # takes the place of the slot's plain operation
     other: str = ""  # the name that is taken in the place of one
+    also: tuple = ()  # (place, act) of other slots that it needs
 
 
 def changes_of(slots):
@@ -45,29 +43,24 @@ def changes_of(slots):
         listed = [*_OF[slot.kind](slot, *(slot.seen[0] if slot.seen else ()))]
         if slot.kind == "binary":
             listed += exchanged_sums.brackets(slots, place)
-        for cause, rank, text, act, *more in listed:
-            other, also = (*more, *("", ())[len(more) :])
-            found.append(Change(place, cause, act, rank, text, also, other))
+        found += [Change(place, *one) for one in listed]
     found += _everywhere(slots, found)
-    return sorted(found, key=lambda change: (change.rank, CAUSES.get(change.cause, 9)))
+    return sorted(found, key=lambda change: (change.rank, FIRST_OF_A_RANK.get(change.cause, 9)))
 
 
 def _everywhere(slots, found):
     """A name that stands several times in a line, exchanged wherever it stands there."""
-    places, acts = {}, {}
+    places, alike = {}, {}
     for place, slot in enumerate(slots):
         if slot.kind == "name" and slot.seen is not None:
             places.setdefault((slot.line, slot.text), []).append(place)
     for change in found:
         slot = slots[change.place]
         if change.cause == "wrong array" and slot.kind == "name" and len(places[slot.line, slot.text]) > 1:
-            acts.setdefault((slot.line, slot.text, change.other), []).append(change)
-    for several in acts.values():
-        first, *more = several
+            alike.setdefault((slot.line, slot.text, change.other), []).append(change)
+    for first, *more in alike.values():
         if more:
-            yield Change(
-                first.place, first.cause, first.act, NEXT, first.text, tuple((c.place, c.act) for c in more), first.other
-            )
+            yield replace(first, rank=NEXT, also=tuple((change.place, change.act) for change in more))
 
 
 _OF = {"binary": exchanged_sums.binary, "minus": exchanged_sums.minus, "call": exchanged_calls.call}

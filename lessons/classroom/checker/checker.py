@@ -39,7 +39,8 @@ class Result:
 
 def check_lesson(lesson, namespace, seed=0):
     """One Result for each task of the lesson. namespace: the names of the learner's file."""
-    found = {exercise.name: check_exercise(lesson, exercise, namespace, seed) for exercise in lesson.exercises}
+    patience = mending.Patience()
+    found = {exercise.name: check_exercise(lesson, exercise, namespace, seed, patience) for exercise in lesson.exercises}
     wrong = {name: result for name, results in found.items() for result in results if result.status == "wrong"}
     for name, result in wrong.items():
         for other in names_used(namespace.get(name)):
@@ -48,20 +49,20 @@ def check_lesson(lesson, namespace, seed=0):
     return [result for results in found.values() for result in results]
 
 
-def check_exercise(lesson, exercise, namespace, seed=0):
+def check_exercise(lesson, exercise, namespace, seed=0, patience=None):
     """One Result for each task of one exercise: a backward waits until its forward is right."""
-    results = []
+    results, patience = [], patience or mending.Patience()
     for task in (task for task in lesson.tasks if task.exercise is exercise):
         result = Result(task.key, task.title)
         if results and results[-1].status != "passed":
             result.status = "waiting"
         else:
-            _run(lesson, task, namespace, seed, result)
+            _run(lesson, task, namespace, seed, result, patience)
         results.append(result)
     return results
 
 
-def _run(lesson, task, namespace, seed, result):
+def _run(lesson, task, namespace, seed, result, patience):
     try:
         steps = (Gradients if task.part == "backward" else Values)(lesson, task.exercise, namespace, seed, result)
         result.line = steps.learner.line(task.part)
@@ -77,5 +78,6 @@ def _run(lesson, task, namespace, seed, result):
             named = any(isinstance(look, Named) and look.kind not in UNSURE for look in result.looks)
             endless = isinstance(stop.__context__, RecursionError)  # every run of a search would go as deep again
             if stop.step in SEARCHED and not named and not endless:
-                found = mending.found_in(lesson, task.exercise, task.part, namespace, seed)
-                result.looks = [*[look for look in result.looks if not found or getattr(look, "kind", "") != "nearly"], *found]
+                found = mending.found_in(lesson, task.exercise, task.part, namespace, seed, patience)
+                if found:  # then it is known why it is nearly right
+                    result.looks = [look for look in result.looks if getattr(look, "kind", "") != "nearly"] + found

@@ -10,7 +10,7 @@ from . import diagnose
 from .calling import Silence, as_tuple, cast
 from .switches import Endless
 
-CLOSE = 1e-7
+CLOSE = 1e-7  # of the largest entry: nearer than that, two arrays are the same answer
 FLOOD = 100_000  # characters printed in one run: a print in a loop, which may go on for as long as the check may last
 
 
@@ -31,11 +31,9 @@ def equal(a, b):
         if not a.size:
             return True
         largest = np.abs(b).max()
-        return (
-            bool(np.abs(a - b).max() <= CLOSE * max(largest, 1e-30))
-            if np.isfinite(largest)
-            else np.array_equal(a, b, equal_nan=True)
-        )
+        if not np.isfinite(largest):
+            return np.array_equal(a, b, equal_nan=True)
+        return bool(np.abs(a - b).max() <= CLOSE * max(largest, 1e-30))
     return type(a) is type(b) and bool(np.all(a == b))
 
 
@@ -59,6 +57,15 @@ class Quiet(Silence):
         return len(text)
 
 
+def attempted(run):
+    """What run() returns, with all that it prints left out; None where it stops with an error."""
+    try:
+        with np.errstate(all="ignore"), contextlib.redirect_stdout(Quiet()):
+            return run()
+    except (Exception, SystemExit, Endless):
+        return None
+
+
 class Given:
     """One case: its arguments, and an upstream gradient for each output."""
 
@@ -67,26 +74,18 @@ class Given:
 
     def forward(self, function):
         """What it returns; None where it stops with an error."""
-        try:
-            with np.errstate(all="ignore"), contextlib.redirect_stdout(Quiet()):
-                return function(*self.arguments)
-        except (Exception, SystemExit, Endless):
-            return None
+        return attempted(lambda: function(*self.arguments))
 
     def results(self, function, out=None):
         """All that the function gives here; None where it stops with an error. out: what it returned, if that is known."""
-        try:
-            with np.errstate(all="ignore"), contextlib.redirect_stdout(Quiet()):
-                out = function(*self.arguments) if out is None else out
-                if not self.is_op:
-                    return _leaves(out)
-                y, backward = out
-                outputs = as_tuple(y)
-                if not self.backward:
-                    return list(outputs)
-                return [*outputs, *as_tuple(backward(*upstream(outputs)))]
-        except (Exception, SystemExit, Endless):
-            return None
+        return attempted(lambda: self._results(function(*self.arguments) if out is None else out))
+
+    def _results(self, out):
+        if not self.is_op:
+            return _leaves(out)
+        y, backward = out
+        outputs = as_tuple(y)
+        return [*outputs, *(as_tuple(backward(*upstream(outputs))) if self.backward else ())]
 
 
 def right_ones(found, wanted):

@@ -26,6 +26,7 @@ def factor_word(value):
 
 
 def short(slot):
+    """What stands at the slot, for a sentence."""
     text = " ".join(slot.text.split())
     return f"`{text}`" if len(text) < 70 else f"`{text[:64]} …`"
 
@@ -39,7 +40,7 @@ def fits(a, b, keep):
 
 
 def others(slot, like=None):
-    """(place in the scope, name, value) of quantities that are seen from here, and are no sizes that stand for themselves."""
+    """(place in the scope, name, value) of each quantity that can be seen from here, and is not `like` itself."""
     for i, name in enumerate(slot.scope):
         value = slot.around.get(name)
         if is_quantity(value) and value is not like:
@@ -47,16 +48,16 @@ def others(slot, like=None):
 
 
 def sizes(slot):
-    """Lengths of axes of the arrays around, and products of them, in words."""
-    arrays = [v for v in slot.around.values() if is_array(v)]
-    found = {
-        n for v in arrays for n in (*v.shape, v.size // v.shape[-1] if v.ndim and v.shape[-1] and slot.kind == "value" else 1)
-    }
-    return sorted(n for n in found if n > 2)
+    """The lengths of the axes of all arrays that can be seen from here; for a whole value also how many rows they have."""
+    arrays = [value for value in slot.around.values() if is_array(value)]
+    found = {length for array in arrays for length in array.shape}
+    if slot.kind == "value":
+        found |= {math.prod(array.shape[:-1]) for array in arrays}
+    return sorted(n for n in found if n > 2)  # 1 changes nothing, and 2 is tried anyway
 
 
 def with_factor(slot, value, words, wrap):
-    """value times or divided by something that can be seen from here."""
+    """The value times, or divided by, something that can be seen from here. wrap(act) puts act(scope, value) in its place."""
     for i, name, other in others(slot, value):
         if fits(value, other, value):
             cause = factor_word(other)
@@ -75,6 +76,7 @@ def turn(array):
 
 
 def neighbours(axes):
+    """All orders of the axes in which two have changed places."""
     for i, j in itertools.combinations(range(len(axes)), 2):
         order = list(axes)
         order[i], order[j] = order[j], order[i]

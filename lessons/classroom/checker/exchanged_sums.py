@@ -9,49 +9,13 @@ def binary(slot, a, b):
     op, text = type(slot.node.op).__name__, short(slot)
     left, right = (_part(slot, side) for side in ("left", "right"))
     if op in ("Add", "Sub") and isinstance(a, int) and isinstance(b, int):
-        yield "index", FIRST, f"the sign in front of {right} in {text}", _flip_sum(op)
-        yield "index", FIRST, f"{right} does not belong into {text}", lambda s, a, b: a()
-        yield "index", FIRST, f"{left} does not belong into {text}", lambda s, a, b: b()
-        yield "index", NEXT, f"{text} is off by one", lambda s, a, b: (a() + b() if op == "Add" else a() - b()) + 1
-        yield "index", NEXT, f"{text} is off by one", lambda s, a, b: (a() + b() if op == "Add" else a() - b()) - 1
+        yield from _sum_of_integers(op, text, left, right)
     elif op in ("Add", "Sub") and is_quantity(a) and is_quantity(b):
-        yield "sign", FIRST, f"the sign in front of {right} in {text}", _flip_sum(op)
-        yield "extra term", FIRST, f"{right} does not belong into {text}", lambda s, a, b: a()
-        yield (
-            "extra term",
-            FIRST,
-            f"{left} does not belong into {text}",
-            (lambda s, a, b: b()) if op == "Add" else (lambda s, a, b: -b()),
-        )
-        for side, value, part in ((0, a, left), (1, b, right)):
-            yield from with_factor(slot, value, part, lambda act, side=side, op=op: _on_side(act, side, op))
+        yield from _sum(slot, op, text, left, right, a, b)
     elif op in ("Mult", "Div") and is_quantity(a) and is_quantity(b):
-        other = (lambda s, a, b: a() / b()) if op == "Mult" else (lambda s, a, b: a() * b())
-        yield factor_word(b), FIRST, f"it is divided where it should be multiplied, or the other way round: {text}", other
-        yield (
-            factor_word(b),
-            FIRST,
-            f"the factor {'1/' if op == 'Div' else ''}{right} is one too many in {text}",
-            lambda s, a, b: a(),
-        )
-        alone = (lambda s, a, b: b()) if op == "Mult" else (lambda s, a, b: 1 / b())
-        yield factor_word(a), FIRST, f"the factor {left} is one too many in {text}", alone
-        if op == "Div":
-            yield "order", NEXT, f"what is above and below the line in {text} have changed places", lambda s, a, b: b() / a()
-        if is_number(b):
-            for words, power in (("square root", 0.5), ("square", 2.0)):
-                act = (lambda s, a, b, p=power: a() * b() ** p) if op == "Mult" else (lambda s, a, b, p=power: a() / b() ** p)
-                yield "scale", FIRST, f"{right} is the wrong power in {text}", act
+        yield from _product(op, text, left, right, a, b)
     elif op == "MatMult":
-        turned = "one side of the @ has to be turned"
-        yield "transposed", FIRST, f"{turned}: {text}", lambda s, a, b: turn(a()) @ b()
-        yield "transposed", FIRST, f"{turned}: {text}", lambda s, a, b: a() @ turn(b())
-        yield "transposed", FIRST, f"both sides of the @ have to be turned: {text}", lambda s, a, b: turn(a()) @ turn(b())
-        yield "order", FIRST, f"the two sides of the @ have changed places: {text}", lambda s, a, b: b() @ a()
-        yield "transposed", NEXT, f"the product has to be turned: {text}", lambda s, a, b: turn(a() @ b())
-        for turn_a, turn_b in ((0, 1), (1, 0), (1, 1)):
-            act = lambda s, a, b, ta=turn_a, tb=turn_b: (turn(b()) if tb else b()) @ (turn(a()) if ta else a())  # noqa: E731
-            yield "transposed", NEXT, f"the two sides of the @ are in the wrong order or not turned: {text}", act
+        yield from _matrix_product(text)
     elif op == "Pow":
         for power in (0.5, 1, 2, 3, -0.5, -1, -1.5, -2, -3):
             yield "factor", FIRST, f"the power in {text}", lambda s, a, b, p=power: a() ** p
@@ -61,6 +25,51 @@ def binary(slot, a, b):
         yield "index", FIRST, f"the division in {text}", lambda s, a, b: a() / b()
         yield "index", FIRST, f"the division in {text}", lambda s, a, b: -(-a() // b())
         yield "index", FIRST, f"{text}: // and % have changed places", lambda s, a, b: a() // b() if op == "Mod" else a() % b()
+
+
+def _sum_of_integers(op, text, left, right):
+    yield "index", FIRST, f"the sign in front of {right} in {text}", _flip_sum(op)
+    yield "index", FIRST, f"{right} does not belong in {text}", lambda s, a, b: a()
+    yield "index", FIRST, f"{left} does not belong in {text}", lambda s, a, b: b()
+    for n in (1, -1):
+        off = lambda s, a, b, n=n: (a() + b() if op == "Add" else a() - b()) + n  # noqa: E731
+        yield "index", NEXT, f"{text} is off by one", off
+
+
+def _sum(slot, op, text, left, right, a, b):
+    alone = (lambda s, a, b: b()) if op == "Add" else (lambda s, a, b: -b())
+    yield "sign", FIRST, f"the sign in front of {right} in {text}", _flip_sum(op)
+    yield "extra term", FIRST, f"{right} does not belong in {text}", lambda s, a, b: a()
+    yield "extra term", FIRST, f"{left} does not belong in {text}", alone
+    for side, value, part in ((0, a, left), (1, b, right)):
+        yield from with_factor(slot, value, part, lambda act, side=side: _on_side(act, side, op))
+
+
+def _product(op, text, left, right, a, b):
+    other = (lambda s, a, b: a() / b()) if op == "Mult" else (lambda s, a, b: a() * b())
+    yield factor_word(b), FIRST, f"it is divided where it should be multiplied, or the other way round: {text}", other
+    too_many = f"the factor {'1/' if op == 'Div' else ''}{right} is one too many in {text}"
+    yield factor_word(b), FIRST, too_many, lambda s, a, b: a()
+    alone = (lambda s, a, b: b()) if op == "Mult" else (lambda s, a, b: 1 / b())
+    yield factor_word(a), FIRST, f"the factor {left} is one too many in {text}", alone
+    if op == "Div":
+        yield "order", NEXT, f"numerator and denominator of {text} have changed places", lambda s, a, b: b() / a()
+    if is_number(b):
+        for power in (0.5, 2.0):
+            act = (lambda s, a, b, p=power: a() * b() ** p) if op == "Mult" else (lambda s, a, b, p=power: a() / b() ** p)
+            yield "scale", FIRST, f"{right} is the wrong power in {text}", act
+
+
+def _matrix_product(text):
+    one_side = "one side of the @ has to be transposed"
+    yield "transposed", FIRST, f"{one_side}: {text}", lambda s, a, b: turn(a()) @ b()
+    yield "transposed", FIRST, f"{one_side}: {text}", lambda s, a, b: a() @ turn(b())
+    yield "transposed", FIRST, f"both sides of the @ have to be transposed: {text}", lambda s, a, b: turn(a()) @ turn(b())
+    yield "order", FIRST, f"the two sides of the @ have changed places: {text}", lambda s, a, b: b() @ a()
+    yield "transposed", NEXT, f"the product has to be transposed: {text}", lambda s, a, b: turn(a() @ b())
+    for turn_a, turn_b in ((0, 1), (1, 0), (1, 1)):
+        act = lambda s, a, b, ta=turn_a, tb=turn_b: (turn(b()) if tb else b()) @ (turn(a()) if ta else a())  # noqa: E731
+        yield "transposed", NEXT, f"the two sides of the @ are in the wrong order or not transposed: {text}", act
 
 
 def brackets(slots, place):
@@ -77,8 +86,7 @@ def brackets(slots, place):
                     yield "factor", FIRST, text, _outer(op, over, kept), "", ((term, _take(kept, first=True)),)
     elif op in ("Mult", "Div"):
         for side in (0, 1) if op == "Mult" else (0,):
-            inner = slot.sides[side] if slot.sides else None
-            for total in _sums(slots, inner):
+            for total in _sums(slots, slot.sides[side]):
                 for end in (0, 1):
                     kept = []
                     text = f"the factor in {short(slot)} belongs to one term alone"
@@ -104,10 +112,19 @@ def _terms(slots, place):
 
 
 def _take(kept, first=False):
-    return lambda s, a, b: (kept.append((a if first else b)()), (b if first else a)())[1]
+    """Takes a factor out of its product, and keeps it for another place."""
+
+    def act(s, a, b):
+        factor, rest = (a, b) if first else (b, a)
+        kept.append(factor())
+        return rest()
+
+    return act
 
 
 def _outer(op, over, kept):
+    """The kept factor at all of a sum."""
+
     def act(s, a, b):
         kept.clear()
         value = a() + b() if op == "Add" else a() - b()
@@ -117,6 +134,8 @@ def _outer(op, over, kept):
 
 
 def _one_end(op, end, over, kept):
+    """The kept factor at one side of a sum."""
+
     def act(s, a, b):
         sides = [a(), b()]
         sides[end] = sides[end] / kept[-1] if over else sides[end] * kept[-1]

@@ -57,7 +57,7 @@ def name(slot, value):
     if is_array(value):
         yield "alias", FIRST, f"`{slot.text}` is used as it is, and written into: others still need it", lambda s, v: v().copy()
         if value.ndim >= 2:
-            yield "transposed", LAST, f"`{slot.text}` has to be turned here", lambda s, v: turn(v())
+            yield "transposed", LAST, f"`{slot.text}` has to be transposed here", lambda s, v: turn(v())
         yield "sign", LAST, f"the sign of `{slot.text}`", lambda s, v: -v()
         yield "factor", LAST, f"the factor `{slot.text}` does not belong here", lambda s, v: np.ones_like(v())
         yield "factor", LAST, f"the power of `{slot.text}`", lambda s, v: v() * v()
@@ -92,7 +92,7 @@ def compare(slot, a, b):
 
 
 def turned(slot, a):
-    yield "transposed", FIRST, f"{short(slot)} should not be turned", lambda s, a: a
+    yield "transposed", FIRST, f"{short(slot)} should not be transposed", lambda s, a: a
 
 
 def item(slot, value, index):
@@ -148,7 +148,7 @@ def value(slot, value):
         return
     yield "sign", NEXT, f"the sign of {words}", lambda s, v: -v
     if is_array(value) and value.ndim >= 2:
-        yield "transposed", NEXT, f"{words} has to be turned", lambda s, v: turn(v)
+        yield "transposed", NEXT, f"{words} has to be transposed", lambda s, v: turn(v)
         for axis in range(value.ndim):
             yield "axis", LAST, f"a sum is missing in {words}", lambda s, v, axis=axis: v.sum(axis=axis)
             yield "axis", LAST, f"a mean is missing in {words}", lambda s, v, axis=axis: v.mean(axis=axis)

@@ -8,7 +8,7 @@ and each change knows the line and the words that it stands for. changes.py list
 import ast
 import linecache
 
-from .switches import COMPARISONS, OPERATORS, STEPS, Slot, Switches, called
+from .switches import COMPARISONS, OPERATORS, STEPS, Slot, Switches, called, unchanged
 
 UNTOUCHED = (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr, ast.Starred)  # their meaning depends on where they stand
 
@@ -39,6 +39,8 @@ def _names_in(function):
 
 
 class _TakenApart(ast.NodeTransformer):
+    """Visits functions of a file, and puts a question to the switch `_m_` in the place of each operation in them."""
+
     def __init__(self, text):
         self.lines, self.slots, self.scope, self.context = text.split("\n"), [], [], ""
         self.inner = 0  # how many functions deep
@@ -49,10 +51,8 @@ class _TakenApart(ast.NodeTransformer):
         return line[node.col_offset : node.end_col_offset if node.end_lineno == node.lineno else None].decode()
 
     def slot(self, kind, node, *operands, plain, keywords=(), context=None):
-        if not self.scope:
-            return node
-        self.slots.append(Slot(kind, node, self.scope[-1], self.context if context is None else context, plain=plain))
-        self.slots[-1].text, self.slots[-1].inner = self.text_of(node), self.inner
+        context = self.context if context is None else context
+        self.slots.append(Slot(kind, node, self.scope[-1], context, self.text_of(node), self.inner, plain=plain))
         number = ast.Constant(len(self.slots) - 1)
         return ast.copy_location(ast.Call(_load("_m_"), [number, _load("_s_"), *operands], list(keywords)), node)
 
@@ -79,7 +79,7 @@ class _TakenApart(ast.NodeTransformer):
         arguments = [*node.args.posonlyargs, *node.args.args]
         for argument, default in zip(arguments[len(arguments) - len(node.args.defaults) :], node.args.defaults, strict=True):
             if isinstance(default, ast.Constant) and type(default.value) in (int, float):
-                ask = self.slot("default", default, _load(argument.arg), plain=lambda scope, value: value, context=argument.arg)
+                ask = self.slot("default", default, _load(argument.arg), plain=unchanged, context=argument.arg)
                 begun.append(ast.Assign([ast.Name(argument.arg, ast.Store())], ask))
         self.scope.pop()
         self.inner -= 1
@@ -88,8 +88,7 @@ class _TakenApart(ast.NodeTransformer):
         return node
 
     def visit_Lambda(self, node):
-        if self.scope:
-            node.body = self.visit(node.body)
+        node.body = self.visit(node.body)
         return node
 
     def visit_JoinedStr(self, node):
@@ -108,15 +107,12 @@ class _TakenApart(ast.NodeTransformer):
         ends, operands = [], []
         for side in (node.left, node.right):
             operands.append(_later(self.visit(side)))
-            ends.append(len(self.slots) - 1 if isinstance(side, ast.BinOp) and self.slots else None)
+            ends.append(len(self.slots) - 1 if isinstance(side, ast.BinOp) else None)
         if act is None:
             node.left, node.right = (o.body for o in operands)
             return node
         asked = self.slot("binary", node, *operands, plain=lambda scope, a, b: act(a(), b()))
-        if asked is not node:
-            self.slots[-1].parts, self.slots[-1].sides = parts, tuple(ends)
-        else:
-            node.left, node.right = (o.body for o in operands)
+        self.slots[-1].parts, self.slots[-1].sides = parts, tuple(ends)
         return asked
 
     def visit_UnaryOp(self, node):
@@ -127,11 +123,11 @@ class _TakenApart(ast.NodeTransformer):
 
     def visit_Constant(self, node):
         if isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            return self.slot("number", node, node, plain=lambda scope, value: value)
+            return self.slot("number", node, node, plain=unchanged)
         return node
 
     def visit_Name(self, node):
-        if isinstance(node.ctx, ast.Load) and self.scope and node.id in self.scope[-1]:
+        if isinstance(node.ctx, ast.Load) and node.id in self.scope[-1]:
             return self.slot("name", node, _later(node), plain=lambda scope, value: value())
         return node
 
@@ -143,7 +139,7 @@ class _TakenApart(ast.NodeTransformer):
         return self.slot("compare", node, *sides, plain=lambda scope, a, b: act(a, b))
 
     def visit_Attribute(self, node):
-        if isinstance(node.value, ast.Name) and not (self.scope and node.value.id in self.scope[-1]):
+        if isinstance(node.value, ast.Name) and node.value.id not in self.scope[-1]:
             return node
         node.value = self.visit(node.value)
         if node.attr == "T" and isinstance(node.ctx, ast.Load):
@@ -176,18 +172,16 @@ class _TakenApart(ast.NodeTransformer):
         arguments = [self.within(context, a) for a in node.args]
         for keyword in node.keywords:
             keyword.value = self.within("axis" if keyword.arg in ("axis", "axes") else self.context, keyword.value)
-        if not self.scope:
-            return node
         return self.slot("call", node, function, *arguments, keywords=node.keywords, plain=called)
 
     def visit_IfExp(self, node):
-        node.test = self.slot("test", node.test, self.visit(node.test), plain=lambda scope, value: value)
+        node.test = self.slot("test", node.test, self.visit(node.test), plain=unchanged)
         node.body, node.orelse = self.visit(node.body), self.visit(node.orelse)
         return node
 
     def visit_If(self, node):
         node = self.generic_visit(node)
-        node.test = self.slot("test", node.test, node.test, plain=lambda scope, value: value)
+        node.test = self.slot("test", node.test, node.test, plain=unchanged)
         return node
 
     def visit_Assign(self, node):
@@ -195,12 +189,12 @@ class _TakenApart(ast.NodeTransformer):
         value = self.visit(node.value)
         node.targets = [self.visit(target) for target in node.targets]
         if not several:
-            value = self.slot("value", node, value, plain=lambda scope, value: value)
+            value = self.slot("value", node, value, plain=unchanged)
         node.value = value
         return self.statement(node)
 
     def visit_AugAssign(self, node):
-        node.value = self.slot("value", node.value, self.visit(node.value), plain=lambda scope, value: value)
+        node.value = self.slot("value", node.value, self.visit(node.value), plain=unchanged)
         node.target = self.visit(node.target)
         return self.statement(node)
 
@@ -211,8 +205,6 @@ class _TakenApart(ast.NodeTransformer):
 
     def statement(self, node):
         """A statement that can be left out."""
-        if not self.scope:
-            return node
         self.slots.append(Slot("statement", node, self.scope[-1], text=self.text_of(node), inner=self.inner))
         ask = ast.Call(ast.Attribute(_load("_m_"), "on", ast.Load()), [ast.Constant(len(self.slots) - 1)], [])
         return ast.copy_location(ast.If(ask, [node], []), node)
@@ -220,16 +212,16 @@ class _TakenApart(ast.NodeTransformer):
     def visit_Return(self, node):
         if isinstance(node.value, ast.Tuple) and not any(isinstance(e, ast.Starred) for e in node.value.elts):
             several = ast.Tuple([self.returned(element) for element in node.value.elts], ast.Load())
-            node.value = self.slot("results", node.value, several, plain=lambda scope, value: value)
+            node.value = self.slot("results", node.value, several, plain=unchanged)
         elif node.value is not None:
             node.value = self.returned(node.value)
         return node
 
     def returned(self, element):
-        return self.slot("value", element, self.visit(element), plain=lambda scope, value: value)
+        return self.slot("value", element, self.visit(element), plain=unchanged)
 
     def visit_For(self, node):
-        node.iter = self.slot("loop", node.iter, self.visit(node.iter), plain=lambda scope, value: value)
+        node.iter = self.slot("loop", node.iter, self.visit(node.iter), plain=unchanged)
         return self._loop(node)
 
     def visit_While(self, node):
@@ -242,6 +234,20 @@ class _TakenApart(ast.NodeTransformer):
         return node
 
 
+def _with_helpers(name, namespace, text):
+    """The nodes of a function of the text and of the functions beside it that it uses; [] where the function is not there."""
+    defined = {node.lineno: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
+    wanted, found = [name], {}
+    while wanted:
+        other = wanted.pop(0)
+        begins = getattr(getattr(namespace.get(other), "__code__", None), "co_firstlineno", None)
+        node = defined.get(begins)  # of a name that is defined twice, the one that counts
+        if other not in found and node is not None and node.name == other:
+            found[other] = node
+            wanted += [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in namespace]
+    return list(found.values())
+
+
 class Switchable:
     """The function `name` of a learner's file, and those of the file that it calls, taken apart; ValueError where there is no
     source for it. given: a text whose functions are right, and stay as they are."""
@@ -252,23 +258,15 @@ class Switchable:
         if code is None or getattr(function, "__globals__", None) is not namespace:
             raise ValueError("no function of the file")
         text = text or "".join(linecache.getlines(code.co_filename))
-        wanted, found = [name], {}
-        defined = {node.lineno: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
-        while wanted:
-            other = wanted.pop()
-            begins = getattr(getattr(namespace.get(other), "__code__", None), "co_firstlineno", None)
-            node = defined.get(begins)
-            if other not in found and node is not None and node.name == other:
-                found[other] = node
-                wanted += {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & set(namespace)
-        if name not in found:
+        found = _with_helpers(name, namespace, text)
+        if not found:
             raise ValueError("no source")
         as_given = {ast.dump(node) for node in ast.parse(given).body if isinstance(node, ast.FunctionDef) and node.name != name}
-        found = {other: node for other, node in found.items() if ast.dump(node) not in as_given}
-        inside = [node for function in found.values() for node in ast.walk(function)]
+        found = [node for node in found if ast.dump(node) not in as_given]
+        inside = [node for function in found for node in ast.walk(function)]
         self.in_place = any(isinstance(n, ast.AugAssign) or getattr(n, "arg", "") == "out" for n in inside)
         apart = _TakenApart(text)
-        nodes = [apart.visit(node) for node in found.values()]
+        nodes = [apart.visit(node) for node in found]
         self.switches, self.slots = Switches(apart.slots), apart.slots
         self.names = {**namespace, "_m_": self.switches}
         module = ast.fix_missing_locations(ast.Module(nodes, []))

@@ -4,7 +4,6 @@ every number right is what was wrong. Where none does, the solution is changed u
 What is told is true of all that was seen: a change is only named if with it every output and gradient of every case is right.
 """
 
-import contextlib
 import time
 from itertools import combinations
 
@@ -13,23 +12,32 @@ import numpy as np
 from ..pages import build
 from . import diagnose
 from .changes import changes_of
-from .evidence import Evidence, Quiet, right_ones
+from .evidence import Evidence, attempted, right_ones
 from .exchange import LAST
 from .grammar import Switchable
 from .named import Named
 from .switches import Endless
 
 SECONDS = 0.5  # for an exercise's own check, which is run for each change
-PATIENCE = 4  # seconds on the clock, on however busy a machine: nobody waits longer for a name
+PATIENCE = 4  # seconds on the clock, on however busy a machine: nobody waits longer for the names of one check
 LONG = 300_000  # operations of one check
 SINGLE, PAIRS = 1600, 400  # changes that are tried
 
 
-class Search(Evidence):
-    """For one function that is compared with the course's own, case by case."""
+class Patience:
+    """The seconds that are left for searching in one check, all its exercises together: they are part of the learner's seconds,
+    and a file with many mistakes must not run out of them."""
 
-    def __init__(self, *known):
+    def __init__(self):
+        self.left = PATIENCE
+
+
+class Search(Evidence):
+    """For one function that is compared with the course's own, case by case. ends: when the search is given up."""
+
+    def __init__(self, ends, *known):
         super().__init__(*known)
+        self.ends = ends
         wrong = [i for i, right in enumerate(self.right) if right is None or not all(right)]
         self.at = wrong[0] if wrong else None  # the case that is looked at first
         self.outputs = len(self.exercise.outputs) or 1
@@ -42,10 +50,8 @@ class Search(Evidence):
         again = first.backward and first.is_op and not apart.in_place  # else a change may spoil what the forward has left
         kept = first.forward(apart.function) if again else None
 
-        ends = time.perf_counter() + PATIENCE
-
         def run(case, *changes):
-            if time.perf_counter() > ends:
+            if time.perf_counter() > self.ends:
                 raise Endless
             out = kept if case is first and all(apart.slots[c.place].inner > 1 for c in changes) else None
             return apart.with_changes(lambda: case.results(apart.function, out), *changes)
@@ -100,6 +106,7 @@ class Search(Evidence):
         return []
 
     def _two(self, run, some):
+        """Two changes of which each makes some of the results right; both together make all."""
         for (one, now_one), (two, now_two) in combinations(some[:60], 2):
             both = all(a or b for a, b in zip(now_one, now_two, strict=True))
             if one.place != two.place and both and self.mends(run, one, two):
@@ -122,7 +129,7 @@ class Search(Evidence):
         return None
 
     def in_the_solution(self):
-        """The sentence for the Change of the solution that gives what the learner's gives, in every case; or None."""
+        """[A sentence] for the change of the solution that gives what the learner's function gives, in every case; or None."""
         found = self.found[self.at]
         if found is None:
             return None
@@ -141,6 +148,7 @@ class Search(Evidence):
 
 
 def _alike(a, b):
+    """Whether a case says nothing against two functions being the same: b, the learner's, is None where it stops."""
     return b is None or all(right_ones(a, b) or [False])
 
 
@@ -150,13 +158,7 @@ def _own_check(lesson, exercise, namespace, seed):
 
     def passes():
         rng = np.random.default_rng((seed, int(lesson.number)))
-        try:
-            with np.errstate(all="ignore"), contextlib.redirect_stdout(Quiet()):
-                for _ in exercise.check(apart.function, apart.names, rng):
-                    pass
-            return True
-        except (Exception, SystemExit, Endless):
-            return False
+        return attempted(lambda: list(exercise.check(apart.function, apart.names, rng))) is not None
 
     started = time.process_time()
     apart.note(passes)
@@ -180,23 +182,26 @@ IN_THE_SOLUTION = {  # only what can hardly be anything else
     "extra term": "It is as if one term were too many.",
     "factor": "It is as if one factor were missing, or one too many.",
     "axis": "It is as if one sum, mean or maximum ran along another axis.",
-    "transposed": "It is as if one array were turned, or should be and is not.",
+    "transposed": "It is as if one array were transposed, or should be and is not.",
 }
 
 
-def found_in(lesson, exercise, part, namespace, seed):
+def found_in(lesson, exercise, part, namespace, seed, patience):
     """Named sentences for what is wrong with the learner's function, [] where nothing is found."""
+    started = time.perf_counter()
     try:
         if exercise.check:
             return _told(_own_check(lesson, exercise, namespace, seed))
-        search = Search(lesson, exercise, part, namespace, seed)
+        search = Search(started + patience.left, lesson, exercise, part, namespace, seed)
         return search.mend() if search.at is not None else []
     except (Exception, Endless):  # a name is a help and no more: where none can be looked for, the worst entry is told
         return []
+    finally:
+        patience.left -= time.perf_counter() - started
 
 
 def _told(changes):
-    """A sentence for each change that mends it. `about` has the line."""
+    """Sentences for the changes that mend a function together, each with its line; [] for none."""
     if not changes:
         return []
     if len(changes) == 1:

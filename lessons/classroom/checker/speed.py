@@ -13,8 +13,8 @@ HIDDEN = ("vectorize", "apply_along_axis", "apply_over_axes", "frompyfunc", "fro
 
 
 def speed_note(learner, reference, run):
-    """The note, or None. run(function) runs one of the two, both now. What seems slow is measured twice: a machine that does
-    something else for a moment is no mistake of the learner's."""
+    """The note, or None. run(function) runs one of the two: both are timed here and now, on the same machine. What seems slow is
+    timed twice: a machine that does something else for a moment is no mistake of the learner's."""
     seconds = {}
     for _ in range(2):
         for function in (reference, learner.function):

@@ -52,13 +52,12 @@ class Names:
     def expect_unchanged(self, text):
         """Puts names back, and raises Problem if there was one to put back. text: of the file that may have done it."""
         if changed := self.put_back():
-            several = len(changed) > 1
-            what = "they belong to Python and its libraries, and the check needs them too. Choose names of your own"
-            one = "it belongs to Python or its libraries, and the check needs it too. Choose a name of your own"
-            raise Problem(
-                [f"your file changes what {' and '.join(changed[:3])} {'are' if several else 'is'}: {what if several else one}"],
-                _line_of(changed[0].rpartition(".")[2], text),
-            )
+            if len(changed) > 1:
+                advice = "are: they belong to Python and its libraries, and the check needs them too. Choose names of your own"
+            else:
+                advice = "is: it belongs to Python or its libraries, and the check needs it too. Choose a name of your own"
+            told = f"your file changes what {' and '.join(changed[:3])} {advice}"
+            raise Problem([told], _line_of(changed[0].rpartition(".")[2], text))
 
 
 def _line_of(name, text):

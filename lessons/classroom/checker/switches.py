@@ -61,8 +61,9 @@ class Switches:
             self.slots[k].seen = ()
         return k not in self.active
 
-    def __call__(self, k, scope, *operands, **keywords):
-        """A change gets the operands as they are evaluated: those of an operation or a choice as functions."""
+    def __call__(self, k, scope, /, *operands, **keywords):
+        """What stands at slot k, or the active change of it. Names, and the two sides of an operation, come as functions: a
+        change may do without them."""
         self.tick()
         change = self.active.get(k)
         if self.noting:
@@ -92,5 +93,9 @@ def _is_large(function, *arguments):
     return math.prod(max(1, abs(n)) for n in sizes) > LARGE
 
 
-def called(scope, function, *arguments, **keywords):
+def unchanged(scope, value):
+    return value
+
+
+def called(scope, function, /, *arguments, **keywords):
     return function(*arguments, **keywords)

@@ -5,6 +5,7 @@ What is counted over all lessons is in the slow leg: python -m tests.support.hel
 """
 
 from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -13,7 +14,6 @@ from tests.support import heldout
 from tests.support.heldout.__main__ import refused, verdicts
 
 NAMED_GRADIENTS, NAMED = 0.85, 0.80  # of the wrong gradients, and of all wrong answers, at least so many by name
-FOUND = {}
 
 
 @pytest.fixture(autouse=True)
@@ -22,10 +22,15 @@ def no_learner(tmp_path, monkeypatch):
     monkeypatch.setenv("MINIVIT_WORK", str(tmp_path))
 
 
+@cache
+def found(number):
+    """What is said of a lesson's wrong answers, which takes a while: the tests share it."""
+    return list(verdicts(number))
+
+
 @pytest.mark.parametrize("number", heldout.numbers())
 def test_wrong_answers_are_rejected_and_no_name_is_false(number):
-    FOUND[number] = [(verdict, gradient, answer, said) for answer, verdict, said, gradient in verdicts(number)]
-    bad = [f"{verdict} {answer.id} ({answer.comment}): {said}" for verdict, _, answer, said in FOUND[number]
+    bad = [f"{verdict} {answer.id} ({answer.comment}): {said}" for answer, verdict, said, _ in found(number)
            if verdict in ("false", "accepted")]  # fmt: skip
     assert not bad, "\n".join(bad)
 
@@ -36,10 +41,9 @@ def test_right_answers_are_accepted_and_not_scolded(number):
 
 
 def test_most_are_named():
-    for number in set(heldout.numbers()) - set(FOUND):
-        FOUND[number] = [(verdict, gradient, answer, said) for answer, verdict, said, gradient in verdicts(number)]
-    of_all = Counter(verdict for found in FOUND.values() for verdict, *_ in found)
-    of_gradients = Counter(verdict for found in FOUND.values() for verdict, gradient, *_ in found if gradient)
+    told = [entry for number in heldout.numbers() for entry in found(number)]
+    of_all = Counter(verdict for _, verdict, *_ in told)
+    of_gradients = Counter(verdict for _, verdict, _, gradient in told if gradient)
     assert of_all["named"] >= NAMED * of_all.total(), of_all
     assert of_gradients["named"] >= NAMED_GRADIENTS * of_gradients.total(), of_gradients
 

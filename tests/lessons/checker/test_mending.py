@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lessons.classroom import course
-from lessons.classroom.checker import loading, mending
+from lessons.classroom.checker import checker, loading, mending
 from lessons.classroom.checker.changes import changes_of
 from lessons.classroom.checker.evidence import Evidence
 from lessons.classroom.checker.grammar import Switchable
@@ -40,14 +40,18 @@ MENDED = {
 }
 
 
-def found(changes):
+def names(changes):
+    """What a learner's file with this linear defines."""
     text = LINEAR
     for old, new in changes.items():
         assert text.count(old) == 1
         text = text.replace(old, new)
+    return loading.load("<a learner's linear>", f"import numpy as np\n{text}")
+
+
+def found(changes):
     lesson = course.find("04")
-    names = loading.load("<a learner's linear>", f"import numpy as np\n{text}")
-    told = mending.found_in(lesson, lesson.exercises[0], "backward", names, 0)
+    told = mending.found_in(lesson, lesson.exercises[0], "backward", names(changes), 0, mending.Patience())
     return [(sentence.kind, sentence.about["line"] - 1) for sentence in told if sentence.kind != "two"]
 
 
@@ -59,6 +63,26 @@ def test_what_mends_the_code_is_what_is_wrong(name):
 
 def test_a_right_function_has_nothing_to_mend():
     assert found({}) == []
+
+
+def test_all_searches_of_one_check_share_its_seconds(monkeypatch):
+    seconds, now, left = (3.0, 2.0), [0.0], []
+
+    class Slow:
+        def __init__(self, ends, lesson, exercise, *known):
+            self.at, self.took = 0, seconds[len(left)]
+            left.append(ends - now[0])
+
+        def mend(self):
+            now[0] += self.took
+            return []
+
+    monkeypatch.setattr(mending, "Search", Slow)
+    monkeypatch.setattr(mending.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(mending, "PATIENCE", 4)
+    wrong = "import numpy as np\n\ndef one_patch(*given): return np.zeros(3)\n\ndef gap_table(*given): return np.zeros(3)\n"
+    checker.check_lesson(course.find("01"), loading.load("<two that are wrong>", wrong))
+    assert left == [4, 1]
 
 
 def apart(text, name="f"):
@@ -92,6 +116,24 @@ def test_taken_apart_it_gives_what_it_gave():
             np.testing.assert_array_equal(found, wanted)
 
 
+def test_arguments_of_any_name_are_taken_apart():
+    made, _ = apart(
+        """
+        def g(s=0, f=0, k=0, scope=0, function=0): return s - f + k - scope + function
+        def f(x): return g(s=x, f=1, k=2, scope=3, function=4)
+        """
+    )
+    assert made.note(lambda: made.function(5)) == 7
+    changes = [change for change in changes_of(made.slots) if made.slots[change.place].kind == "call"]
+    assert [made.with_changes(lambda: made.function(5), change) for change in changes] == [2, 8, 5, 10, 3]  # one left out
+
+
+def test_functions_are_taken_apart_in_the_order_in_which_they_are_called():
+    helpers = "".join(f"def {name}(x):\n    return x\n" for name in "dbca")
+    made, _ = apart("def f(x):\n    x = a(x)\n    x = b(x)\n    x = c(x)\n    return d(x)\n" + helpers)
+    assert list(dict.fromkeys(slot.line for slot in made.slots)) == [2, 3, 4, 5, 13, 9, 11, 7]  # each time: so is what is told
+
+
 def test_a_change_that_makes_a_loop_endless_is_left():
     made, _ = apart(
         """
@@ -119,12 +161,6 @@ def test_without_source_there_is_nothing_to_take_apart():
 def test_a_mistake_that_something_right_contradicts_is_not_the_learner_s():
     lesson = course.find("04")
     dx, both = ({"dx = dy @": "dx = -dy @"}, {"dx = dy @": "dx = -dy @", "rows.sum": "rows.mean"})
-
-    def names(changes):
-        text = LINEAR
-        for old, new in changes.items():
-            text = text.replace(old, new)
-        return loading.load("<a learner's linear>", text)
 
     def agrees(mistake, learner):
         return Evidence(lesson, lesson.exercises[0], "backward", names(learner), 0).agrees(names(mistake)["linear"])

@@ -1,5 +1,6 @@
 """Sentences that show what differs, and what a missing name may mean."""
 
+import numpy as np
 import pytest
 
 from lessons.classroom.checker import diagnose, loading, sentences
@@ -19,8 +20,6 @@ def test_two_numbers_are_shown_with_the_digits_that_differ(numbers, told):
 
 
 def test_the_worst_entry_shows_the_digits_that_differ():
-    import numpy as np
-
     right = np.array([[1.0, 2.0], [3.0, 0.933012701]])
     wrong = right + [[0, 0], [0, 1e-5]]
     assert diagnose.worst_entry("y", wrong, right, "wanted")[0] == "worst entry y[1, 1]: yours 0.93302, wanted 0.93301"

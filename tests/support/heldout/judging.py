@@ -7,6 +7,7 @@ stands in a line that is wrong; a listed mistake gives what the answer gives, in
 import difflib
 from functools import cache
 
+from lessons.classroom.checker import diagnose
 from lessons.classroom.checker.checker import UNSURE
 from lessons.classroom.checker.evidence import Evidence
 from lessons.classroom.checker.named import Named
@@ -45,7 +46,6 @@ STEPS = {
     "shape": "", "count": "", "order": "", "kind": "", "run": "", "memory": "", "start": "",
 }  # fmt: skip
 
-
 # Read, and found true though the cause has another word
 READ = {
     "06-cross_entropy-9": "the largest score in the label's place: what is left of the formula has no term of the label",
@@ -64,15 +64,15 @@ def _words(text):
 
 
 @cache
-def _text(source):
+def _lines(source):
     return source.strip().split("\n")
 
 
 def changed_lines(answer):
     """The numbers of the lines of the learner's file that differ from the right answer, and those beside what was left out."""
-    first = len(answer.file()) - len(_text(answer.source)) + 1
+    first = len(answer.file()) - len(_lines(answer.source)) + 1
     lines = set()
-    for what, _, _, begin, end in difflib.SequenceMatcher(None, _text(answer.right), _text(answer.source), False).get_opcodes():
+    for what, _, _, begin, end in difflib.SequenceMatcher(None, _lines(answer.right), _lines(answer.source), False).get_opcodes():
         if what != "equal":
             lines |= set(range(begin, end)) if end > begin else {begin - 1, begin}
     return {first + line for line in lines}
@@ -85,8 +85,6 @@ def is_true(answer, sentence, lesson, exercise, part, names):
     if "line" in sentence.about and sentence.about["line"] in changed_lines(answer):
         return True
     if sentence.kind == "listed":
-        from lessons.classroom.checker import diagnose
-
         function = diagnose.planted(lesson, exercise, sentence.about["mistake"])
         return all(Evidence(lesson, exercise, part, names, seed).agrees(function) for seed in (1, 2))
     return bool(_words(TRUE_OF[sentence.kind]) & set(answer.cause))

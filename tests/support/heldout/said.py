@@ -165,7 +165,7 @@ SAID = {
         "Weights come out the same in two places: draw new numbers from r": "alias, index",
     },
     "15": {
-        "A number of steps is 0 that you divide by: a schedule may have no": "extreme",
+        "You divide by a number of steps that can be 0: a schedule may have": "extreme",
         "Small gradients were scaled up. If the norm is below max_norm, t": "case",
         "The cosine begins at the first step of all: it begins when the w": "missing term",
         "The cosine does not reach the floor at the last step, total − ": "index",
