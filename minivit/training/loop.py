@@ -171,32 +171,32 @@ class Training:
 
     # what a checkpoint holds beside the model's weights
 
-    def state_dict(self):
-        """Everything that the rest of the run depends on, as host arrays by name: weights, moments, average, best, counters."""
+    def _arrays(self):
+        """{name: array} of what the rest of the run depends on, as it lies in memory; the counters are not among them."""
         arrays = self._frozen()
         for i, group in enumerate(self.optimizer.groups):
             arrays |= {f"weights.{i}": group.values} | {f"moments.{i}.{j}": m for j, m in enumerate(group.moments)}
-        arrays |= self.weights.named_buffers()
-        counters = self.epoch, self.step, self.optimizer.steps, self.weights.waited, self.weights.best_score
-        return {name: np.array(to_host(array)) for name, array in arrays.items()} | {"counters": np.array(counters, np.float64)}
+        return arrays | self.weights.named_buffers()
 
     def _frozen(self):
         """{name: array} of what the model has and this run does not train: another model's weights, for instance."""
         return {f"frozen.{name}": p.data for name, p in self.model.named_parameters() if not p.requires_grad}
 
+    def state_dict(self):
+        """Everything that the rest of the run depends on, as host arrays by name: weights, moments, average, best, counters."""
+        counters = self.epoch, self.step, self.optimizer.steps, self.weights.waited, self.weights.best_score
+        arrays = {name: np.array(to_host(array)) for name, array in self._arrays().items()}
+        return arrays | {"counters": np.array(counters, np.float64)}
+
     def load_state_dict(self, state):
         """Goes on from such a state. Raises ValueError if it is one of another model or recipe."""
-        own = self.state_dict()
-        if set(state) != set(own) or any(state[name].shape != own[name].shape for name in own):
+        own = self._arrays()
+        shapes = {name: array.shape for name, array in own.items()} | {"counters": (5,)}
+        if {name: array.shape for name, array in state.items()} != shapes:
             raise ValueError("this checkpoint is of another model or another recipe")
-        xp = array_module(self.optimizer.groups[0].values)
-        self.weights.put([xp.asarray(state[f"weights.{i}"]) for i in range(len(self.optimizer.groups))])
-        for i, group in enumerate(self.optimizer.groups):
-            for j, moment in enumerate(group.moments):
-                moment[...] = xp.asarray(state[f"moments.{i}.{j}"])
-        for name, values in self._frozen().items():
-            values[...] = xp.asarray(state[name])
-        self.weights.load(state)
+        for name, array in own.items():
+            array[...] = array_module(array).asarray(state[name])
+        self.weights.put([group.values for group in self.optimizer.groups])
         epoch, step, steps, waited, self.weights.best_score = state["counters"].tolist()
         self.epoch, self.step, self.optimizer.steps, self.weights.waited = int(epoch), int(step), int(steps), int(waited)
 
