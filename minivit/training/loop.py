@@ -11,7 +11,7 @@ from ..data import batches
 from ..optim import AdamW, warmup_cosine
 from .finetune import Halves, OnFeatures, stay_the_same
 from .guard import Guard
-from .parallel import pieces_of, processes_of, sum_of_gradients, workers
+from .parallel import added, pieces_of, processes_of, sum_of_gradients, workers
 from .prediction import accuracy, predict
 from .recipe import Recipe
 from .tasks import task_of
@@ -139,19 +139,20 @@ class Training:
     def _loss_and_gradients(self, images, truth, run):
         """(mean loss, number of right answers, terms of the loss by name, gradients in the order of the parameters) of one batch,
         piece by piece."""
-        recipe, network, f8 = self.recipe, self.network, np.float64
+        recipe, network = self.recipe, self.network
 
         def loss_of(numbered):
             number, piece = numbered
             rng = np.random.default_rng((recipe.seed, 2, self.step, number))
-            loss, hits, *parts = self.task.loss(network, images[piece], tuple(part[piece] for part in truth), rng)
-            share = (piece.stop - piece.start) / len(images)
-            return loss * share, hits, {name: part.data.astype(f8) * share for name, part in (parts[0] if parts else {}).items()}
+            loss, hits, *told = self.task.loss(network, images[piece], tuple(part[piece] for part in truth), rng)
+            share, parts = (piece.stop - piece.start) / len(images), told[0] if told else {}
+            return loss * share, hits, {name: part.data.astype(np.float64) * share for name, part in parts.items()}
 
         cut = pieces_of(network, recipe.batch_size, len(images), recipe.accumulate, run.processes.size)
         grads, results = sum_of_gradients(run, loss_of, list(enumerate(cut)), self.parameters)
-        terms = {name: sum(parts[name] for *_, parts in results) for name in results[0][2]}
-        return sum(loss for loss, *_ in results), sum(hits for _, hits, _ in results), terms, grads
+        losses, hits, parts = zip(*results, strict=True)
+        terms = {name: added(one[name] for one in parts) for name in parts[0]}
+        return added(losses), added(hits), terms, grads
 
     def _validate(self):
         """The score on the images set aside, or None; the weights are kept if it is the best so far."""
