@@ -83,7 +83,7 @@ class Training:
 
     def run(self, threads=None, log_every=LOG_EVERY):
         """A generator of Progress, from where the training is to its end; `threads` is one a core by default, or the Processes
-        that train together (distributed.py), in each of which this runs. log_every: steps.
+        that train together (distributed.py), in each of which this runs. A log line, a Progress, comes every log_every steps.
 
         Raises ValueError at the next log line after a loss or a gradient was not a number; from that step on nothing was
         updated."""
