@@ -25,41 +25,15 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(sections.SECTIONS)}; default: all")
-    parser.add_argument("--threads", type=int, default=cores(), metavar="N", help="for every peer; default: one a core")
-    parser.add_argument("--rounds", type=int, default=9, metavar="N", help="how often each peer takes its turn; default: 9")
-    parser.add_argument(
-        "--device", choices=("cpu", "gpu"), default="cpu", help=f"gpu: {', '.join(sections.ON_A_GPU)}; default: cpu"
-    )
-    parser.add_argument("--quick", action="store_true", help="tiny sizes (digits: all), one round, nothing written: does it run?")
-    parser.add_argument("--table", action="store_true", help="measure nothing: print README's tables of what was measured")
-    parser.add_argument("--latency", type=float, metavar="µs", help="scale: microseconds of a message on your network")
-    parser.add_argument("--bandwidth", type=float, metavar="Gbit/s", help="scale: what your network carries")
-    parser.add_argument("--gflops", type=float, metavar="X", help="scale: billions of operations a second of each process")
+    parser = _parser()
     arguments = parser.parse_args(argv)
     path = RESULTS / ("speed.json" if arguments.device == "cpu" else "speed-gpu.json")
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if arguments.table:
         print(tables.markdown(results))
         return
-    asked = [value for name in ("latency", "bandwidth", "gflops") if (value := getattr(arguments, name)) is not None]
-    if asked and (arguments.sections != ["scale"] or min(asked) <= 0):
-        parser.error("--latency, --bandwidth and --gflops are numbers above 0, for the section scale alone")
-    if (arguments.latency is None) != (arguments.bandwidth is None):
-        parser.error("a network has a --latency and a --bandwidth: give both")
-    link = arguments.latency and (1e-6 * arguments.latency, 1e9 / 8 * arguments.bandwidth)
-    rounds = 1 if arguments.quick else arguments.rounds
-    setup = Setup(arguments.threads, rounds, arguments.device, arguments.quick, link, arguments.gflops)
-    unknown = [name for name in arguments.sections if name not in sections.SECTIONS]
-    if unknown:
-        parser.error(f"there is no section {unknown[0]!r}; there are {', '.join(sections.SECTIONS)}")
-    there = sections.SECTIONS if setup.device == "cpu" else sections.ON_A_GPU
-    elsewhere = [name for name in arguments.sections if name not in there]
-    if elsewhere:
-        parser.error(f"{elsewhere[0]} is measured on the CPU; on a GPU there are {', '.join(there)}")
+    setup = _setup(parser, arguments)
+    measured = arguments.sections or _sections_of(setup.device)
     this = machine.about(setup.threads)
     if setup.device == "gpu":
         usable, reason = gpu_status()
@@ -71,8 +45,7 @@ def main(argv=None):
     for name, value in TAKEN_OFF.items():
         print(f"{name}={value} was set, and is taken off: every library chooses its kernels itself")
     found = results[machine.name_of(this)] = results.get(machine.name_of(this), {}) | {"machine": this}
-    written = not (setup.quick or asked)
-    measured = arguments.sections or there
+    written = not (setup.quick or setup.link or setup.gflops)
     for name in measured:
         print(f"\n== {name}: {sections.SECTIONS[name].__doc__.splitlines()[0]}", flush=True)
         found[name] = sections.SECTIONS[name](setup)
@@ -87,6 +60,47 @@ def main(argv=None):
         if "scale" in measured:
             scaling_chart.draw(found["scale"], RESULTS / "scale.png")
         print(f"\nwritten to {path}, and the charts beside it; README's tables: python -m benchmarks --table")
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(sections.SECTIONS)}; default: all")
+    parser.add_argument("--threads", type=int, default=cores(), metavar="N", help="for every peer; default: one a core")
+    parser.add_argument("--rounds", type=int, default=9, metavar="N", help="how often each peer takes its turn; default: 9")
+    parser.add_argument(
+        "--device", choices=("cpu", "gpu"), default="cpu", help=f"gpu: {', '.join(sections.ON_A_GPU)}; default: cpu"
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny sizes (digits: all), one round, nothing written: does it run?")
+    parser.add_argument("--table", action="store_true", help="measure nothing: print README's tables of what was measured")
+    parser.add_argument("--latency", type=float, metavar="µs", help="scale: microseconds of a message on your network")
+    parser.add_argument("--bandwidth", type=float, metavar="Gbit/s", help="scale: what your network carries")
+    parser.add_argument("--gflops", type=float, metavar="X", help="scale: billions of operations a second of each process")
+    return parser
+
+
+def _sections_of(device):
+    return sections.SECTIONS if device == "cpu" else sections.ON_A_GPU
+
+
+def _setup(parser, arguments):
+    """The Setup that was asked for; what makes no sense ends the program with a sentence."""
+    asked = [value for name in ("latency", "bandwidth", "gflops") if (value := getattr(arguments, name)) is not None]
+    if asked and (arguments.sections != ["scale"] or min(asked) <= 0):
+        parser.error("--latency, --bandwidth and --gflops are numbers above 0, for the section scale alone")
+    if (arguments.latency is None) != (arguments.bandwidth is None):
+        parser.error("a network has a --latency and a --bandwidth: give both")
+    unknown = [name for name in arguments.sections if name not in sections.SECTIONS]
+    if unknown:
+        parser.error(f"there is no section {unknown[0]!r}; there are {', '.join(sections.SECTIONS)}")
+    there = _sections_of(arguments.device)
+    elsewhere = [name for name in arguments.sections if name not in there]
+    if elsewhere:
+        parser.error(f"{elsewhere[0]} is measured on the CPU; on a GPU there are {', '.join(there)}")
+    link = arguments.latency and (1e-6 * arguments.latency, 1e9 / 8 * arguments.bandwidth)
+    rounds = 1 if arguments.quick else arguments.rounds
+    return Setup(arguments.threads, rounds, arguments.device, arguments.quick, link, arguments.gflops)
 
 
 if __name__ == "__main__":

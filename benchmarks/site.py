@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import os
 import shutil
+import sys
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -20,14 +21,18 @@ from tests.support.site import FLAGS, Visitor, served
 
 LESSON = course.find("05")
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"
+CHECKED = """async () => {
+    const began = performance.now(), files = {"05_gelu.py": minivit.text()};
+    const {answer} = await minivit.python.call("command", [["check", "05"], 30], {files});
+    if (answer.code) throw new Error(answer.text);
+    return (performance.now() - began) / 1000;
+}"""
 
 
 def gzipped(folder, urls):
     """Megabytes of these files of the site, as a web server compresses them."""
-    paths = {urlparse(url).path.lstrip("/") for url in urls if url.startswith("http")}
-    return (
-        sum(len(gzip.compress((Path(folder) / path).read_bytes(), 6)) for path in paths if (Path(folder) / path).is_file()) / 1e6
-    )
+    paths = {Path(folder) / urlparse(url).path.lstrip("/") for url in urls if url.startswith("http")}
+    return sum(len(gzip.compress(path.read_bytes(), 6)) for path in paths if path.is_file()) / 1e6
 
 
 def cpu_seconds():
@@ -45,7 +50,9 @@ def cpu_seconds():
 
 
 def main(folder):
-    chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))))
+    chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    if not chromium:
+        sys.exit("there is no chromium and no google-chrome on the PATH: install one of them")
     with served(folder) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
         visitor = Visitor(browser.new_context(), address)
@@ -59,20 +66,13 @@ def main(folder):
         print(f"first visit     {gzipped(folder, visitor.asked):5.1f} MB gzipped")
         visitor.write(build.solution(LESSON.source, LESSON.name))
         for label in ("first check", "a check"):
-            took = visitor.page.evaluate(_TIMED)
+            took = visitor.page.evaluate(CHECKED)
             print(f"{label:15} {took:5.1f} s")
         before = len(visitor.asked)
         visitor.page.get_by_role("button", name="Draw").click()
         visitor.page.locator(".drawn img[src^='blob:']").wait_for(timeout=300_000)
         print(f"first picture   {gzipped(folder, visitor.asked[before:]):5.1f} MB gzipped")
 
-
-_TIMED = """async () => {
-    const began = performance.now(), files = {"05_gelu.py": minivit.text()};
-    const {answer} = await minivit.python.call("command", [["check", "05"], 30], {files});
-    if (answer.code) throw new Error(answer.text);
-    return (performance.now() - began) / 1000;
-}"""
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -3,13 +3,19 @@
 import contextlib
 import io
 import json
+import math
 import re
 from pathlib import Path
 
 from benchmarks import __main__ as command
-from benchmarks import tables
+from benchmarks import scaling, tables
+from benchmarks.sections.processes import jobs, links
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+README, OF_BENCHMARKS = (
+    (Path(__file__).parent.parent / path).read_text(encoding="utf-8") for path in ("README.md", "benchmarks/README.md")
+)
+KEPT = json.loads((command.RESULTS / "speed.json").read_text(encoding="utf-8")).values()
+(SCALE,) = (machine["scale"] for machine in KEPT if "scale" in machine)
 
 
 def test_the_taste_runs_as_it_stands_and_prints_what_is_shown(tmp_path, monkeypatch):
@@ -31,9 +37,27 @@ def test_every_file_that_it_links_to_is_there():
 
 
 def test_what_it_says_of_many_processes_was_measured():
-    kept = json.loads((command.RESULTS / "speed.json").read_text(encoding="utf-8")).values()
-    (found,) = (machine["scale"] for machine in kept if "scale" in machine)
-    assert tables.plan(found) in README and tables.processes(found["here"]["rows"]) in README
-    assert f"(load {found['here']['load']})" in README
-    *rows, last = (row["measured"] / row["predicted"] for row in found["here"]["rows"])
-    assert "all but the last lie within a quarter" in README and 0.75 < min(rows) < max(rows) < 1.25 and not 0.75 < last < 1.25
+    here = SCALE["here"]
+    assert tables.plan(SCALE) in README and tables.processes(here["rows"]) in OF_BENCHMARKS
+    assert f"(load {here['load']})" in OF_BENCHMARKS
+    *rows, last = (row["measured"] / row["predicted"] for row in here["rows"])
+    assert (
+        "all measured steps but one lie within a quarter" in README and "all but the last lie within a quarter" in OF_BENCHMARKS
+    )
+    assert 0.75 < min(rows) < max(rows) < 1.25 and not 0.75 < last < 1.25
+
+
+def test_what_it_says_of_the_ordered_sum_is_what_the_model_says():
+    (slow, *_), planned = links(SCALE).values(), jobs(SCALE)
+
+    def slower(name):
+        return scaling.ordered(planned[name].bytes, tables.MANY, slow) / scaling.halving(planned[name].bytes, tables.MANY, slow)
+
+    assert "as with L/16, it takes about twice as long" in README and 1.8 < slower("L/16") < 2.2
+    assert (
+        "at 1 Gbit/s 256 are then slower than one" in README
+        and scaling.speed_up(planned["reference"], slow, tables.MANY, 128) < 1
+    )
+    assert "takes eight times as long" in OF_BENCHMARKS and round(slower("Ti/16")) == 8
+    chunks = [math.ceil(planned[name].bytes / scaling.CHUNK) for name in ("L/16", "Ti/16", "reference")]
+    assert "L/16, which has 1,161. Ti/16 has 22" in OF_BENCHMARKS and chunks == [1161, 22, 1]

@@ -99,18 +99,19 @@ def gelu_tanh(x):
 def linear_without_blas(x, weight, bias):
     """(y, backward) of linear where NumPy has no matrix library, in a browser: there einsum, which walks along rows, takes from a
     half to a seventh of the time of @, which walks down columns."""
-    rows = x.reshape(-1, weight.shape[0])  # (R, in)
-    y = np.einsum("ri,io->ro", rows, weight)
+    inputs, outputs = weight.shape
+    rows = x.reshape(-1, inputs)  # (R, in)
+    y = np.einsum("ri,io->ro", rows, weight)  # (R, out)
     if bias is not None:
         y += bias
 
     def backward(dy):
-        dy = dy.reshape(-1, weight.shape[1])  # (R, out)
+        dy = dy.reshape(-1, outputs)  # (R, out)
         dx = np.einsum("ro,io->ri", dy, weight).reshape(x.shape)
         dweight = np.einsum("ri,ro->io", rows, dy)
         return dx, dweight, None if bias is None else dy.sum(axis=0)
 
-    return y.reshape(*x.shape[:-1], -1), backward
+    return y.reshape(*x.shape[:-1], outputs), backward
 
 
 def layernorm(x, weight, bias, eps):

@@ -1,4 +1,11 @@
-"""The Vision Transformer of "An Image is Worth 16x16 Words" (arXiv 2010.11929).
+"""The Vision Transformer of "An Image is Worth 16x16 Words" (arXiv 2010.11929), the equations of its section 3.1:
+
+    (1)  z_0  = [x_class; x_1 E; ...; x_N E] + E_pos        the stages patchify, patch_embed, embed_tokens
+    (2)  z'_l = attention(LN(z_{l-1})) + z_{l-1}            blocks.0, blocks.1, ...; each is an nn.Block
+    (3)  z_l  = MLP(LN(z'_l)) + z'_l
+    (4)  y    = LN(z_L), of which the class token           norm, pool; and from y the head makes the logits
+
+All else here is an option of ViTConfig, explained in config.py.
 
 B batch, H W C image, P patch, N = (H/P)(W/P) patches, T = N + 1 tokens, D width, h heads, d = D / h, M MLP width, K classes
 """
@@ -61,8 +68,7 @@ class ViT(Module):
             self.fc_norm = LayerNorm(dim, dtype, config.eps)
         else:
             self.norm = LayerNorm(dim, dtype, config.eps)
-        if config.pool == "sequence":
-            self.attention_pool = SequencePool(dim, rng, dtype)
+        self.attention_pool = SequencePool(dim, rng, dtype) if config.pool == "sequence" else None
         if config.representation_size:
             self.pre_logits = Linear(width(config), config.representation_size, rng, dtype)
         self.head = zero_head(config, rng, dtype)
@@ -88,13 +94,11 @@ class ViT(Module):
         config, x = self.config, as_read(images, self.config, self.head.weight.dtype)
         rng = None if rng is None else random_numbers(rng)  # one Generator for all layers
         yield "image", x  # (B, H, W, C)
+        p, q = config.patch_size
         if config.stem != "patch":
-            x = self.stem(x)  # (B, H/P, W/P, F)
+            x, p, q = self.stem(x), 1, 1  # (B, H/P, W/P, F), a pixel a patch
             yield "stem", x
-            x = ops.patchify(x, patch_size=1)  # (B, N, F)
-        else:
-            p, q = config.patch_size
-            x = ops.patchify(x, patch_size=p if p == q else (p, q))  # (B, N, P*P*C)
+        x = ops.patchify(x, patch_size=p if p == q else (p, q))  # (B, N, P*P*C)
         yield "patchify", x
         x = self.patch_embed(x)  # (B, N, D)
         yield "patch_embed", x
@@ -119,8 +123,7 @@ class ViT(Module):
         if not config.fc_norm:
             x = self.norm(x)
             yield "norm", x
-        plain = config.pool == "cls" and not config.dist_token
-        x = x[:, 0] if plain else pooled(x, config, getattr(self, "attention_pool", None))  # (B, D)
+        x = pooled(x, config, self.attention_pool)  # (B, D), in the paper x[:, 0]
         yield "pool", x
         if config.fc_norm:
             x = self.fc_norm(x)

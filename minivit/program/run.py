@@ -111,7 +111,7 @@ class _Run:
         print(f"{processes.size} processes train it together, {machines}, each with {threads}", flush=True)
         pieces = len(pieces_of(self.model, self.recipe.batch_size, batch, self.recipe.accumulate, processes.size))
         if pieces < processes.size:
-            print(f"a batch makes {pieces} pieces, so {processes.size - pieces} of them idle: raise --batch-size, or start fewer")
+            print(f"a batch has work for only {pieces} of them, a piece each: raise --batch-size, or start fewer")
 
     def _announce_start(self):
         count, unfreeze = sum(p.size for p in self.training.parameters), self.recipe.unfreeze

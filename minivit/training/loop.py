@@ -11,7 +11,7 @@ from ..data import batches
 from ..optim import AdamW, warmup_cosine
 from .finetune import Halves, OnFeatures, stay_the_same
 from .guard import Guard
-from .parallel import pieces_of, processes_of, sum_of_gradients, workers
+from .parallel import added, pieces_of, processes_of, sum_of_gradients, workers
 from .prediction import accuracy, predict
 from .recipe import Recipe
 from .tasks import task_of
@@ -83,7 +83,7 @@ class Training:
 
     def run(self, threads=None, log_every=LOG_EVERY):
         """A generator of Progress, from where the training is to its end; `threads` is one a core by default, or the Processes
-        that train together (distributed.py), in each of which this runs. log_every: steps.
+        that train together (distributed.py), in each of which this runs. A log line, a Progress, comes every log_every steps.
 
         Raises ValueError at the next log line after a loss or a gradient was not a number; from that step on nothing was
         updated."""
@@ -139,19 +139,20 @@ class Training:
     def _loss_and_gradients(self, images, truth, run):
         """(mean loss, number of right answers, terms of the loss by name, gradients in the order of the parameters) of one batch,
         piece by piece."""
-        recipe, network, f8 = self.recipe, self.network, np.float64
+        recipe, network = self.recipe, self.network
 
         def loss_of(numbered):
             number, piece = numbered
             rng = np.random.default_rng((recipe.seed, 2, self.step, number))
-            loss, hits, *parts = self.task.loss(network, images[piece], tuple(part[piece] for part in truth), rng)
-            share = (piece.stop - piece.start) / len(images)
-            return loss * share, hits, {name: part.data.astype(f8) * share for name, part in (parts[0] if parts else {}).items()}
+            loss, hits, *told = self.task.loss(network, images[piece], tuple(part[piece] for part in truth), rng)
+            share, parts = (piece.stop - piece.start) / len(images), told[0] if told else {}
+            return loss * share, hits, {name: part.data.astype(np.float64) * share for name, part in parts.items()}
 
         cut = pieces_of(network, recipe.batch_size, len(images), recipe.accumulate, run.processes.size)
         grads, results = sum_of_gradients(run, loss_of, list(enumerate(cut)), self.parameters)
-        terms = {name: sum(parts[name] for *_, parts in results) for name in results[0][2]}
-        return sum(loss for loss, *_ in results), sum(hits for _, hits, _ in results), terms, grads
+        losses, hits, parts = zip(*results, strict=True)
+        terms = {name: added(one[name] for one in parts) for name in parts[0]}
+        return added(losses), added(hits), terms, grads
 
     def _validate(self):
         """The score on the images set aside, or None; the weights are kept if it is the best so far."""
@@ -171,32 +172,32 @@ class Training:
 
     # what a checkpoint holds beside the model's weights
 
-    def state_dict(self):
-        """Everything that the rest of the run depends on, as host arrays by name: weights, moments, average, best, counters."""
+    def _arrays(self):
+        """{name: array} of what the rest of the run depends on, as it lies in memory; the counters are not among them."""
         arrays = self._frozen()
         for i, group in enumerate(self.optimizer.groups):
             arrays |= {f"weights.{i}": group.values} | {f"moments.{i}.{j}": m for j, m in enumerate(group.moments)}
-        arrays |= self.weights.named_buffers()
-        counters = self.epoch, self.step, self.optimizer.steps, self.weights.waited, self.weights.best_score
-        return {name: np.array(to_host(array)) for name, array in arrays.items()} | {"counters": np.array(counters, np.float64)}
+        return arrays | self.weights.named_buffers()
 
     def _frozen(self):
         """{name: array} of what the model has and this run does not train: another model's weights, for instance."""
         return {f"frozen.{name}": p.data for name, p in self.model.named_parameters() if not p.requires_grad}
 
+    def state_dict(self):
+        """Everything that the rest of the run depends on, as host arrays by name: weights, moments, average, best, counters."""
+        counters = self.epoch, self.step, self.optimizer.steps, self.weights.waited, self.weights.best_score
+        arrays = {name: np.array(to_host(array)) for name, array in self._arrays().items()}
+        return arrays | {"counters": np.array(counters, np.float64)}
+
     def load_state_dict(self, state):
         """Goes on from such a state. Raises ValueError if it is one of another model or recipe."""
-        own = self.state_dict()
-        if set(state) != set(own) or any(state[name].shape != own[name].shape for name in own):
+        own = self._arrays()
+        shapes = {name: array.shape for name, array in own.items()} | {"counters": (5,)}
+        if {name: array.shape for name, array in state.items()} != shapes:
             raise ValueError("this checkpoint is of another model or another recipe")
-        xp = array_module(self.optimizer.groups[0].values)
-        self.weights.put([xp.asarray(state[f"weights.{i}"]) for i in range(len(self.optimizer.groups))])
-        for i, group in enumerate(self.optimizer.groups):
-            for j, moment in enumerate(group.moments):
-                moment[...] = xp.asarray(state[f"moments.{i}.{j}"])
-        for name, values in self._frozen().items():
-            values[...] = xp.asarray(state[name])
-        self.weights.load(state)
+        for name, array in own.items():
+            array[...] = array_module(array).asarray(state[name])
+        self.weights.put([group.values for group in self.optimizer.groups])
         epoch, step, steps, waited, self.weights.best_score = state["counters"].tolist()
         self.epoch, self.step, self.optimizer.steps, self.weights.waited = int(epoch), int(step), int(steps), int(waited)
 

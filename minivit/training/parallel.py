@@ -74,6 +74,12 @@ def _blas():
     return ThreadpoolController()
 
 
+def added(numbers):
+    """Numbers added one after the other. Python's own sum compensates the rounding of its floats since 3.12, and not that of
+    NumPy's: it would differ between one process, which has the latter, and several, which sent each other the former."""
+    return functools.reduce(operator.add, numbers, 0)
+
+
 class OneProcess:
     """The processes that compute together, where there is only this one, of so many threads. distributed.Processes takes its
     place where there are several; wherever `threads` are asked for, either may be given."""
@@ -181,4 +187,4 @@ def gradients_of(model, images, labels, loss=ops.cross_entropy, rng=None, thread
 
     with workers(threads, model.device) as run:
         found, losses = sum_of_gradients(run, loss_of, list(enumerate(cut)), model.trained_parameters())
-    return sum(value for (value,) in losses), found
+    return added(value for (value,) in losses), found

@@ -73,8 +73,3 @@ class KeptWeights:
     def named_buffers(self):
         """{name: array} for a checkpoint; the counters are not among them."""
         return {f"average.{i}": a for i, a in enumerate(self.average)} | {f"best.{i}": b for i, b in enumerate(self.best)}
-
-    def load(self, state):
-        """Copies the buffers of such a dictionary, host arrays, into its own."""
-        for name, buffer in self.named_buffers().items():
-            buffer[...] = array_module(buffer).asarray(state[name])

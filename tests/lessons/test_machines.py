@@ -75,7 +75,7 @@ def test_its_messages_are_those_of_the_program(monkeypatch):
     pieces = {
         together: [" processes were started, and MPI finds "],
         distributed: [" had other ", "weights after epoch ", "the rest"],
-        run: ["training images", " processes train it together, ", ", each with ", "a batch makes ", " of them idle"],
+        run: ["training images", " processes train it together, ", ", each with ", "a batch has work for only "],
     }
     for module, sentences in pieces.items():
         source = inspect.getsource(module)

@@ -10,6 +10,7 @@ from minivit import ViT, ViTConfig, gradients, no_grad, ops
 from minivit.training.parallel import (
     QUARTER,
     _blas,
+    added,
     cores,
     gradients_of,
     lone_image,
@@ -111,6 +112,11 @@ def test_the_pieces_gradients_sum_to_that_of_the_whole_batch(rng):
     assert sum(loss for (loss,) in rest) == pytest.approx(float(whole.data))
     for a, b in zip(total, gradients(whole, model.parameters()), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-13)
+
+
+def test_python_s_floats_are_added_as_numpy_s_are():
+    numbers = [1.0, 2**-53, 2**-53]  # each too small to count, and together not
+    assert added(numbers) == added(map(np.float64, numbers)) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -31,7 +31,7 @@ def add(commands):
 def run(arguments):
     """Tests a trained model on the test images of the data that it was trained on, or of others that show the same things.
     Started several times by mpiexec, each process tests its share of them."""
-    threads = options.threads(arguments)
+    processes = options.processes(arguments)
     model, about = options.trained_model(arguments)
     data = arguments.data or about.get("data")
     if data is None:
@@ -43,7 +43,7 @@ def run(arguments):
     config = model.config
     dataset = options.in_turn(arguments, lambda: load(data, arguments.data_dir, config.image_size, config.channels))
     dataset = _as_learned(dataset, about, arguments.model, arguments.data is not None)
-    tested = kind_of_task(type(model.config), dataset).test(model, dataset, threads, temperature_of(about))
+    tested = kind_of_task(type(model.config), dataset).test(model, dataset, processes, temperature_of(about))
     print(f"{arguments.model}: {model.num_parameters():,} parameters, {len(dataset.test_labels)} test images of {dataset.name}\n")
     if "found" in tested:
         return _of_boxes(tested, dataset)

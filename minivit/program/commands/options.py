@@ -63,12 +63,11 @@ def device(arguments):
     return "gpu" if usable else "cpu"
 
 
-def threads(arguments):
+def processes(arguments):
     """The processes that share the work, mostly one, of as many threads as are asked for."""
-    count, processes = arguments.threads, arguments.processes
-    if count is not None:
-        processes.threads = whole("threads", count, 1)
-    return processes
+    if arguments.threads is not None:
+        arguments.processes.threads = whole("threads", arguments.threads, 1)
+    return arguments.processes
 
 
 def in_turn(arguments, function):

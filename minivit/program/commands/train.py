@@ -68,7 +68,7 @@ def run(arguments):
     from ..folder import begun_run, must_be_writable, of_its_own
     from ..run import train_run
 
-    processes = options.threads(arguments)
+    processes = options.processes(arguments)
     processes.ordered = arguments.reduce == "ordered"
     given = {name: value for name in CHANGES if (value := getattr(arguments, name)) is not None}
     if arguments.resume is not None:
