@@ -81,7 +81,7 @@ class Gradients(Steps):
             raise Stop("float32", "given float64, the gradient is only as exact as float32", details=[advice])
 
     def compare_gradients(self, found, given, upstream, label, first):
-        """Each entry of each gradient against its slope; after the first case only where the solution's gradients are others."""
+        """Each entry of each gradient against its slope; after the first case only where they differ from the solution's."""
         if not first and self.as_the_solution(found, given, upstream):
             return
         truths = {i: slopes(self.learner, cast(given, np.float64), i, upstream) for i in self.places}
