@@ -47,6 +47,19 @@ def test_reload_keeps_what_was_typed(visitor):
     assert "# a thought <b>of mine</b>\n" in page.evaluate("minivit.text()")
 
 
+def test_what_was_typed_right_before_the_page_is_left_is_kept(visitor):
+    page = visitor.at(f"{LESSON.name}/index.html").page
+    page.locator(".cell .cm-content").first.click()
+    page.keyboard.type("# the last word ")
+    visitor.at("index.html")
+    assert "# the last word " in visitor.files()[FILE]
+
+
+def test_a_lesson_that_was_only_looked_at_is_not_begun(visitor):
+    visitor.at(f"{LESSON.name}/index.html").at("index.html")
+    assert visitor.files() == {} and visitor.page.locator(f"#lesson-{LESSON.number} .state").inner_text() == ""
+
+
 def test_the_whole_way_of_a_lesson(visitor):
     """Not started, a hint, refused the answer, given it, written, checked, drawn, begun again."""
     visitor.at(f"{LESSON.name}/index.html").ready()
@@ -92,6 +105,11 @@ def test_a_file_with_other_cells_is_shown_whole(visitor):
     visitor.at(f"{LESSON.name}/index.html").ready()
     assert visitor.page.evaluate("minivit.text()") == "# %%\nimport numpy as np\n\n# %%\nx = 1\n"
     assert "gelu" in visitor.click("Check", ".whole")
+    visitor.page.on("dialog", lambda dialog: dialog.accept())
+    visitor.page.get_by_role("button", name="Begin again").click()
+    visitor.page.locator(".cell .cm-editor").first.wait_for()
+    visitor.at("index.html")
+    assert visitor.files()[FILE] == build.stub(LESSON.source, LESSON.name)
 
 
 def test_the_zip_goes_to_a_laptop_and_back(visitor, tmp_path, monkeypatch, capsys):

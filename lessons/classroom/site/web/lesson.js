@@ -25,7 +25,7 @@ const python = new Python((text, state) => {
 });
 
 // The file: what the editors show, kept at each pause of typing
-let cells, editors = [], whole = null, kept = null, timer = 0;
+let cells, editors = [], whole = null, kept, timer = 0;
 
 /** The file as it stands in the editors, and how many of its lines stand in front of each. */
 function written() {
@@ -58,8 +58,8 @@ function changed() {
   clearTimeout(timer);
   timer = setTimeout(keep, 400);
 }
+/** Shows the file as it is stored by now; a stub that nobody has touched is not stored. */
 const opened = (stored) => {
-  kept = stored ?? null;
   const own = stored === undefined ? lesson.cells : fitted(lesson.cells, stored);
   if (own && !whole && editors.length) {
     cells = own;
@@ -67,8 +67,11 @@ const opened = (stored) => {
     number();
     clearTimeout(timer);
     timer = 0;
-  } else if (editors.length || whole) location.reload(); // its cells are others now
-  else own ? openCells(own) : openWhole(stored);
+  } else if (editors.length || whole) {
+    kept = text(); // what is shown is over: leaving the page must not write it again
+    return location.reload(); // its cells are others now
+  } else own ? openCells(own) : openWhole(stored);
+  kept = stored ?? text();
 };
 
 function openCells(own) {

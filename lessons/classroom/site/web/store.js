@@ -36,9 +36,10 @@ export const all = () => inside("readonly", async (store) => {
   return Object.fromEntries(names.map((name, i) => [name, texts[i]]));
 });
 
-/** Writes these files, all of them or none; a text that is null takes its file away. */
+/** Writes these files, all of them or none. It commits at once, since a page that is being left gets no event any more. */
 export const write = (files) => inside("readwrite", async (store) => {
-  for (const [name, text] of Object.entries(files)) text === null ? store.delete(name) : store.put(text, name);
+  for (const [name, text] of Object.entries(files)) store.put(text, name);
+  store.transaction.commit();
 });
 
 /** Asks the browser to keep them when room gets short. It may say no without asking anybody. */
