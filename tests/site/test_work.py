@@ -87,6 +87,20 @@ def test_the_whole_way_of_a_lesson(visitor):
     assert visitor.page.evaluate("minivit.text()") == SOLUTION == visitor.files()[FILE]
 
 
+BOTH = """() => {
+    const press = (label) => [...document.querySelectorAll(".cell button")].find((b) => b.textContent === label).click();
+    press("Check"), press("Hint");
+}"""
+
+
+def test_a_hint_asked_for_during_a_check_keeps_what_the_check_found(visitor):
+    visitor.at("index.html").keeps({FILE: SOLUTION})
+    visitor.at(f"{LESSON.name}/index.html").ready().page.evaluate(BOTH)
+    visitor.page.locator(".out:has-text('hint 1 of')").first.wait_for(timeout=120_000)
+    visitor.ready()
+    assert "05 passed 2 of 2" in visitor.files()["progress.txt"]
+
+
 def test_the_quiz_explains_each_answer(visitor):
     page = visitor.at(f"{LESSON.name}/index.html").page
     question = LESSON.about.QUIZ[0]

@@ -49,9 +49,13 @@ async function keep() {
     saved.textContent = "Saved.";
     saved.className = "";
   } catch (error) {
-    saved.textContent = store.reason(error);
-    saved.className = "wrong";
+    unkept(error);
   }
+}
+/** Says why something is not stored. */
+function unkept(error) {
+  saved.textContent = store.reason(error);
+  saved.className = "wrong";
 }
 function changed() {
   saved.textContent = "";
@@ -180,22 +184,26 @@ function columns(out) {
   return Math.max(40, Math.min(80, Math.floor(room / pen.measureText("0").width)));
 }
 
-async function call(name, args, options) {
-  let files = {};
-  try {
-    files = await store.all();
-  } catch {} // then this page's own file is all there is
-  const answer = await python.call(name, args, {files: {...files, [FILE]: text()}, ...options});
-  if (answer.files && Object.keys(answer.files).length) {
-    try {
-      await store.write(answer.files);
-    } catch (error) {
-      saved.textContent = store.reason(error);
-      saved.className = "wrong";
-    }
-    if (FILE in answer.files) opened(answer.files[FILE]);
-    showOwn();
-  }
+/** The learner's files as they stand; where nothing can be stored, this page's own. */
+const files = async () => ({...(await store.all().catch(() => ({}))), [FILE]: text()});
+
+/** Calls Python, one call after the other: each gets the files that the one before it left. What waits is ended with Python. */
+let turn = Promise.resolve();
+function call(name, args, options) {
+  const {starts} = python;
+  turn = turn.catch(() => {}).then(() => (python.starts === starts ? asked(name, args, options) : {stopped: true}));
+  return turn;
+}
+
+async function asked(name, args, options) {
+  const given = await files();
+  const answer = await python.call(name, args, {files: given, ...options});
+  const changed = answer.files ?? {};
+  if (!Object.keys(changed).length) return answer;
+  if (FILE in changed && text() !== given[FILE]) changed[store.backup(FILE, {...given, ...changed})] = text(); // typed meanwhile
+  await store.write(changed).catch(unkept);
+  if (FILE in changed) opened(changed[FILE]);
+  showOwn();
   return answer;
 }
 
@@ -253,18 +261,17 @@ async function reset() {
 
 async function showOwn() {
   const list = document.getElementById("backups");
-  let files = {};
-  try {
-    files = await store.all();
-  } catch {}
-  const names = Object.keys(files).filter((name) => name.startsWith(`${lesson.name}.backup-`)).sort();
+  const names = Object.keys(await files()).filter((name) => name.startsWith(`${lesson.name}.backup-`)).sort();
   list.hidden = !names.length;
   list.querySelector("ul").replaceChildren(...names.map((name) => {
     const item = document.createElement("li");
     item.append(name, " ", button("Put it back", async () => {
-      await keep();
-      const now = await store.all();
-      await store.write({[FILE]: now[name], ...(now[FILE] === undefined ? {} : {[store.backup(FILE, now)]: now[FILE]})});
+      const now = await files();
+      try {
+        await store.write({[FILE]: now[name], [store.backup(FILE, now)]: now[FILE]});
+      } catch (error) {
+        return unkept(error);
+      }
       opened(now[name]);
       showOwn();
     }, "The present one is kept as another backup"));
@@ -296,14 +303,9 @@ function openQuiz() {
   });
 }
 
-/** What train() needs: the files as they stand, kept. */
-async function files() {
-  await keep();
-  return {...(await store.all().catch(() => ({}))), [FILE]: text()};
-}
 const box = document.getElementById("train");
 const late = `${lesson.slow.replace("{seconds}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`;
-const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files, say: (to, said) => tell(to, said, act), late});
+const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files: () => keep().then(files), say: (to, said) => tell(to, said, act), late});
 
 addEventListener("pagehide", keep);
 document.addEventListener("visibilitychange", async () => {
@@ -318,8 +320,7 @@ try {
   stored = await store.read(FILE);
   store.keep();
 } catch (error) {
-  saved.textContent = store.reason(error);
-  saved.className = "wrong";
+  unkept(error);
 }
 openOwn();
 opened(stored);

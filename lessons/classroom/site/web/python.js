@@ -8,12 +8,13 @@ export class Python {
   constructor(tell) {
     this.tell = tell;
     this.calls = new Map();
-    this.count = 0;
+    this.count = this.starts = 0;
     this.start();
   }
 
   start() {
     this.worker?.terminate();
+    this.starts += 1;
     this.tell("Python is loading …", "loading");
     // By way of a blob the worker has this page's Content-Security-Policy, whatever headers the web server sends.
     const script = URL.createObjectURL(new Blob([`import ${JSON.stringify(ROOT + "worker.js")};`], {type: "text/javascript"}));
@@ -43,8 +44,8 @@ export class Python {
     }
     this.calls.delete(data.id);
     if (!call.quiet) this.tell("Python is ready.", "ready");
-    if (data.dead || data.bytes > ENOUGH) this.start();
     call.answer(data);
+    if (data.dead || data.bytes > ENOUGH) this.end(); // with what was asked meanwhile
   }
 
   /** Calls a function of inside.py. Resolves to worker.js's answer, or {late: true} if it had to be ended, or {stopped: true}.
