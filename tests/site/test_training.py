@@ -86,6 +86,14 @@ def test_a_vit_trains_in_the_tab_and_reads_what_is_drawn_while_it_learns(front):
     trainer.reads("Nothing is drawn.")
 
 
+def test_stop_counts_while_python_is_still_loading(visitor):
+    trainer = Trainer(visitor.at("train.html"))
+    trainer.press("Train")
+    assert "loading" in visitor.page.inner_text("#python")
+    trainer.press("Stop")
+    assert "no epoch is complete" in trainer.waits_for("Stopped")
+
+
 def test_the_learners_mlp_trains_to_its_end_and_reads_a_seven(visitor):
     place, files = file_of("07", lambda text: text.replace("first_run(epochs=20", "first_run(epochs=3"))
     trainer = Trainer(visitor.at(place))

@@ -13,7 +13,7 @@ const DRAWING = 10 * LIMIT;
 const main = document.getElementById("main");
 const status = document.getElementById("python");
 const saved = document.createElement("span");
-const stop = button("Stop", () => (training?.training() ? python.stop() : python.end()), "Ends what Python does");
+const stop = button("Stop", () => (training?.training() ? training.end() : python.end()), "Ends what Python does");
 stop.hidden = true;
 status.after(saved, stop);
 saved.setAttribute("role", "status");

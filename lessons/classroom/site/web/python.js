@@ -50,7 +50,7 @@ export class Python {
 
   /** Calls a function of inside.py. Resolves to worker.js's answer, or {late: true} if it had to be ended, or {stopped: true}.
       report: called with each report of a function that is a generator. quiet: nobody is told that Python is busy. */
-  async call(call, args, {files, packages = [], report = () => {}, quiet = false} = {}) {
+  async call(call, args, {files, packages = [], report = null, quiet = false} = {}) {
     await this.ready;
     const id = ++this.count;
     if (!quiet) this.tell("Python is busy …", "busy");
@@ -60,15 +60,21 @@ export class Python {
     });
   }
 
-  /** Asks calls that report to stop after their next report. */
+  /** Asks the call that reports to stop after its next report. */
   stop() {
-    for (const id of this.calls.keys()) this.worker.postMessage({stop: id});
+    const id = this.reporting();
+    if (id) this.worker.postMessage({stop: id});
   }
 
-  /** Hands a value to the calls that report. False where there is none yet. */
+  /** Hands a value to the call that reports. False where there is none yet. */
   hand(value) {
-    for (const id of this.calls.keys()) this.worker.postMessage({tell: id, value});
-    return this.calls.size > 0;
+    const id = this.reporting();
+    if (id) this.worker.postMessage({tell: id, value});
+    return Boolean(id);
+  }
+
+  reporting() {
+    return [...this.calls.keys()].find((id) => this.calls.get(id).report);
   }
 
   /** Ends Python in the middle of whatever it does, and starts it anew. */

@@ -16,7 +16,7 @@ const element = (name, className, parent, text = "") => {
     say(element, text): shows what the course says. late: the sentence where Python had to be ended. */
 export function trainer(section, {python, what, seconds = 0, files = async () => undefined, say = (to, text) => (to.textContent = text), late = ""}) {
   const bar = element("p", "buttons", section);
-  const begin = button("Train", () => train()), stop = button("Stop", () => python.stop(), "Keeps what the last epoch made");
+  const begin = button("Train", () => train()), stop = button("Stop", () => end(), "Keeps what the last epoch made");
   stop.disabled = true;
   bar.append(begin, stop);
   const speed = element("span", "speed", bar), told = element("p", "", section);
@@ -26,18 +26,22 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   const curves = element("div", "curves", section);
   const loss = curve(curves, {title: "Loss", max: 2.6, ticks: [[0, "0"], [1, "1"], [2, "2"]], guess: [Math.log(10), "guessing: 2.30"]});
   const right = curve(curves, {title: "Test digits read correctly", max: 100, ticks: [[0, "0 %"], [50, "50 %"], [95, "95 %"]], guess: [10, "guessing: 10 %"], dots: true});
-  let losses, shares, epochs, state;
+  let losses, shares, epochs, state, ending = false;
   const show = () => {
     const best = shares.at(-1);
     loss.set(losses, epochs, losses.length ? `${losses.at(-1)[1].toFixed(2)} after ${losses.length} steps` : "nothing yet");
     right.set(shares, epochs, best ? `${best[1].toFixed(1)} % after epoch ${best[0]}` : "nothing yet");
+  };
+  const end = () => {
+    ending = true;
+    python.stop();
   };
   const begun = () => ([losses, shares, epochs] = [[], [], 10]);
 
   async function train() {
     begun();
     show();
-    [state, problem.textContent] = ["training", ""];
+    [state, problem.textContent, ending] = ["training", "", false];
     [begin.disabled, stop.disabled] = [true, false];
     stop.focus();
     told.textContent = "Training begins as soon as Python is ready.";
@@ -59,6 +63,7 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   }
 
   function report(now) {
+    if (ending) python.stop(); // it was asked to end before it had begun
     if ("loss" in now) {
       epochs = now.epochs;
       if (now.step !== losses.length) losses.push([(now.step * epochs) / now.steps, now.loss]);
@@ -154,5 +159,5 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   begun();
   show();
   answered(null);
-  return {loss, right, read, training: () => state === "training"};
+  return {loss, right, read, end, training: () => state === "training"};
 }
