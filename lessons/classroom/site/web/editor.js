@@ -48,9 +48,7 @@ export function editor(parent, text, {label, changed, check}) {
   });
   let offset = 0;
   return {
-    view,
     text: () => view.state.doc.toString(),
-    lines: () => view.state.doc.lines,
     set: (fresh) => view.dispatch({changes: {from: 0, to: view.state.doc.length, insert: fresh}}),
     /** How many lines of the file stand in front of it. */
     number(lines) {

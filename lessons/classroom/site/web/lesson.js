@@ -281,15 +281,12 @@ async function showOwn() {
 
 function openOwn() {
   const section = document.getElementById("own");
-  const bar = document.createElement("p"), out = document.createElement("pre"), drawn = document.createElement("div"), list = document.createElement("div");
-  bar.className = "buttons";
-  bar.append(button("Solution", () => solution()), button("Begin again", () => reset()));
-  out.className = "out";
-  out.setAttribute("role", "status");
+  outputs(section, [button("Solution", () => solution()), button("Begin again", () => reset())]);
+  const list = document.createElement("div");
   list.id = "backups";
   list.hidden = true;
   list.innerHTML = "<h3>Backups</h3><ul></ul>";
-  section.append(bar, out, drawn, list);
+  section.append(list);
 }
 
 function openQuiz() {

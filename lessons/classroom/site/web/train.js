@@ -100,13 +100,13 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   list.setAttribute("aria-label", "How likely each digit is");
   const answer = element("p", "answer", section);
   answer.setAttribute("role", "status");
-  let dirty = false, asking = false, since = 0, pause = 0;
+  let dirty = false, asking = false, pause = 0;
 
   /** Asks for the drawing as it is now, one question at a time, the newest always last. */
   async function read() {
     if (asking) return;
     if (sheet.empty()) return answered(null);
-    [dirty, asking, since] = [false, true, performance.now()];
+    [dirty, asking] = [false, true];
     if (state === "training") {
       asking = python.hand(sheet.ink()); // it answers after its step, or is asked then
       dirty = !asking;
@@ -117,7 +117,6 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   }
 
   function answered(said) {
-    if (asking) section.dataset.milliseconds = Math.round(performance.now() - since);
     asking = false;
     const shares = said?.probabilities ?? Array(10).fill(0), order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
     rows.forEach(({row, length, share}, digit) => {
@@ -159,5 +158,5 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   begun();
   show();
   answered(null);
-  return {loss, right, read, end, training: () => state === "training"};
+  return {end, training: () => state === "training"};
 }
