@@ -110,6 +110,18 @@ def test_the_learners_mlp_trains_to_its_end_and_reads_a_seven(visitor):
     assert visitor.files().items() >= files.items()
 
 
+def test_a_loop_of_the_learners_that_ends_python_is_told_as_in_a_check(visitor):
+    line = "        order = rng.permutation"
+    place, files = file_of("07", lambda text: text.replace(line, f"        import os; os._exit(0)\n{line}", 1))
+    assert "os._exit" in str(files)
+    visitor.at("index.html").keeps(files)
+    trainer = Trainer(visitor.at(place))
+    trainer.press("Train")
+    said = trainer.section.locator(".out.wrong:not(:empty)")
+    said.wait_for(timeout=LONG)
+    assert "ended Python" in said.inner_text() and "please report it" not in trainer.section.inner_text()
+
+
 def test_the_learners_vit_trains_by_the_learners_loop(visitor):
     place, files = file_of("16")
     visitor.at("index.html").keeps(files)

@@ -224,14 +224,16 @@ async function answered(out, drawn, ask) {
     reachable();
     return answer.answer.code;
   }
-  out.textContent = answer.late
-    ? `${lesson.slow.replace("{seconds}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`
-    : answer.stopped
-      ? "Stopped. Python is started again."
-      : answer.dead
-        ? `${/exit/i.test(answer.failed) ? lesson.ended : lesson.crashed}\nPython is started again.`
-        : `This is an error of the course itself and not yours: please report it.\n${answer.failed}`;
+  out.textContent = unanswered(answer);
   return null;
+}
+
+/** Why a call came to no end, in a sentence. */
+function unanswered({late, stopped, dead, failed}) {
+  if (late) return `${lesson.slow.replace("{seconds}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`;
+  if (stopped) return "Stopped. Python is started again.";
+  if (dead) return `${/exit/i.test(failed) ? lesson.ended : lesson.crashed}\nPython is started again.`;
+  return `This is an error of the course itself and not yours: please report it.\n${failed}`;
 }
 
 function picture(name, bytes) {
@@ -301,8 +303,7 @@ function openQuiz() {
 }
 
 const box = document.getElementById("train");
-const late = `${lesson.slow.replace("{seconds}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`;
-const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files: () => keep().then(files), say: (to, said) => tell(to, said, act), late});
+const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files: () => keep().then(files), say: (to, said) => tell(to, said, act), unanswered});
 
 addEventListener("pagehide", keep);
 document.addEventListener("visibilitychange", async () => {

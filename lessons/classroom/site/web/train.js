@@ -13,8 +13,8 @@ const element = (name, className, parent, text = "") => {
 };
 
 /** Fills `section`. what: see train() of training.py. seconds: for one step, 0 without end. files(): the learner's folder.
-    say(element, text): shows what the course says. late: the sentence where Python had to be ended. */
-export function trainer(section, {python, what, seconds = 0, files = async () => undefined, say = (to, text) => (to.textContent = text), late = ""}) {
+    say(element, text): shows what the course says. unanswered(answer): the sentence where it came to no end. */
+export function trainer(section, {python, what, seconds = 0, files = async () => undefined, say = (to, text) => (to.textContent = text), unanswered = ({failed}) => `This is an error of the page itself and not yours: please report it.\n${failed}`}) {
   const bar = element("p", "buttons", section);
   const begin = button("Train", () => train()), stop = button("Stop", () => end(), "Keeps what the last epoch made");
   stop.disabled = true;
@@ -46,15 +46,16 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
     stop.focus();
     told.textContent = "Training begins as soon as Python is ready.";
     const packages = ["pillow"]; // with which a drawing is made into a digit
-    const answer = await python.call("train", [what, seconds], {files: await files(), packages, report}).catch((error) => ({failed: error.message}));
+    const answer = await python.call("train", [what, seconds], {files: await files(), packages, report}).catch((error) => ({broken: error.message}));
     [state, speed.textContent, asking] = ["done", "", false];
     [begin.disabled, stop.disabled, begin.textContent] = [false, true, "Train again"];
     if (document.activeElement === document.body || document.activeElement === stop) begin.focus();
     const reached = shares.length ? `${shares.at(-1)[1].toFixed(1)} % of the test digits after ${shares.length} of ${epochs} epochs` : "no epoch is complete";
     const ended = answer.answer === undefined || answer.answer === null;
-    if (answer.late || answer.failed || (answer.stopped && ended)) {
-      told.textContent = answer.stopped ? "Python was ended, and what it had learned is gone." : answer.late ? "" : "This is an error of the page itself and not yours: please report it.";
-      problem.textContent = answer.late ? late : answer.failed ?? "";
+    if (answer.stopped && ended) told.textContent = "Python was ended, and what it had learned is gone.";
+    else if (answer.late || answer.failed || answer.broken) {
+      told.textContent = "";
+      problem.textContent = answer.broken ?? unanswered(answer);
     } else if (answer.answer?.code) {
       told.textContent = "";
       say(problem, answer.answer.text);
