@@ -171,6 +171,10 @@ def test_a_full_storage_is_said(visitor):
     page.locator(".cell .cm-content").first.click()
     page.keyboard.type("# more")
     page.locator("#saved:has-text('has no room left')").wait_for()
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    visitor.at("index.html")
+    assert asked == ["beforeunload"]  # leaving would lose it
 
 
 def test_what_a_learner_writes_is_text(visitor):

@@ -306,6 +306,7 @@ const box = document.getElementById("train");
 const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files: () => keep().then(files), say: (to, said) => tell(to, said, act), unanswered});
 
 addEventListener("pagehide", keep);
+addEventListener("beforeunload", (event) => saved.className && event.preventDefault()); // asks first where something is not kept
 document.addEventListener("visibilitychange", async () => {
   if (document.visibilityState === "hidden") return keep();
   const stored = await store.read(FILE).catch(() => undefined); // another tab may have changed it

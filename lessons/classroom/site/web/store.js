@@ -48,8 +48,8 @@ export const keep = () => navigator.storage?.persist?.().catch(() => {});
 /** Why something could not be kept, in a sentence. */
 export function reason(error) {
   if (error?.name === "QuotaExceededError")
-    return "This browser has no room left, and the last change is NOT kept. Take your work out as a zip now, then make room.";
-  return `This browser cannot keep your work (${error?.message ?? error}). Take it out as a zip before you close this page.`;
+    return "This browser has no room left, and the last change is NOT kept. Copy it out of this page now, then make room.";
+  return `This browser cannot keep your work (${error?.message ?? error}). Copy it out of this page before you close it.`;
 }
 
 /** A free name for a copy of a file: 05_gelu.py, 05_gelu.backup-1.py, … */
