@@ -144,9 +144,11 @@ def test_the_zip_goes_to_a_laptop_and_back(visitor, tmp_path, monkeypatch, capsy
     said = bring(visitor, tmp_path / "back.zip")
     assert f"{FILE}: replaces yours, which is kept as a backup" in said and "1 more is as you have it already" in said
     assert visitor.files()[FILE] == SOLUTION  # nothing is written before it is agreed to
+    meanwhile = SOLUTION + "\n# in another tab\n"
+    visitor.keeps({FILE: meanwhile})
     visitor.page.get_by_role("button", name="Bring them in").click()
     visitor.page.locator("#said:has-text('Brought in')").wait_for()
-    assert visitor.files()[FILE] == changed and visitor.files()[f"{LESSON.name}.backup-1.py"] == SOLUTION
+    assert visitor.files()[FILE] == changed and visitor.files()[f"{LESSON.name}.backup-1.py"] == meanwhile
 
 
 def test_a_zip_of_other_things_writes_nothing(visitor, zipped, tmp_path):
