@@ -46,7 +46,7 @@ def _write(folder, tools, wheels, demos):
     tools.bundle(folder)
     lessons = course.lessons()
     html = tools.html(_texts(lessons))
-    (folder / "index.html").write_text(pages.index(lessons, foreign), encoding="utf-8")
+    (folder / "index.html").write_text(pages.index(lessons), encoding="utf-8")
     (folder / "train.html").write_text(pages.door(foreign, "readme" in html), encoding="utf-8")
     if "readme" in html:
         (folder / "readme.html").write_text(pages.plain("README", html["readme"]), encoding="utf-8")

@@ -129,7 +129,7 @@ def _quiz(lesson):
     return '<section id="quiz" aria-labelledby="quiz-title"><h2 id="quiz-title">Quiz</h2>\n' + "\n".join(parts) + "</section>"
 
 
-def index(lessons, foreign):
+def index(lessons):
     """The list of all lessons, how far the learner is, and their work as a zip."""
     rows = "\n".join(
         f'<li id="lesson-{x.number}"><a href="{x.name}/index.html"><b>{x.number}</b> {escape(x.title)}</a>'
@@ -154,14 +154,8 @@ stays in this browser.</p>
 <input type="file" id="file" accept=".zip,application/zip" hidden aria-label="A zip of your work"></p>
 <div id="said" role="status"></div></section>
 </main>"""
-    return page(
-        "minivit: the course",
-        body,
-        "",
-        "list.js",
-        foreign,
-        [{"number": x.number, "name": x.name, "title": x.title} for x in lessons],
-    )
+    data = [{"number": x.number, "name": x.name, "title": x.title} for x in lessons]
+    return page("minivit: the course", body, script="list.js", data=data)
 
 
 def door(foreign, readme):

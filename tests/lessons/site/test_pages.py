@@ -45,7 +45,7 @@ def test_texts_are_escaped():
     question = SimpleNamespace(text="a < b & <i>", lettered=lambda: {"a": "<b>"}, letter="a", because="</script><script>")
     about = SimpleNamespace(QUIZ=[question], GOALS=["<goal>"], MINUTES=1)
     hostile = SimpleNamespace(number="99", name="99_x", title="<x>", about=about, source='# %%\nx = "</script><b>"', checked=[])
-    made = pages.lesson(hostile, {}, None, None, "") + pages.index([hostile], "")
+    made = pages.lesson(hostile, {}, None, None, "") + pages.index([hostile])
     assert made.count("<script") == made.count("</script>") == 4
     assert not [tag for tag in ("<i>", "<x>", "<goal>", '"</script><b>"') if tag in made]
     assert data_of(made)["quiz"][0]["because"] == "</script><script>"
