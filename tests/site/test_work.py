@@ -60,6 +60,13 @@ def test_a_lesson_that_was_only_looked_at_is_not_begun(visitor):
     assert visitor.files() == {} and visitor.page.locator(f"#lesson-{LESSON.number} .state").inner_text() == ""
 
 
+def test_two_windows_with_one_lesson_go_on_from_each_other(visitor):
+    here = visitor.at(f"{LESSON.name}/index.html").page
+    visitor.keeps({FILE: SOLUTION + "\n"})
+    here.evaluate("dispatchEvent(new Event('focus'))")
+    here.wait_for_function("(text) => minivit.text() === text", arg=SOLUTION)
+
+
 def test_the_whole_way_of_a_lesson(visitor):
     """Not started, a hint, refused the answer, given it, written, checked, drawn, begun again."""
     visitor.at(f"{LESSON.name}/index.html").ready()
@@ -115,9 +122,10 @@ def test_the_quiz_explains_each_answer(visitor):
 
 
 def test_a_file_with_other_cells_is_shown_whole(visitor):
-    visitor.at("index.html").keeps({FILE: "# %%\nimport numpy as np\n\n# %%\nx = 1\n"})
+    others = SOLUTION.replace("# %%\n", "# %% a title of mine\n", 1)
+    visitor.at("index.html").keeps({FILE: others})
     visitor.at(f"{LESSON.name}/index.html").ready()
-    assert visitor.page.evaluate("minivit.text()") == "# %%\nimport numpy as np\n\n# %%\nx = 1\n"
+    assert visitor.page.evaluate("minivit.text()") == others
     assert "gelu" in visitor.click("Check", ".whole")
     visitor.page.on("dialog", lambda dialog: dialog.accept())
     visitor.page.get_by_role("button", name="Begin again").click()

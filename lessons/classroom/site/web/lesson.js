@@ -307,11 +307,13 @@ const training = box && trainer(box, {python, what: lesson.number, seconds: LIMI
 
 addEventListener("pagehide", keep);
 addEventListener("beforeunload", (event) => saved.className && event.preventDefault()); // asks first where something is not kept
-document.addEventListener("visibilitychange", async () => {
-  if (document.visibilityState === "hidden") return keep();
-  const stored = await store.read(FILE).catch(() => undefined); // another tab may have changed it
-  if (stored !== undefined && stored !== kept && !timer) opened(stored);
-});
+document.addEventListener("visibilitychange", () => (document.visibilityState === "hidden" ? keep() : follow()));
+addEventListener("blur", keep); // a window beside this one may go on with the same file
+addEventListener("focus", follow);
+async function follow() {
+  const stored = await store.read(FILE).catch(() => undefined);
+  if (stored !== undefined && stored !== kept && !timer && !saved.className) opened(stored);
+}
 addEventListener("resize", reachable);
 
 let stored;
