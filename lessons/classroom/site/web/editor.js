@@ -42,7 +42,7 @@ export function editor(parent, text, {label, changed, check}) {
       indentUnit.of("    "),
       look,
       syntaxHighlighting(colours),
-      EditorView.contentAttributes.of({"aria-label": label, tabindex: "0"}),
+      EditorView.contentAttributes.of({"aria-label": label, "aria-describedby": "editing", tabindex: "0"}),
       EditorView.updateListener.of((update) => update.docChanged && changed()),
     ],
   });
