@@ -57,6 +57,15 @@ def test_without_node_one_sentence_says_what_is_missing(monkeypatch):
         node.Tools()
 
 
+def test_a_site_is_written_over_nothing_else(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match="file is a file: name an empty folder"):
+        site_build.site(tmp_path / "file")
+    with pytest.raises(ValueError, match="holds other files than a site"):
+        site_build.site(tmp_path)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_the_lock_pins_every_package_by_its_hash_and_names_no_registry():
     lock = json.loads((node.WEB / "package-lock.json").read_text(encoding="utf-8"))
     packages = {name: package for name, package in lock["packages"].items() if name}
