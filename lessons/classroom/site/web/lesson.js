@@ -2,6 +2,7 @@
 import {editor} from "./editor.js";
 import {fitted, joined} from "./file.js";
 import {Python} from "./python.js";
+import {quiz} from "./quiz.js";
 import * as store from "./store.js";
 import {trainer} from "./train.js";
 import {button, enliven, reachable, tell} from "./told.js";
@@ -291,17 +292,6 @@ function openOwn() {
   section.append(list);
 }
 
-function openQuiz() {
-  document.querySelectorAll("#quiz fieldset").forEach((box, i) => {
-    const said = box.querySelector("[role=status]"), {letter, because} = lesson.quiz[i];
-    box.querySelector("button").addEventListener("click", () => {
-      const chosen = box.querySelector("input:checked")?.value;
-      said.className = chosen === letter ? "right" : "wrong";
-      said.textContent = !chosen ? "Choose one first." : `${chosen === letter ? "Yes." : `It is ${letter}.`} ${because}`;
-    });
-  });
-}
-
 const box = document.getElementById("train");
 const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files: () => keep().then(files), say: (to, said) => tell(to, said, act), unanswered});
 
@@ -325,7 +315,7 @@ try {
 }
 openOwn();
 opened(stored);
-openQuiz();
+quiz(lesson.quiz);
 enliven(main, act);
 reachable();
 showOwn();
