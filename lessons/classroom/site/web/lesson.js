@@ -47,7 +47,7 @@ async function keep() {
   try {
     await store.write({[FILE]: now});
     kept = now;
-    saved.textContent = "Saved.";
+    saved.textContent = timer ? "" : "Saved."; // not while more is typed
     saved.className = "";
   } catch (error) {
     unkept(error);
