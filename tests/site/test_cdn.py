@@ -1,11 +1,8 @@
 """Where the wheels are not handed out with the site, the browser fetches them, and nothing else, from where they lie."""
 
-import functools
-import http.server
 import json
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import pytest
@@ -17,17 +14,6 @@ from ..support.site import Visitor, served
 PAGE = "00_start_here/index.html"
 
 
-class _Elsewhere(http.server.SimpleHTTPRequestHandler):
-    """Another server than the site's, which lets pages of others ask it, as Pyodide's does."""
-
-    def end_headers(self):
-        self.send_header("Access-Control-Allow-Origin", "*")
-        super().end_headers()
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def elsewhere(tmp_path, address):
     """(the address of a server with the wheels, a site that has none and names that server)."""
@@ -36,17 +22,14 @@ def elsewhere(tmp_path, address):
     wheels.mkdir()
     for wheel in (whole / "pyodide").glob("*.whl"):
         shutil.copy(wheel, wheels)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Elsewhere, directory=wheels))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    there = f"http://127.0.0.1:{server.server_address[1]}/"
-    (site / "pyodide" / "wheels.js").write_text(f"export default {json.dumps(there)};")
     page = (site / PAGE).read_text(encoding="utf-8")
-    assert page.count("connect-src &#x27;self&#x27; blob:;") == 1
-    (site / PAGE).write_text(
-        page.replace("connect-src &#x27;self&#x27; blob:;", f"connect-src &#x27;self&#x27; blob: {there};"), encoding="utf-8"
-    )
-    yield there, site, wheels
-    server.shutdown()
+    allowed = "connect-src &#x27;self&#x27; blob:"
+    assert page.count(f"{allowed};") == 1
+    with served(wheels, to_all=True) as there:
+        there += "/"
+        (site / "pyodide" / "wheels.js").write_text(f"export default {json.dumps(there)};")
+        (site / PAGE).write_text(page.replace(allowed, f"{allowed} {there}"), encoding="utf-8")
+        yield there, site, wheels
 
 
 def test_only_wheels_are_asked_for_elsewhere(browser, elsewhere):

@@ -86,6 +86,14 @@ def test_a_vit_trains_in_the_tab_and_reads_what_is_drawn_while_it_learns(front):
     trainer.reads("Nothing is drawn.")
 
 
+def test_stop_counts_while_python_is_still_loading(visitor):
+    trainer = Trainer(visitor.at("train.html"))
+    trainer.press("Train")
+    assert "loading" in visitor.page.inner_text("#python")
+    trainer.press("Stop")
+    assert "no epoch is complete" in trainer.waits_for("Stopped")
+
+
 def test_the_learners_mlp_trains_to_its_end_and_reads_a_seven(visitor):
     place, files = file_of("07", lambda text: text.replace("first_run(epochs=20", "first_run(epochs=3"))
     trainer = Trainer(visitor.at(place))
@@ -100,6 +108,18 @@ def test_the_learners_mlp_trains_to_its_end_and_reads_a_seven(visitor):
     assert "Done: 9" in trainer.waits_for("Done") and len(trainer.shares()) == 3
     assert "After 3 epochs it says 7" in trainer.reads("After 3 epochs")
     assert visitor.files().items() >= files.items()
+
+
+def test_a_loop_of_the_learners_that_ends_python_is_told_as_in_a_check(visitor):
+    line = "        order = rng.permutation"
+    place, files = file_of("07", lambda text: text.replace(line, f"        import os; os._exit(0)\n{line}", 1))
+    assert "os._exit" in str(files)
+    visitor.at("index.html").keeps(files)
+    trainer = Trainer(visitor.at(place))
+    trainer.press("Train")
+    said = trainer.section.locator(".out.wrong:not(:empty)")
+    said.wait_for(timeout=LONG)
+    assert "ended Python" in said.inner_text() and "please report it" not in trainer.section.inner_text()
 
 
 def test_the_learners_vit_trains_by_the_learners_loop(visitor):

@@ -47,6 +47,26 @@ def test_reload_keeps_what_was_typed(visitor):
     assert "# a thought <b>of mine</b>\n" in page.evaluate("minivit.text()")
 
 
+def test_what_was_typed_right_before_the_page_is_left_is_kept(visitor):
+    page = visitor.at(f"{LESSON.name}/index.html").page
+    page.locator(".cell .cm-content").first.click()
+    page.keyboard.type("# the last word ")
+    visitor.at("index.html")
+    assert "# the last word " in visitor.files()[FILE]
+
+
+def test_a_lesson_that_was_only_looked_at_is_not_begun(visitor):
+    visitor.at(f"{LESSON.name}/index.html").at("index.html")
+    assert visitor.files() == {} and visitor.page.locator(f"#lesson-{LESSON.number} .state").inner_text() == ""
+
+
+def test_two_windows_with_one_lesson_go_on_from_each_other(visitor):
+    here = visitor.at(f"{LESSON.name}/index.html").page
+    visitor.keeps({FILE: SOLUTION + "\n"})
+    here.evaluate("dispatchEvent(new Event('focus'))")
+    here.wait_for_function("(text) => minivit.text() === text", arg=SOLUTION)
+
+
 def test_the_whole_way_of_a_lesson(visitor):
     """Not started, a hint, refused the answer, given it, written, checked, drawn, begun again."""
     visitor.at(f"{LESSON.name}/index.html").ready()
@@ -74,6 +94,20 @@ def test_the_whole_way_of_a_lesson(visitor):
     assert visitor.page.evaluate("minivit.text()") == SOLUTION == visitor.files()[FILE]
 
 
+BOTH = """() => {
+    const press = (label) => [...document.querySelectorAll(".cell button")].find((b) => b.textContent === label).click();
+    press("Check"), press("Hint");
+}"""
+
+
+def test_a_hint_asked_for_during_a_check_keeps_what_the_check_found(visitor):
+    visitor.at("index.html").keeps({FILE: SOLUTION})
+    visitor.at(f"{LESSON.name}/index.html").ready().page.evaluate(BOTH)
+    visitor.page.locator(".out:has-text('hint 1 of')").first.wait_for(timeout=120_000)
+    visitor.ready()
+    assert "05 passed 2 of 2" in visitor.files()["progress.txt"]
+
+
 def test_the_quiz_explains_each_answer(visitor):
     page = visitor.at(f"{LESSON.name}/index.html").page
     question = LESSON.about.QUIZ[0]
@@ -88,10 +122,16 @@ def test_the_quiz_explains_each_answer(visitor):
 
 
 def test_a_file_with_other_cells_is_shown_whole(visitor):
-    visitor.at("index.html").keeps({FILE: "# %%\nimport numpy as np\n\n# %%\nx = 1\n"})
+    others = SOLUTION.replace("# %%\n", "# %% a title of mine\n", 1)
+    visitor.at("index.html").keeps({FILE: others})
     visitor.at(f"{LESSON.name}/index.html").ready()
-    assert visitor.page.evaluate("minivit.text()") == "# %%\nimport numpy as np\n\n# %%\nx = 1\n"
+    assert visitor.page.evaluate("minivit.text()") == others
     assert "gelu" in visitor.click("Check", ".whole")
+    visitor.page.on("dialog", lambda dialog: dialog.accept())
+    visitor.page.get_by_role("button", name="Begin again").click()
+    visitor.page.locator(".cell .cm-editor").first.wait_for()
+    visitor.at("index.html")
+    assert visitor.files()[FILE] == build.stub(LESSON.source, LESSON.name)
 
 
 def test_the_zip_goes_to_a_laptop_and_back(visitor, tmp_path, monkeypatch, capsys):
@@ -112,9 +152,11 @@ def test_the_zip_goes_to_a_laptop_and_back(visitor, tmp_path, monkeypatch, capsy
     said = bring(visitor, tmp_path / "back.zip")
     assert f"{FILE}: replaces yours, which is kept as a backup" in said and "1 more is as you have it already" in said
     assert visitor.files()[FILE] == SOLUTION  # nothing is written before it is agreed to
+    meanwhile = SOLUTION + "\n# in another tab\n"
+    visitor.keeps({FILE: meanwhile})
     visitor.page.get_by_role("button", name="Bring them in").click()
     visitor.page.locator("#said:has-text('Brought in')").wait_for()
-    assert visitor.files()[FILE] == changed and visitor.files()[f"{LESSON.name}.backup-1.py"] == SOLUTION
+    assert visitor.files()[FILE] == changed and visitor.files()[f"{LESSON.name}.backup-1.py"] == meanwhile
 
 
 def test_a_zip_of_other_things_writes_nothing(visitor, zipped, tmp_path):
@@ -139,6 +181,10 @@ def test_a_full_storage_is_said(visitor):
     page.locator(".cell .cm-content").first.click()
     page.keyboard.type("# more")
     page.locator("#saved:has-text('has no room left')").wait_for()
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    visitor.at("index.html")
+    assert asked == ["beforeunload"]  # leaving would lose it
 
 
 def test_what_a_learner_writes_is_text(visitor):

@@ -14,15 +14,23 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class _ForAll(_Handler):
+    """Lets pages of other sites ask it, as Pyodide's server does."""
+
+    def end_headers(self):
+        self.send_header("Access-Control-Allow-Origin", "*")
+        super().end_headers()
+
+
 class _Server(http.server.ThreadingHTTPServer):
     def handle_error(self, request, address):
         """A page that is left early breaks off what it was sent: nothing to tell."""
 
 
 @contextmanager
-def served(folder):
-    """`with served(folder) as address:` hands the folder out on this machine."""
-    server = _Server(("127.0.0.1", 0), functools.partial(_Handler, directory=folder))
+def served(folder, to_all=False):
+    """`with served(folder) as address:` hands the folder out on this machine. to_all: to pages of other sites, too."""
+    server = _Server(("127.0.0.1", 0), functools.partial(_ForAll if to_all else _Handler, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"

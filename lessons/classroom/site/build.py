@@ -25,6 +25,8 @@ def site(folder, wheels="cdn", demos=True):
     """Writes the site into `folder`, which is made anew. wheels: see python.write. demos: whether to draw the demos, which takes
     minutes. Raises ValueError where Node or a wheel is missing, or the folder holds something else."""
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file: name an empty folder, or one that is not there")
     if folder.exists() and any(folder.iterdir()) and not (folder / "course.zip").exists():
         raise ValueError(f"{folder} holds other files than a site: name an empty folder, or one that is not there")
     tools = Tools()
@@ -33,7 +35,8 @@ def site(folder, wheels="cdn", demos=True):
         made = Path(beside) / "site"
         made.mkdir()
         _write(made, tools, wheels, demos)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            folder.rename(Path(beside) / "old")
         made.rename(folder)
 
 
@@ -46,7 +49,7 @@ def _write(folder, tools, wheels, demos):
     tools.bundle(folder)
     lessons = course.lessons()
     html = tools.html(_texts(lessons))
-    (folder / "index.html").write_text(pages.index(lessons, foreign), encoding="utf-8")
+    (folder / "index.html").write_text(pages.index(lessons), encoding="utf-8")
     (folder / "train.html").write_text(pages.door(foreign, "readme" in html), encoding="utf-8")
     if "readme" in html:
         (folder / "readme.html").write_text(pages.plain("README", html["readme"]), encoding="utf-8")

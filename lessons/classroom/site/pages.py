@@ -55,6 +55,7 @@ def _top(root, links, status=False):
     )
 
 
+_KEYS = '<p class="note" id="editing">In an editor Tab indents; Escape and then Tab leave it. Ctrl-Enter checks.</p>\n'
 HOME = ("minivit: the course", "index.html")
 LINKS = [HOME, ("Train one here", "train.html"), ("The paper's questions", "miniatures.html"), ("For teachers", "teachers.html")]
 
@@ -67,7 +68,7 @@ def lesson(lesson, html, before, after, foreign, demo=None):
         for sign, other in (("Before:", before), ("Next:", after))
         if other
     ]
-    parts, cells = [], []
+    parts, cells, keys = [], [], _KEYS
     for number, (cell, block) in enumerate(
         zip(build.cells(lesson.source), build.stub_blocks(lesson.source, lesson.name), strict=True)
     ):
@@ -76,7 +77,8 @@ def lesson(lesson, html, before, after, foreign, demo=None):
             cells.append({"kind": "markdown", "text": block})
             continue
         code = build.unsolved(cell.text)
-        parts.append(f'<div class="cell" id="cell-{number}"><pre><code>{escape(code)}</code></pre></div>')
+        parts.append(f'{keys}<div class="cell" id="cell-{number}"><pre><code>{escape(code)}</code></pre></div>')
+        keys = ""  # they stand in front of the first
         runs = "draws" if "show(" in code else "runs" if "__main__" in code else ""
         cells.append({"kind": "code", "text": code, "checks": build.is_checked(cell.text, lesson.checked), "runs": runs})
     body = [
@@ -129,7 +131,7 @@ def _quiz(lesson):
     return '<section id="quiz" aria-labelledby="quiz-title"><h2 id="quiz-title">Quiz</h2>\n' + "\n".join(parts) + "</section>"
 
 
-def index(lessons, foreign):
+def index(lessons):
     """The list of all lessons, how far the learner is, and their work as a zip."""
     rows = "\n".join(
         f'<li id="lesson-{x.number}"><a href="{x.name}/index.html"><b>{x.number}</b> {escape(x.title)}</a>'
@@ -148,20 +150,15 @@ stays in this browser.</p>
 </ol>
 <section aria-labelledby="work-title"><h2 id="work-title">Your work</h2>
 <p>It is kept in this browser. Browsers may throw such things away: take it out as a zip now and then. On a laptop,
-<code>python -m zipfile -e minivit-work.zip work</code> in a clone puts it where <code>python -m lessons</code> looks, and
-<code>python -m zipfile -c minivit-work.zip work/*.py work/progress.txt</code> makes a zip to bring in here.</p>
+<code>python -m zipfile -e minivit-work.zip work</code> in a clone puts it where <code>python -m lessons</code> looks, over
+files of the same name, and <code>python -m zipfile -c minivit-work.zip work/*.py work/progress.txt</code> makes a zip to bring in
+here. Any other zip of these files will do, too.</p>
 <p><button type="button" id="out">Take it out (zip)</button> <button type="button" id="in">Bring a zip in</button>
 <input type="file" id="file" accept=".zip,application/zip" hidden aria-label="A zip of your work"></p>
 <div id="said" role="status"></div></section>
 </main>"""
-    return page(
-        "minivit: the course",
-        body,
-        "",
-        "list.js",
-        foreign,
-        [{"number": x.number, "name": x.name, "title": x.title} for x in lessons],
-    )
+    data = [{"number": x.number, "name": x.name, "title": x.title} for x in lessons]
+    return page("minivit: the course", body, script="list.js", data=data)
 
 
 def door(foreign, readme):

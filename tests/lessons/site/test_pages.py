@@ -45,7 +45,7 @@ def test_texts_are_escaped():
     question = SimpleNamespace(text="a < b & <i>", lettered=lambda: {"a": "<b>"}, letter="a", because="</script><script>")
     about = SimpleNamespace(QUIZ=[question], GOALS=["<goal>"], MINUTES=1)
     hostile = SimpleNamespace(number="99", name="99_x", title="<x>", about=about, source='# %%\nx = "</script><b>"', checked=[])
-    made = pages.lesson(hostile, {}, None, None, "") + pages.index([hostile], "")
+    made = pages.lesson(hostile, {}, None, None, "") + pages.index([hostile])
     assert made.count("<script") == made.count("</script>") == 4
     assert not [tag for tag in ("<i>", "<x>", "<goal>", '"</script><b>"') if tag in made]
     assert data_of(made)["quiz"][0]["because"] == "</script><script>"
@@ -55,6 +55,15 @@ def test_without_node_one_sentence_says_what_is_missing(monkeypatch):
     monkeypatch.setattr(node.shutil, "which", lambda name: None)
     with pytest.raises(ValueError, match="node is not found: the site is built with Node 20 or later"):
         node.Tools()
+
+
+def test_a_site_is_written_over_nothing_else(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match="file is a file: name an empty folder"):
+        site_build.site(tmp_path / "file")
+    with pytest.raises(ValueError, match="holds other files than a site"):
+        site_build.site(tmp_path)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_the_lock_pins_every_package_by_its_hash_and_names_no_registry():

@@ -98,11 +98,7 @@ def test_nothing_is_read_where_nothing_is_drawn_or_trained():
 @pytest.mark.parametrize(
     "old, new, says",
     [
-        (
-            "    order = rng.permutation",
-            "    raise NotImplementedError\n        order = rng.permutation",
-            "train is not written yet",
-        ),
+        ("    order = rng.perm", "    raise NotImplementedError\n        order = rng.perm", "train is not written yet"),
         ("chosen = order[start : start + batch_size]", "chosen = ordr[0]", "chosen = ordr[0]"),
         ("def train(", "def trains(", "your file defines no train any more"),
         ("import math\n", "import math)\n", "line"),

@@ -9,9 +9,10 @@ export function pack(files) {
   return zipSync(Object.fromEntries(flat.map(([name, text]) => [name, strToU8(text)])));
 }
 
-/** {files: {name: text}, left: [names that are not taken]} of a zip's bytes. Throws an Error with a sentence. */
-export function unpack(bytes) {
-  if (bytes.length > BYTES) throw new Error("This zip has more than 5 MB, and no work of this course has: is it another one?");
+/** {files: {name: text}, left: [names that are not taken]} of a zip, a File. Throws an Error with a sentence. */
+export async function unpack(zip) {
+  if (zip.size > BYTES) throw new Error("This file has more than 5 MB, and no work of this course has: is it another one?");
+  const bytes = new Uint8Array(await zip.arrayBuffer());
   let count = 0, size = 0;
   const left = [];
   let found;

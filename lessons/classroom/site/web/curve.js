@@ -37,6 +37,5 @@ export function curve(parent, {title, max, ticks, guess, dots = false}) {
         return name;
       }));
     },
-    points: () => (line.getAttribute("points") || "").split(" ").filter(Boolean).length,
   };
 }

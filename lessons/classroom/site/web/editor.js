@@ -42,15 +42,13 @@ export function editor(parent, text, {label, changed, check}) {
       indentUnit.of("    "),
       look,
       syntaxHighlighting(colours),
-      EditorView.contentAttributes.of({"aria-label": label, tabindex: "0"}),
+      EditorView.contentAttributes.of({"aria-label": label, "aria-describedby": "editing", tabindex: "0"}),
       EditorView.updateListener.of((update) => update.docChanged && changed()),
     ],
   });
   let offset = 0;
   return {
-    view,
     text: () => view.state.doc.toString(),
-    lines: () => view.state.doc.lines,
     set: (fresh) => view.dispatch({changes: {from: 0, to: view.state.doc.length, insert: fresh}}),
     /** How many lines of the file stand in front of it. */
     number(lines) {

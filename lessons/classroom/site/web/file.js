@@ -3,7 +3,7 @@
 /** The blocks of a file, each with its first line, put together again by join(""). */
 export const blocks = (text) => text.split(/^(?=# %%)/m).filter((block, i) => i > 0 || block.trim());
 
-const isCode = (block) => /^# %%(?!.*\[markdown\])/.test(block);
+const isCode = (block) => /^# %%[ \t]*(\n|$)/.test(block); // one with a title of the learner's fits no cell, and so keeps it
 const body = (block) => block.slice(block.indexOf("\n") + 1).replace(/\n+$/, "");
 
 /** The cells of a lesson, [{kind, text}], with what stands in a learner's file: [{kind, text}], or null where it has other cells. */

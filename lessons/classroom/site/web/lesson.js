@@ -2,6 +2,7 @@
 import {editor} from "./editor.js";
 import {fitted, joined} from "./file.js";
 import {Python} from "./python.js";
+import {quiz} from "./quiz.js";
 import * as store from "./store.js";
 import {trainer} from "./train.js";
 import {button, enliven, reachable, tell} from "./told.js";
@@ -13,7 +14,7 @@ const DRAWING = 10 * LIMIT;
 const main = document.getElementById("main");
 const status = document.getElementById("python");
 const saved = document.createElement("span");
-const stop = button("Stop", () => (training?.training() ? python.stop() : python.end()), "Ends what Python does");
+const stop = button("Stop", () => (training?.training() ? training.end() : python.end()), "Ends what Python does");
 stop.hidden = true;
 status.after(saved, stop);
 saved.setAttribute("role", "status");
@@ -25,7 +26,7 @@ const python = new Python((text, state) => {
 });
 
 // The file: what the editors show, kept at each pause of typing
-let cells, editors = [], whole = null, kept = null, timer = 0;
+let cells, editors = [], whole = null, kept, timer = 0;
 
 /** The file as it stands in the editors, and how many of its lines stand in front of each. */
 function written() {
@@ -46,20 +47,24 @@ async function keep() {
   try {
     await store.write({[FILE]: now});
     kept = now;
-    saved.textContent = "Saved.";
+    saved.textContent = timer ? "" : "Saved."; // not while more is typed
     saved.className = "";
   } catch (error) {
-    saved.textContent = store.reason(error);
-    saved.className = "wrong";
+    unkept(error);
   }
+}
+/** Says why something is not stored. */
+function unkept(error) {
+  saved.textContent = store.reason(error);
+  saved.className = "wrong";
 }
 function changed() {
   saved.textContent = "";
   clearTimeout(timer);
   timer = setTimeout(keep, 400);
 }
+/** Shows the file as it is stored by now; a stub that nobody has touched is not stored. */
 const opened = (stored) => {
-  kept = stored ?? null;
   const own = stored === undefined ? lesson.cells : fitted(lesson.cells, stored);
   if (own && !whole && editors.length) {
     cells = own;
@@ -67,8 +72,11 @@ const opened = (stored) => {
     number();
     clearTimeout(timer);
     timer = 0;
-  } else if (editors.length || whole) location.reload(); // its cells are others now
-  else own ? openCells(own) : openWhole(stored);
+  } else if (editors.length || whole) {
+    kept = text(); // what is shown is over: leaving the page must not write it again
+    return location.reload(); // its cells are others now
+  } else own ? openCells(own) : openWhole(stored);
+  kept = stored ?? text();
 };
 
 function openCells(own) {
@@ -177,22 +185,26 @@ function columns(out) {
   return Math.max(40, Math.min(80, Math.floor(room / pen.measureText("0").width)));
 }
 
-async function call(name, args, options) {
-  let files = {};
-  try {
-    files = await store.all();
-  } catch {} // then this page's own file is all there is
-  const answer = await python.call(name, args, {files: {...files, [FILE]: text()}, ...options});
-  if (answer.files && Object.keys(answer.files).length) {
-    try {
-      await store.write(answer.files);
-    } catch (error) {
-      saved.textContent = store.reason(error);
-      saved.className = "wrong";
-    }
-    if (FILE in answer.files) opened(answer.files[FILE]);
-    showOwn();
-  }
+/** The learner's files as they stand; where nothing can be stored, this page's own. */
+const files = async () => ({...(await store.all().catch(() => ({}))), [FILE]: text()});
+
+/** Calls Python, one call after the other: each gets the files that the one before it left. What waits is ended with Python. */
+let turn = Promise.resolve();
+function call(name, args, options) {
+  const {starts} = python;
+  turn = turn.catch(() => {}).then(() => (python.starts === starts ? asked(name, args, options) : {stopped: true}));
+  return turn;
+}
+
+async function asked(name, args, options) {
+  const given = await files();
+  const answer = await python.call(name, args, {files: given, ...options});
+  const changed = answer.files ?? {};
+  if (!Object.keys(changed).length) return answer;
+  if (FILE in changed && text() !== given[FILE]) changed[store.backup(FILE, {...given, ...changed})] = text(); // typed meanwhile
+  await store.write(changed).catch(unkept);
+  if (FILE in changed) opened(changed[FILE]);
+  showOwn();
   return answer;
 }
 
@@ -213,14 +225,16 @@ async function answered(out, drawn, ask) {
     reachable();
     return answer.answer.code;
   }
-  out.textContent = answer.late
-    ? `${lesson.slow.replace("{seconds}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`
-    : answer.stopped
-      ? "Stopped. Python is started again."
-      : answer.dead
-        ? `${/exit/i.test(answer.failed) ? lesson.ended : lesson.crashed}\nPython is started again.`
-        : `This is an error of the course itself and not yours: please report it.\n${answer.failed}`;
+  out.textContent = unanswered(answer);
   return null;
+}
+
+/** Why a call came to no end, in a sentence. */
+function unanswered({late, stopped, dead, failed}) {
+  if (late) return `${lesson.slow.replace("{seconds}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`;
+  if (stopped) return "Stopped. Python is started again.";
+  if (dead) return `${/exit/i.test(failed) ? lesson.ended : lesson.crashed}\nPython is started again.`;
+  return `This is an error of the course itself and not yours: please report it.\n${failed}`;
 }
 
 function picture(name, bytes) {
@@ -250,18 +264,17 @@ async function reset() {
 
 async function showOwn() {
   const list = document.getElementById("backups");
-  let files = {};
-  try {
-    files = await store.all();
-  } catch {}
-  const names = Object.keys(files).filter((name) => name.startsWith(`${lesson.name}.backup-`)).sort();
+  const names = Object.keys(await files()).filter((name) => name.startsWith(`${lesson.name}.backup-`)).sort();
   list.hidden = !names.length;
   list.querySelector("ul").replaceChildren(...names.map((name) => {
     const item = document.createElement("li");
     item.append(name, " ", button("Put it back", async () => {
-      await keep();
-      const now = await store.all();
-      await store.write({[FILE]: now[name], ...(now[FILE] === undefined ? {} : {[store.backup(FILE, now)]: now[FILE]})});
+      const now = await files();
+      try {
+        await store.write({[FILE]: now[name], [store.backup(FILE, now)]: now[FILE]});
+      } catch (error) {
+        return unkept(error);
+      }
       opened(now[name]);
       showOwn();
     }, "The present one is kept as another backup"));
@@ -271,43 +284,26 @@ async function showOwn() {
 
 function openOwn() {
   const section = document.getElementById("own");
-  const bar = document.createElement("p"), out = document.createElement("pre"), drawn = document.createElement("div"), list = document.createElement("div");
-  bar.className = "buttons";
-  bar.append(button("Solution", () => solution()), button("Begin again", () => reset()));
-  out.className = "out";
-  out.setAttribute("role", "status");
+  outputs(section, [button("Solution", () => solution()), button("Begin again", () => reset())]);
+  const list = document.createElement("div");
   list.id = "backups";
   list.hidden = true;
   list.innerHTML = "<h3>Backups</h3><ul></ul>";
-  section.append(bar, out, drawn, list);
+  section.append(list);
 }
 
-function openQuiz() {
-  document.querySelectorAll("#quiz fieldset").forEach((box, i) => {
-    const said = box.querySelector("[role=status]"), {letter, because} = lesson.quiz[i];
-    box.querySelector("button").addEventListener("click", () => {
-      const chosen = box.querySelector("input:checked")?.value;
-      said.className = chosen === letter ? "right" : "wrong";
-      said.textContent = !chosen ? "Choose one first." : `${chosen === letter ? "Yes." : `It is ${letter}.`} ${because}`;
-    });
-  });
-}
-
-/** What train() needs: the files as they stand, kept. */
-async function files() {
-  await keep();
-  return {...(await store.all().catch(() => ({}))), [FILE]: text()};
-}
 const box = document.getElementById("train");
-const late = `${lesson.slow.replace("{seconds}", LIMIT)}\nIt did not let itself be stopped, so Python was ended and is started again.`;
-const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files, say: (to, said) => tell(to, said, act), late});
+const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files: () => keep().then(files), say: (to, said) => tell(to, said, act), unanswered});
 
 addEventListener("pagehide", keep);
-document.addEventListener("visibilitychange", async () => {
-  if (document.visibilityState === "hidden") return keep();
-  const stored = await store.read(FILE).catch(() => undefined); // another tab may have changed it
-  if (stored !== undefined && stored !== kept && !timer) opened(stored);
-});
+addEventListener("beforeunload", (event) => saved.className && event.preventDefault()); // asks first where something is not kept
+document.addEventListener("visibilitychange", () => (document.visibilityState === "hidden" ? keep() : follow()));
+addEventListener("blur", keep); // a window beside this one may go on with the same file
+addEventListener("focus", follow);
+async function follow() {
+  const stored = await store.read(FILE).catch(() => undefined);
+  if (stored !== undefined && stored !== kept && !timer && !saved.className) opened(stored);
+}
 addEventListener("resize", reachable);
 
 let stored;
@@ -315,12 +311,11 @@ try {
   stored = await store.read(FILE);
   store.keep();
 } catch (error) {
-  saved.textContent = store.reason(error);
-  saved.className = "wrong";
+  unkept(error);
 }
 openOwn();
 opened(stored);
-openQuiz();
+quiz(lesson.quiz);
 enliven(main, act);
 reachable();
 showOwn();

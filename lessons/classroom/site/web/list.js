@@ -58,8 +58,7 @@ file.addEventListener("change", async () => {
   file.value = "";
   if (!chosen) return;
   try {
-    if (chosen.size > 5e6) throw new Error("This file has more than 5 MB, and no work of this course has: is it another one?");
-    ask(unpack(new Uint8Array(await chosen.arrayBuffer())), await store.all());
+    ask(await unpack(chosen), await store.all());
   } catch (error) {
     say(error.message, true);
   }
@@ -79,15 +78,12 @@ function ask({files, left}, own) {
   said.append(list);
   if (!names.length) return;
   const bring = button("Bring them in", async () => {
-    const kept = {...own}, write = {};
-    for (const name of names) {
-      if (name in own) {
-        const copy = store.backup(name, kept);
-        kept[copy] = write[copy] = own[name];
-      }
-      write[name] = files[name];
-    }
     try {
+      const now = await store.all(), write = {}; // another tab may have gone on writing since
+      for (const name of names) {
+        if (name in now) write[store.backup(name, {...now, ...files, ...write})] = now[name];
+        write[name] = files[name];
+      }
       await store.write(write);
       say(`Brought in: ${names.join(", ")}.`);
     } catch (error) {

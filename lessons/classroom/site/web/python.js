@@ -8,12 +8,13 @@ export class Python {
   constructor(tell) {
     this.tell = tell;
     this.calls = new Map();
-    this.count = 0;
+    this.count = this.starts = 0;
     this.start();
   }
 
   start() {
     this.worker?.terminate();
+    this.starts += 1;
     this.tell("Python is loading …", "loading");
     // By way of a blob the worker has this page's Content-Security-Policy, whatever headers the web server sends.
     const script = URL.createObjectURL(new Blob([`import ${JSON.stringify(ROOT + "worker.js")};`], {type: "text/javascript"}));
@@ -43,13 +44,13 @@ export class Python {
     }
     this.calls.delete(data.id);
     if (!call.quiet) this.tell("Python is ready.", "ready");
-    if (data.dead || data.bytes > ENOUGH) this.start();
     call.answer(data);
+    if (data.dead || data.bytes > ENOUGH) this.end(); // with what was asked meanwhile
   }
 
   /** Calls a function of inside.py. Resolves to worker.js's answer, or {late: true} if it had to be ended, or {stopped: true}.
       report: called with each report of a function that is a generator. quiet: nobody is told that Python is busy. */
-  async call(call, args, {files, packages = [], report = () => {}, quiet = false} = {}) {
+  async call(call, args, {files, packages = [], report = null, quiet = false} = {}) {
     await this.ready;
     const id = ++this.count;
     if (!quiet) this.tell("Python is busy …", "busy");
@@ -59,15 +60,21 @@ export class Python {
     });
   }
 
-  /** Asks calls that report to stop after their next report. */
+  /** Asks the call that reports to stop after its next report. */
   stop() {
-    for (const id of this.calls.keys()) this.worker.postMessage({stop: id});
+    const id = this.reporting();
+    if (id) this.worker.postMessage({stop: id});
   }
 
-  /** Hands a value to the calls that report. False where there is none yet. */
+  /** Hands a value to the call that reports. False where there is none yet. */
   hand(value) {
-    for (const id of this.calls.keys()) this.worker.postMessage({tell: id, value});
-    return this.calls.size > 0;
+    const id = this.reporting();
+    if (id) this.worker.postMessage({tell: id, value});
+    return Boolean(id);
+  }
+
+  reporting() {
+    return [...this.calls.keys()].find((id) => this.calls.get(id).report);
   }
 
   /** Ends Python in the middle of whatever it does, and starts it anew. */

@@ -36,9 +36,10 @@ export const all = () => inside("readonly", async (store) => {
   return Object.fromEntries(names.map((name, i) => [name, texts[i]]));
 });
 
-/** Writes these files, all of them or none; a text that is null takes its file away. */
+/** Writes these files, all of them or none. It commits at once, since a page that is being left gets no event any more. */
 export const write = (files) => inside("readwrite", async (store) => {
-  for (const [name, text] of Object.entries(files)) text === null ? store.delete(name) : store.put(text, name);
+  for (const [name, text] of Object.entries(files)) store.put(text, name);
+  store.transaction.commit();
 });
 
 /** Asks the browser to keep them when room gets short. It may say no without asking anybody. */
@@ -47,8 +48,8 @@ export const keep = () => navigator.storage?.persist?.().catch(() => {});
 /** Why something could not be kept, in a sentence. */
 export function reason(error) {
   if (error?.name === "QuotaExceededError")
-    return "This browser has no room left, and the last change is NOT kept. Take your work out as a zip now, then make room.";
-  return `This browser cannot keep your work (${error?.message ?? error}). Take it out as a zip before you close this page.`;
+    return "This browser has no room left, and the last change is NOT kept. Copy it out of this page now, then make room.";
+  return `This browser cannot keep your work (${error?.message ?? error}). Copy it out of this page before you close it.`;
 }
 
 /** A free name for a copy of a file: 05_gelu.py, 05_gelu.backup-1.py, … */

@@ -13,10 +13,10 @@ const element = (name, className, parent, text = "") => {
 };
 
 /** Fills `section`. what: see train() of training.py. seconds: for one step, 0 without end. files(): the learner's folder.
-    say(element, text): shows what the course says. late: the sentence where Python had to be ended. */
-export function trainer(section, {python, what, seconds = 0, files = async () => undefined, say = (to, text) => (to.textContent = text), late = ""}) {
+    say(element, text): shows what the course says. unanswered(answer): the sentence where it came to no end. */
+export function trainer(section, {python, what, seconds = 0, files = async () => undefined, say = (to, text) => (to.textContent = text), unanswered = ({failed}) => `This is an error of the page itself and not yours: please report it.\n${failed}`}) {
   const bar = element("p", "buttons", section);
-  const begin = button("Train", () => train()), stop = button("Stop", () => python.stop(), "Keeps what the last epoch made");
+  const begin = button("Train", () => train()), stop = button("Stop", () => end(), "Keeps what the last epoch made");
   stop.disabled = true;
   bar.append(begin, stop);
   const speed = element("span", "speed", bar), told = element("p", "", section);
@@ -26,31 +26,36 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   const curves = element("div", "curves", section);
   const loss = curve(curves, {title: "Loss", max: 2.6, ticks: [[0, "0"], [1, "1"], [2, "2"]], guess: [Math.log(10), "guessing: 2.30"]});
   const right = curve(curves, {title: "Test digits read correctly", max: 100, ticks: [[0, "0 %"], [50, "50 %"], [95, "95 %"]], guess: [10, "guessing: 10 %"], dots: true});
-  let losses, shares, epochs, state;
+  let losses, shares, epochs, state, ending = false;
   const show = () => {
     const best = shares.at(-1);
     loss.set(losses, epochs, losses.length ? `${losses.at(-1)[1].toFixed(2)} after ${losses.length} steps` : "nothing yet");
     right.set(shares, epochs, best ? `${best[1].toFixed(1)} % after epoch ${best[0]}` : "nothing yet");
+  };
+  const end = () => {
+    ending = true;
+    python.stop();
   };
   const begun = () => ([losses, shares, epochs] = [[], [], 10]);
 
   async function train() {
     begun();
     show();
-    [state, problem.textContent] = ["training", ""];
+    [state, problem.textContent, ending] = ["training", "", false];
     [begin.disabled, stop.disabled] = [true, false];
     stop.focus();
     told.textContent = "Training begins as soon as Python is ready.";
     const packages = ["pillow"]; // with which a drawing is made into a digit
-    const answer = await python.call("train", [what, seconds], {files: await files(), packages, report}).catch((error) => ({failed: error.message}));
+    const answer = await python.call("train", [what, seconds], {files: await files(), packages, report}).catch((error) => ({broken: error.message}));
     [state, speed.textContent, asking] = ["done", "", false];
     [begin.disabled, stop.disabled, begin.textContent] = [false, true, "Train again"];
     if (document.activeElement === document.body || document.activeElement === stop) begin.focus();
     const reached = shares.length ? `${shares.at(-1)[1].toFixed(1)} % of the test digits after ${shares.length} of ${epochs} epochs` : "no epoch is complete";
     const ended = answer.answer === undefined || answer.answer === null;
-    if (answer.late || answer.failed || (answer.stopped && ended)) {
-      told.textContent = answer.stopped ? "Python was ended, and what it had learned is gone." : answer.late ? "" : "This is an error of the page itself and not yours: please report it.";
-      problem.textContent = answer.late ? late : answer.failed ?? "";
+    if (answer.stopped && ended) told.textContent = "Python was ended, and what it had learned is gone.";
+    else if (answer.late || answer.failed || answer.broken) {
+      told.textContent = "";
+      problem.textContent = answer.broken ?? unanswered(answer);
     } else if (answer.answer?.code) {
       told.textContent = "";
       say(problem, answer.answer.text);
@@ -59,6 +64,7 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   }
 
   function report(now) {
+    if (ending) python.stop(); // it was asked to end before it had begun
     if ("loss" in now) {
       epochs = now.epochs;
       if (now.step !== losses.length) losses.push([(now.step * epochs) / now.steps, now.loss]);
@@ -95,13 +101,13 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   list.setAttribute("aria-label", "How likely each digit is");
   const answer = element("p", "answer", section);
   answer.setAttribute("role", "status");
-  let dirty = false, asking = false, since = 0, pause = 0;
+  let dirty = false, asking = false, pause = 0;
 
   /** Asks for the drawing as it is now, one question at a time, the newest always last. */
   async function read() {
     if (asking) return;
     if (sheet.empty()) return answered(null);
-    [dirty, asking, since] = [false, true, performance.now()];
+    [dirty, asking] = [false, true];
     if (state === "training") {
       asking = python.hand(sheet.ink()); // it answers after its step, or is asked then
       dirty = !asking;
@@ -112,7 +118,6 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   }
 
   function answered(said) {
-    if (asking) section.dataset.milliseconds = Math.round(performance.now() - since);
     asking = false;
     const shares = said?.probabilities ?? Array(10).fill(0), order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
     rows.forEach(({row, length, share}, digit) => {
@@ -154,5 +159,5 @@ export function trainer(section, {python, what, seconds = 0, files = async () =>
   begun();
   show();
   answered(null);
-  return {loss, right, read, training: () => state === "training"};
+  return {end, training: () => state === "training"};
 }
