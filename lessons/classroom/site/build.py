@@ -27,7 +27,7 @@ def site(folder, wheels="cdn", demos=True):
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file: name an empty folder, or one that is not there")
-    if folder.exists() and any(folder.iterdir()) and not (folder / "course.zip").exists():
+    if folder.exists() and any(folder.iterdir()) and not _is_site(folder):
         raise ValueError(f"{folder} holds other files than a site: name an empty folder, or one that is not there")
     tools = Tools()
     folder.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -38,6 +38,11 @@ def site(folder, wheels="cdn", demos=True):
         if folder.exists():
             folder.rename(Path(beside) / "old")
         made.rename(folder)
+
+
+def _is_site(folder):
+    """Whether all of it was made by `site`: a checkout of a site has a history, which is nowhere else."""
+    return (folder / "course.zip").exists() and not (folder / ".git").exists()
 
 
 def _write(folder, tools, wheels, demos):
@@ -126,7 +131,9 @@ def _miniatures():
 
 def _demo(lesson, folder):
     """The lesson's demo, saved into its folder as the command does it: (file, what it shows)."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        cli.main(["demo", lesson.number, "--quick", "--save", str(folder / "demo")])
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        failed = cli.main(["demo", lesson.number, "--quick", "--save", str(folder / "demo")])
+    if failed:
+        raise ValueError(f"the demo of lesson {lesson.number} could not be drawn: {said.getvalue().strip()}")
     shows = ast.get_docstring(ast.parse((lesson.folder / "demo.py").read_text(encoding="utf-8")))
     return next(folder.glob("demo.*")).name, " ".join(shows.split())

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from minivit.data.fetch.copies import cache_folder
 
+from ..screen import say
+
 WEB = Path(__file__).parent / "web"
 ENTRIES = ("lesson.js", "list.js", "plain.js", "front.js")  # a script a kind of page; what they share is bundled once
 
@@ -29,6 +31,7 @@ class Tools:
             self._install()
 
     def _install(self):
+        say("npm installs the page's packages, this once: some seconds.")
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(WEB / name, self.folder)

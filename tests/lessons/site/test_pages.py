@@ -64,6 +64,17 @@ def test_a_site_is_written_over_nothing_else(tmp_path):
     with pytest.raises(ValueError, match="holds other files than a site"):
         site_build.site(tmp_path)
     assert (tmp_path / "file").read_text() == "mine"
+    checkout = tmp_path / "checkout of a site"
+    (checkout / ".git").mkdir(parents=True)
+    (checkout / "course.zip").touch()
+    with pytest.raises(ValueError, match="holds other files than a site"):
+        site_build.site(checkout)
+
+
+def test_a_demo_that_cannot_be_drawn_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(site_build.cli, "main", lambda arguments: print("no room") or 2)
+    with pytest.raises(ValueError, match=r"^the demo of lesson 05 could not be drawn: no room$"):
+        site_build._demo(LESSON, tmp_path)
 
 
 def test_the_lock_pins_every_package_by_its_hash_and_names_no_registry():
