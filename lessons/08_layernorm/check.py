@@ -152,6 +152,12 @@ def _statistics(axis):
 
 
 MISTAKES = [
+    Mistake(
+        "The variance is E[x²] − µ². On paper that is right; but where the mean is large, two large and nearly equal numbers are "
+        "subtracted, and what is left has lost its digits. Take the mean off first.",
+        old=VARIANCE,
+        new="variance = (x * x).mean(axis=-1, keepdims=True) - mean * mean",
+    ),
     # dx: a road that is missing or runs the wrong way
     Mistake(
         "Only the direct road was taken, as if µ and σ were fixed numbers. Both were computed from x, "

@@ -163,7 +163,8 @@ def _nearly(wrong, apart):
         if apart < enough and np.array_equal(wrong, wrong.astype(dtype)):
             name = np.dtype(dtype).name
             return Named(f"{digits}, and every entry is a {name} number: something is rounded to {name} on the way.", "dtype")
-    return Named(f"{digits}: it is not quite the right formula, or something is rounded on the way.", "nearly")
+    subtracted = "two large, nearly equal numbers are subtracted"
+    return Named(f"{digits}: it is not quite the right formula, something is rounded on the way, or {subtracted}.", "nearly")
 
 
 def worst_entry(name, wrong, truth, against):
