@@ -1,11 +1,15 @@
 """Fixtures that all tests share."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
 
 from .support.plain import DEVICES
+
+# The background job of a shell ignores it, and so would every program that a test interrupts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if os.environ.get("MINIVIT_EXACT_MEMORY") and "gpu" in DEVICES:
     import cupy
@@ -22,13 +26,52 @@ SLOW = (
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[14-vit]",
     "test_unlisted.py::test_the_same_without_its_mistake_is_accepted[16-train_vit]",
     "lessons/site/test_training.py::test_it_tells_every_step_and_after_each_epoch_how_many_test_digits_are_right",
-    "test_accidents.py::test_a_loop_without_end_is_stopped_and_told_with_the_line_it_was_at[outside",
-    "test_accidents.py::test_a_loop_without_end_is_stopped_and_told_with_the_line_it_was_at[with everything caught",
-    "test_accidents.py::test_an_error_in_the_function_is_told_with_its_line[sys.exit]",
-    "test_accidents.py::test_an_error_in_the_function_is_told_with_its_line[used too early]",
-    "test_accidents.py::test_an_error_in_the_function_is_told_with_its_line[unknown in a module]",
-    "test_accidents.py::test_an_error_in_the_function_is_told_with_its_line[input]",
-    "test_accidents.py::test_an_error_in_the_function_is_told_with_its_line[huge]",
+    *(
+        f"test_accidents.py::test_{what}"
+        for what in (
+            "a_loop_without_end_is_stopped_and_told_with_the_line_it_was_at[outside",
+            "a_loop_without_end_is_stopped_and_told_with_the_line_it_was_at[with everything caught",
+            *(
+                f"an_error_in_the_function_is_told_with_its_line[{first}"
+                for first in (
+                    "a",
+                    "P",
+                    "putting",
+                    "printing",
+                    "sys",
+                    "us",
+                    "un",
+                    "mis",
+                    "input",
+                    "huge",
+                    "grow",
+                    "div",
+                    "exit",
+                    "in place",
+                )
+            ),
+            *(
+                f"a_file_that_does_not_run_is_told_with_its_line[{first}"
+                for first in ("i", "no", "q", "raises", "exit", "tabs", "prints")
+            ),
+            *(f"a_result_of_the_wrong_kind_is_named[{first}" for first in ("a ", "None", "t", "nothing", "objects", "complex")),
+            "a_file_that_is_no_utf_8",
+            "even_that_shows_no_traceback[import sys; sys.stdout = None",
+        )
+    ),
+    "test_surroundings.py::test_a_long_import_costs_none",
+    "test_engine.py::test_fifty_thousand_ops_are_discarded",
+    "test_folder.py::test_thousands_of_files_take_moments",
+    "test_folder.py::test_two_processes_fill_the_cache",
+    "test_folder.py::test_ctrl_c_while_decoding",
+    "test_readers.py::test_npz_whose_header_claims_another_size",
+    "test_damage.py::test_compressed_idx",
+    "test_kinds.py",
+    "test_run.py::test_a_model_of_other_parts_leaves_the_same_files",
+    "test_train.py::test_a_function_that_is_half_right",
+    "test_export.py::test_of_somebody_who_has_passed_nothing",
+    "test_outside.py::test_a_training_that_nobody_reads_leaves_its_results[|",
+    "test_outside.py::test_a_figure_that_fails_costs_itself_and_nothing_else[OSError",
     "test_watch.py::test_enter_does_nothing",
     "test_watch.py::test_an_editor_that_renames_over_the_file_is_seen",
     "test_watch.py::test_a_file_that_is_deleted_and_comes_back",
@@ -41,7 +84,6 @@ SLOW = (
     "test_resume.py::test_killed_at_random_moments",
     "test_benchmarks.py::test_a_drawing_is_the_same",
     "test_benchmarks.py::test_the_kept_vit_reads_digits",
-    "test_grade.py::test_it_ends_well_however_much",
     "test_detections.py::test_one_training_is_repeatable",
     "test_detection.py::test_it_learns_a_scene_by_heart",
     "test_checkpoint.py::test_a_damaged_byte_is_found",
@@ -97,15 +139,22 @@ SLOW = (
     "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[confusion, 40 classes]",
     "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[augmented, one image]",
     "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[augmented, blank images]",
+    "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[predictions, long names]",
+    "test_figures.py::test_every_figure_is_drawn_and_saved_as_a_png[looked at, ten",
+    "test_figures.py::test_nothing_that_is_written_sticks_out_of_the_figure[augmented, ",
+    "test_figures.py::test_nothing_that_is_written_sticks_out_of_the_figure[predictions, ",
+    "test_figures.py::test_long_names_do_not_run",
     "test_figures.py::test_nothing_that_is_written_sticks_out_of_the_figure[augmented]",
     "test_calibration.py::test_the_temperature_that_was_used_is_found_again[2.0]",
     "test_outside.py::test_what_cannot_be_printed_is_told_once[data digits]",
 )
 
+SLOW_FIXTURES = {"graded"}  # a class of students is checked once for many tests
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if any(slow in item.nodeid for slow in SLOW):
+        if any(slow in item.nodeid for slow in SLOW) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
 
 
