@@ -2,6 +2,7 @@
 what they answer. For the leg of .ci/run that installs them, and for making the fixtures of tests/models."""
 
 import contextlib
+import importlib.util
 import json
 import re
 import warnings
@@ -9,6 +10,9 @@ import warnings
 import numpy as np
 import pytest
 
+for _name in ("timm", "torchvision", "transformers", "safetensors"):  # before the declarations below, which are made only once
+    if importlib.util.find_spec(_name) is None:
+        pytest.skip(f"{_name} is not installed", allow_module_level=True)
 torch = pytest.importorskip("torch")
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
