@@ -478,14 +478,15 @@ def train_detr(epochs=24, queries="two_stage", seed=0, threads=None, watch=None)
 # ![AP50 over the time of the training for four kinds of queries](../miniatures/detr.png)
 #
 #     a query begins           CPU seconds    AP50 half way          at the end             seeds
-#     learned: DETR            267            7.5                    35.3                   1
-#     anchors                  220            84.7 (81.0 to 88.5)    95.0 (94.9 to 95.1)    2
-#     anchors and denoising    287            90.5 (90.1 to 90.9)    95.9 (95.4 to 96.3)    2
-#     two stages               287            96.9 (96.6 to 97.3)    99.4 (99.1 to 99.6)    2
+#     learned: DETR            267            10.5 (7.5 to 13.6)     43.2 (35.3 to 48.6)    3
+#     anchors                  220            84.7 (81.0 to 88.5)    95.0 (94.9 to 95.1)    3
+#     anchors and denoising    287            92.1 (90.1 to 95.4)    96.9 (95.4 to 98.9)    3
+#     two stages               287            97.1 (96.6 to 97.5)    99.0 (98.4 to 99.6)    3
 #
-# One or two seeds are few (lesson 22): of the two rows in the middle you cannot say which is better in the end; the first and the
-# last can be told apart. All seeds of a row compute the same, so its time is that of the seed which others on the machine
-# disturbed least. And slow is not bad: learned queries that got 160 epochs instead of 60 find 96.9 % on the test canvases
+# Three seeds are few (lesson 22). At the end the ranges of the last two rows overlap, so you cannot say which of the two is better
+# there; all others can be told apart. But denoising makes a step dearer: over the time, in the picture, it runs beside anchors
+# alone. All seeds of a row compute the same, so its time is that of the seed which others on the machine disturbed least. And slow
+# is not bad: learned queries that got 160 epochs instead of 60 find 96.9 % on the test canvases
 # (preset `detr-learned`).
 #
 # *Learned* queries are DETR's own. *Anchors* begin from a box of their own, which each block corrects (DAB-DETR, arXiv

@@ -95,7 +95,7 @@ class Detections:
             axes.set(xlabel="seconds of CPU time, one thread", ylabel="AP50 on canvases set aside, %", ylim=(0, 102))
             axes.set(title="one to three digits on 32 × 32 pixels, six queries")
             axes.grid(alpha=0.3)
-            axes.legend(frameon=False, loc="center right")
+            axes.legend(frameon=False, loc="center right", bbox_to_anchor=(1, 0.66))
             return made
 
     def table(self, results):
