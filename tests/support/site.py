@@ -86,6 +86,8 @@ class Visitor:
 
     def click(self, label, box="section, .cell:has(.out)", timeout=120_000):
         place = self.page.locator(box).filter(has=self.page.get_by_role("button", name=label, exact=True)).first
+        for before in place.locator(".out").all():  # what was said last time is no answer
+            before.evaluate("(out) => out.replaceChildren()")
         place.get_by_role("button", name=label, exact=True).first.click()
         out = place.locator(".out").first
         out.and_(self.page.locator(r'.out:not(:text-matches("^(Checking …|One moment …|Running …|Drawing.*|…)$|^$"))')).wait_for(
