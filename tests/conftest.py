@@ -45,7 +45,7 @@ SLOW = (
     "test_benchmarks.py::test_whole_steps_run_quickly[small",
     "test_benchmarks.py::test_every_processor_keeps",
     "test_attention_blocks.py::test_with_another_number_of_keys_too",
-    "test_grade.py::test_right_answers_written_another_way",
+    "test_grade.py",
     "test_former.py::test_what_a_file_of_the_last_release_imports_is_still_there",
     "test_heldout.py",
     "test_scaling.py::test_processes_here_are_measured_beside_the_model",
@@ -125,12 +125,10 @@ SLOW = (
     "test_outside.py::test_what_cannot_be_printed_is_told_once[data digits]",
 )
 
-SLOW_FIXTURES = {"graded"}  # a class of students is checked once for many tests
-
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if any(slow in item.nodeid for slow in SLOW) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if any(slow in item.nodeid for slow in SLOW):
             item.add_marker("slow")
 
 

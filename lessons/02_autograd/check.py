@@ -493,15 +493,16 @@ def expect(leaf, want, what, *known):
         raise Wrong(f"{what}: its gradient is {yours} and should be {right}.")
 
 
-def check_backward(backward, namespace, rng):
+def _three(rng):
+    return rng.uniform(1, 2, 3)
+
+
+def _few_nodes(backward, namespace, rng):
+    """One op with a constant, a leaf that two ops use, and one that is both inputs of an op."""
     Tensor = namespace["Tensor"]
-
-    def three():
-        return rng.uniform(1, 2, 3)
-
     # one op, one constant
     kit = Kit(namespace)
-    x, w = Tensor(three()), kit.leaf(*three())
+    x, w = Tensor(_three(rng)), kit.leaf(*_three(rng))
     kit.run(backward, kit.total(kit.multiply(x, w)))
     if x.grad is not None:
         raise Wrong(
@@ -514,14 +515,14 @@ def check_backward(backward, namespace, rng):
             "is, in reverse topological order? And what is done at a leaf, whose step_back is None?"
         )
     expect(w, x.data, "total(x * w), the leaf w")
-    w = kit.leaf(*three())
+    w = kit.leaf(*_three(rng))
     kit.run(backward, kit.total(kit.multiply(Tensor(np.zeros(3)), w)))
     expect(w, np.zeros(3), "total(0 * w), the leaf w")
     yield "one product, one constant"
 
     # used by two ops
     kit = Kit(namespace)
-    x, u, v = (kit.leaf(*three()) for _ in range(3))
+    x, u, v = (kit.leaf(*_three(rng)) for _ in range(3))
     kit.run(backward, kit.total(kit.add(kit.multiply(x, u), kit.multiply(x, v))))
     lost = "it is used by two ops, and one of the two gradients that arrive at it replaced the other. Roads add."
     expect(x, u.data + v.data, "total(x * u + x * v), the leaf x", (u.data, lost), (v.data, lost))
@@ -529,13 +530,16 @@ def check_backward(backward, namespace, rng):
 
     # twice in one op
     kit = Kit(namespace)
-    x = kit.leaf(*three())
+    x = kit.leaf(*_three(rng))
     kit.run(backward, kit.total(kit.multiply(x, x)))
     lost = "it is both inputs of one op, and only one of the op's two gradients was kept. The slope of x² is 2x."
     expect(x, 2 * x.data, "total(x * x), the leaf x", (x.data, lost))
     yield "x * x"
 
-    # who is who: single numbers, and Tensors that hold one array
+
+def _who_is_who(backward, namespace, rng):
+    """Single numbers, and Tensors that hold one array."""
+    Tensor = namespace["Tensor"]
     kit = Kit(namespace)
     a, b = (Tensor(value, requires_grad=True) for value in (2.0, 3.0))
     kit.run(backward, kit.multiply(kit.multiply(a, b), b))
@@ -544,13 +548,13 @@ def check_backward(backward, namespace, rng):
             raise Wrong(f"a·b·b of single numbers, shape (): {name}.grad is None. {SINGLE}")
         expect(leaf, np.array(want), f"a·b·b of single numbers, at a = 2, b = 3, the leaf {name}")
     kit = Kit(namespace)
-    array, u, v = three(), three(), three()
+    array, u, v = _three(rng), _three(rng), _three(rng)
     a, b = Tensor(array, requires_grad=True), Tensor(array, requires_grad=True)
     kit.run(backward, kit.total(kit.add(kit.multiply(a, Tensor(u)), kit.multiply(b, Tensor(v)))))
     for leaf, want, name in ((a, u, "a"), (b, v, "b")):
         expect(leaf, want, f"a and b are two leaves that hold one array, L = total(a·u + b·v), the leaf {name}", (u + v, TWINS))
     kit = Kit(namespace)
-    x = kit.leaf(*three())
+    x = kit.leaf(*_three(rng))
     kit.run(backward, kit.total(kit.call("an op that gives its input on", lambda x: (x, lambda dy: (2 * dy,)), x)))
     if not same(x.grad, np.full(3, 2.0)):
         raise Wrong(
@@ -566,7 +570,9 @@ def check_backward(backward, namespace, rng):
         )
     yield "single numbers, two Tensors that hold one array, a loss that is a leaf"
 
-    # roads of different lengths, both ways round
+
+def _roads(backward, namespace, rng):
+    """Two roads of different lengths, both ways round."""
     for turned in (False, True):
         kit = Kit(namespace)
         a, b, c = kit.leaf(2.0), kit.leaf(3.0), kit.leaf(-1.0)
@@ -603,7 +609,9 @@ def check_backward(backward, namespace, rng):
             expect(leaf, np.array(want), f"{where}, the leaf {name}")
     yield "two roads of different lengths"
 
-    # aliasing
+
+def _arrays(backward, namespace, rng):
+    """What arrives is never written into, and each leaf gets an array of its own."""
     kit = Kit(namespace)
     a, b = kit.leaf(1.0, 2.0), kit.leaf(3.0, 4.0)
     kit.run(backward, kit.total(kit.add(kit.add(a, b, "y = a + b"), a, "z = y + a")))
@@ -622,7 +630,10 @@ def check_backward(backward, namespace, rng):
         )
     yield "each leaf has an array of its own"
 
-    # labels: None for a constant Tensor
+
+def _labels(backward, namespace, rng):
+    """None for a constant Tensor."""
+    Tensor = namespace["Tensor"]
     kit = Kit(namespace)
     x, labels = kit.leaf(1.0, 2.0), Tensor(np.array([1, 0]))
 
@@ -633,9 +644,12 @@ def check_backward(backward, namespace, rng):
     expect(x, np.array([9.0, 9.0]), "an op that returns None for its labels, the leaf x")
     yield "None for labels does no harm"
 
-    # later calls
+
+def _later_calls(backward, namespace, rng):
+    """A second loss, and a second walk over one graph."""
+    Tensor = namespace["Tensor"]
     kit = Kit(namespace)
-    x, w = Tensor(three()), kit.leaf(*three())
+    x, w = Tensor(_three(rng)), kit.leaf(*_three(rng))
     kit.run(backward, kit.total(kit.multiply(x, w)))
     first = w.grad
     kit.run(backward, kit.total(kit.multiply(Tensor(5 * x.data), w)))
@@ -667,6 +681,9 @@ def check_backward(backward, namespace, rng):
         raise Wrong("A node that is no leaf was given a .grad. Only leaves keep one: the others would fill the memory.")
     yield "nothing is left in the nodes between"
 
+
+def _kinds_and_depth(backward, namespace, rng):
+    """The dtype and the shape of a loss, and a deep graph."""
     # dtype and shape of a loss
     kit = Kit(namespace)
     x = kit.leaf(1.0, 2.0, dtype=np.float32)
@@ -686,6 +703,11 @@ def check_backward(backward, namespace, rng):
     kit.run(backward, y)
     expect(x, np.array([1.0]), "a chain of 2,000 nodes, its leaf")
     yield "a chain of 2,000 nodes"
+
+
+def check_backward(backward, namespace, rng):
+    for part in (_few_nodes, _who_is_who, _roads, _arrays, _labels, _later_calls, _kinds_and_depth):
+        yield from part(backward, namespace, rng)
 
 
 def backward_each_road(loss):

@@ -483,10 +483,10 @@ def train_detr(epochs=24, queries="two_stage", seed=0, threads=None, watch=None)
 #     anchors and denoising    287            92.1 (90.1 to 95.4)    96.9 (95.4 to 98.9)    3
 #     two stages               287            97.1 (96.6 to 97.5)    99.0 (98.4 to 99.6)    3
 #
-# Three seeds are few (lesson 22). At the end the ranges of the last two rows overlap, so you cannot say which of the two is better
-# there; all others can be told apart. But denoising makes a step dearer: over the time, in the picture, it runs beside anchors
-# alone. All seeds of a row compute the same, so its time is that of the seed which others on the machine disturbed least. And slow
-# is not bad: learned queries that got 160 epochs instead of 60 find 96.9 % on the test canvases
+# Three seeds are few (lesson 22). At the end the ranges of the last two rows overlap, so you cannot say which of the two is
+# better there; all others can be told apart. But denoising makes a step dearer: over the time, in the picture, it runs beside
+# anchors alone. All seeds of a row compute the same, so its time is that of the seed which others on the machine disturbed least.
+# And slow is not bad: learned queries that got 160 epochs instead of 60 find 96.9 % on the test canvases
 # (preset `detr-learned`).
 #
 # *Learned* queries are DETR's own. *Anchors* begin from a box of their own, which each block corrects (DAB-DETR, arXiv

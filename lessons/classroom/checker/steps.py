@@ -44,6 +44,11 @@ class Steps:
         part = self.result.task.partition(".")[2]
         return Evidence(self.lesson, self.exercise, part, self.learner.namespace, self.seed)
 
+    @property
+    def solution(self):
+        """The course's own function."""
+        return diagnose.solution_names(self.lesson)[self.exercise.name]
+
     def ok(self, text, note=""):
         self.result.rows.append(("ok", text, note))
 
@@ -122,9 +127,9 @@ class Steps:
 
     def as_the_course(self, given, label, part, names, run):
         """The same as the course's own function, where plain loops and slopes would take too long."""
-        given, function = cast(given, np.float64), diagnose.solution_names(self.lesson)
+        given = cast(given, np.float64)
         step = "value" if part == "forward" else "gradient"
-        wanted = as_tuple(run(function[self.exercise.name], given))
+        wanted = as_tuple(run(self.solution, given))
         found = as_tuple(self.learner.call(run, (self.learner.function, given)))
         for i, name in enumerate(names):
             if not diagnose.same(found[i], wanted[i]):
@@ -140,6 +145,5 @@ class Steps:
         if not self.exercise.large:
             return
         given = cast(self.exercise.large(np.random.default_rng(0)), np.float32)
-        reference = diagnose.solution_names(self.lesson)[self.exercise.name]
-        if note := speed_note(self.learner, reference, lambda function: self.learner.call(run, (function, given))):
+        if note := speed_note(self.learner, self.solution, lambda function: self.learner.call(run, (function, given))):
             self.result.notes.append(note)
