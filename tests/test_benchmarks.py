@@ -102,6 +102,7 @@ def test_quick_sizes_are_small_and_still_make_a_model():
         assert config["tokens"] < 12 and config["dim"] < 100 and config["batch"] <= 2
 
 
+@pytest.mark.slow_of("small")
 @pytest.mark.parametrize("name, found", [("hybrid", ["minivit"]), ("small", ["2", "5", "17"]), ("bare", ["minivit", "own loop"])])
 def test_whole_steps_run_quickly(name, found, monkeypatch, capsys):
     """Without the other libraries, whose imports take seconds."""
@@ -152,6 +153,7 @@ def test_a_gpus_results_go_to_files_of_their_own_and_quick_ones_nowhere(monkeypa
     assert json.loads((tmp_path / "speed-gpu.json").read_text())["A GPU"]["machine"]["gpu"] == "A GPU"
 
 
+@pytest.mark.slow
 def test_every_processor_keeps_its_own_figures(monkeypatch, tmp_path):
     monkeypatch.setattr(command, "RESULTS", tmp_path)
 
@@ -251,6 +253,7 @@ def test_pytorch_without_a_gpu_says_so(monkeypatch):
         devices.TorchGPU()
 
 
+@pytest.mark.slow
 def test_the_kept_vit_reads_digits_drawn_by_a_hand_that_nothing_was_tuned_on():
     """A tenth of `python -m benchmarks.drawings --each 2`: every kind, two digits each."""
     cases = [case for i, case in enumerate(drawings("second", 1)) if i % 10 in (i // 10 % 10, (i // 10 + 5) % 10)]
@@ -261,6 +264,7 @@ def test_the_kept_vit_reads_digits_drawn_by_a_hand_that_nothing_was_tuned_on():
     assert len(kinds) == 16 and of == 32 and right >= 27
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hand", ["first", "second"])
 def test_a_drawing_is_the_same_for_the_same_seed(hand):
     first, again = (drawings(hand, 1)[33][2].convert("RGBA").tobytes() for _ in range(2))

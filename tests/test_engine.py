@@ -235,6 +235,7 @@ def test_fifty_thousand_ops_in_a_row():
     assert gradients(y.sum(), [x])[0].tolist() == [1.0]
 
 
+@pytest.mark.slow
 def test_fifty_thousand_ops_are_discarded_without_a_walk():
     """In a process of its own: too deep a chain of destructors would not raise, it would kill the interpreter."""
     program = """

@@ -30,6 +30,7 @@ def test_a_planted_mistake_is_caught_at_any_seed(function, shapes, seed):
     assert not gradcheck(function, *arrays, seed=seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ops.registry))
 def test_a_right_op_is_never_flagged_over_fifty_seeds(name):
     """Another case of the op at each seed, with other data and another upstream gradient."""

@@ -143,6 +143,7 @@ def test_numbers_that_make_no_sense_are_refused(arguments, capsys):
     assert end.value.code == 2 and ("scale alone" in (said := capsys.readouterr().err) or "give both" in said)
 
 
+@pytest.mark.slow
 def test_processes_here_are_measured_beside_the_model(capsys):
     if reason := in_processes.missing():
         pytest.skip(reason)

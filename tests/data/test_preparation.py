@@ -23,6 +23,7 @@ def sizes(height=224, width=224, channels=3, dim=768, patch=16):
     return SimpleNamespace(image_size=(height, width), channels=channels, dim=dim, patch_size=(patch, patch))
 
 
+@pytest.mark.slow_of("Hugging Face", "timm, ", "torchvision")
 @pytest.mark.parametrize("case", CASES)
 def test_every_picture_is_what_the_library_makes_of_it_bit_for_bit(case, tmp_path):
     layout, config, preprocessor, size = CASES[case]

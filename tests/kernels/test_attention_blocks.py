@@ -74,6 +74,7 @@ def test_with_a_bias_too(rng, shape, bias, dtype):
     assert_the_same(*draw(rng, shape, dtype), rng.standard_normal(bias(batch, heads, tokens, tokens)).astype(dtype))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [1, 5, KEEP, 700])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 def test_with_another_number_of_keys_too(rng, shape, keys):

@@ -25,6 +25,7 @@ def kept(folder, **runs_of):
     return results
 
 
+@pytest.mark.slow
 def test_one_training_is_repeatable_and_is_looked_at_on_its_way(monkeypatch):
     scenes = load("canvases")
     few = replace(scenes, train_images=scenes.train_images[:30], train_labels=scenes.train_labels[:30])

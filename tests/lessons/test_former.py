@@ -45,6 +45,7 @@ def test_a_name_that_never_was_is_an_import_error():
         import lessons.nowhere  # noqa: F401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [*BEGUN.values(), OTHERS], ids=[*BEGUN, "others"])
 def test_what_a_file_of_the_last_release_imports_is_still_there(lines):
     python(lines)

@@ -165,6 +165,7 @@ def test_commands_work_on_a_terminal_without_greek(terminal, learner, encoding, 
     assert "?" not in terminal() and all(len(line) <= 80 for line in terminal().splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 @pytest.mark.parametrize(
     "text",

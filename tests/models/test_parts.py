@@ -75,6 +75,7 @@ def test_every_device_computes_the_same(part, device):
 # Learning
 
 
+@pytest.mark.slow
 @each_part
 def test_steps_of_training_lower_the_loss(part):
     model, images, labels = ViT(config_with(part), 0), some_images(8, dtype=np.float32), np.arange(8) % 5

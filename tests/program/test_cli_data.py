@@ -99,6 +99,7 @@ def test_a_mistake_is_told_in_one_line(arguments, named, tmp_path, monkeypatch, 
     assert len(lines) == 1 or lines[:-1] == [f"minivit: downloading mnist into {tmp_path / 'cache' / 'mnist'}"]
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_on_data_of_one_s_own(printed, tmp_path):
     rng = np.random.default_rng(0)
     labels = np.arange(80) % 4

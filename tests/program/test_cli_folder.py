@@ -82,6 +82,7 @@ def test_data_and_train_say_the_same_of_a_folder(printed, tmp_path, capsys):
     assert refused(capsys, "data", "pets") == refused(capsys, *TRAIN, "--data", "pets")
 
 
+@pytest.mark.slow
 def test_what_is_to_be_tried_next_is_of_this_data_and_works(printed, tmp_path):
     photos(tmp_path / "my photos")
     out = printed(*TRAIN, "--data", "my photos")
@@ -109,6 +110,7 @@ def test_the_report_trains_it_again_with_the_same_size(printed, tmp_path, monkey
     assert all(np.array_equal(first[name], again[name]) for name in first)
 
 
+@pytest.mark.slow
 def test_a_run_is_never_renamed_for_another_data_set(printed, tmp_path):
     printed(*TRAIN)
     photos(tmp_path / "here" / "pets")

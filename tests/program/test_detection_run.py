@@ -18,6 +18,8 @@ from ..data.formats.test_coco import content, write
 from ..support.detection import TOML
 from ..support.tiny import kill_in_epoch, same_state
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

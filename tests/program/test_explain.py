@@ -10,6 +10,8 @@ from minivit.program.cli import main
 from minivit.training.checkpoint import save_arrays, save_model
 
 ALL = {"picture.png", "rollout.png", "heads.png", "occlusion.png", "damage.png", "distance.png", "positions.png", "filters.png"}
+OTHER_PARTS = ["mean", "no positions", "sin-cos", "t2t", "progressive", "sequence", "registers", "class blocks", "distilled"]
+OTHER_PARTS += ["cls_and_patches", "patches"]
 
 
 @pytest.fixture
@@ -26,14 +28,15 @@ def model_file(folder, **changes):
     return folder / "model.npz"
 
 
+@pytest.mark.slow_of(*OTHER_PARTS)
 @pytest.mark.parametrize(
     "changes, missing",
     [
         ({}, set()),
+        ({"stem": "conv"}, {"filters.png"}),
         ({"pool": "mean"}, {"rollout.png", "heads.png"}),
         ({"pos_embed": "none"}, {"positions.png"}),
         ({"pos_embed": "sincos2d"}, set()),
-        ({"stem": "conv"}, {"filters.png"}),
         ({"stem": "t2t"}, {"filters.png"}),
         ({"stem": "progressive", "relative_pos": "irpe"}, {"filters.png"}),
         ({"pool": "sequence", "registers": 3}, {"rollout.png", "heads.png"}),
@@ -43,8 +46,7 @@ def model_file(folder, **changes):
         ({"pool": "cls_and_patches", "registers": 2}, set()),
         ({"pool": "patches", "fc_norm": True}, {"rollout.png", "heads.png"}),
     ],
-    ids=["plain", "mean", "no positions", "sin-cos", "hybrid", "t2t", "progressive", "sequence", "registers", "class blocks"]
-    + ["distilled", "cls_and_patches", "patches"],
+    ids=["plain", "hybrid", *OTHER_PARTS],
 )
 def test_every_figure_that_fits_the_model_is_drawn(tmp_path, picture, capsys, changes, missing):
     out = tmp_path / "inside"
@@ -55,6 +57,7 @@ def test_every_figure_that_fits_the_model_is_drawn(tmp_path, picture, capsys, ch
     assert told.count("  no ") == len({"rollout.png", "positions.png", "filters.png"} & missing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes, words",
     [
@@ -81,6 +84,7 @@ def test_info_and_predict_tell_of_a_model_of_other_parts(tmp_path, picture, caps
     assert "33.3 %" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_figures_of_another_model_do_not_stay_and_other_files_do(tmp_path, picture):
     out = tmp_path / "inside"
     main(["explain", str(picture), "--model", str(model_file(tmp_path)), "--out", str(out)])

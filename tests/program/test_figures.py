@@ -88,6 +88,7 @@ def close_figures():
     plt.close("all")
 
 
+@pytest.mark.slow_of("attention", "augmented", "confusion", "looked", "predictions")
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_and_saved_as_a_png(name, tmp_path):
     figures.save(FIGURES[name](), tmp_path / "figure.png")
@@ -100,6 +101,7 @@ CROWDED = ["confusion, long names", "predictions, long names", "predictions of o
 CROWDED += ["augmented", "augmented, one image", "augmented, long names"]
 
 
+@pytest.mark.slow_of("augmented", "predictions, ")
 @pytest.mark.parametrize("name", CROWDED)
 @pytest.mark.filterwarnings("error::UserWarning")  # matplotlib's, when no room is left
 def test_nothing_that_is_written_sticks_out_of_the_figure(name):
@@ -115,6 +117,7 @@ def test_nothing_that_is_written_sticks_out_of_the_figure(name):
     assert not [text for text, box in boxes if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["predictions, long names", "augmented, long names"])
 def test_long_names_do_not_run_into_one_another(name):
     figure = FIGURES[name]()
@@ -212,6 +215,7 @@ def test_without_augmentation_all_versions_are_the_image():
         assert all(np.array_equal(first, version) for version in versions)
 
 
+@pytest.mark.slow
 def test_flipped_images_are_the_image_or_its_mirror_image():
     for first, *versions in shown(augmented(IMAGES, DIGITS, flip=True)):
         mirrored = [np.array_equal(first[:, ::-1], version) for version in versions]

@@ -81,6 +81,7 @@ def test_the_report_and_the_comparison_say_it_too(folder, printed, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_as_it_was_tested_and_predicts_and_explains(printed, tmp_path):
     again = ACCURACY.search(printed("evaluate", "--model", "runs/fashion-mini-tuned"))[1]
     results = json.loads(Path("runs/fashion-mini-tuned/results.json").read_text())
@@ -91,6 +92,7 @@ def test_it_is_evaluated_as_it_was_tested_and_predicts_and_explains(printed, tmp
     assert "picture.png" in printed("explain", "picture.png", "--model", "runs/fashion-mini-tuned", "--out", tmp_path)
 
 
+@pytest.mark.slow
 def test_what_the_report_says_trains_it_again(folder, printed, tmp_path):
     page = (folder / "runs/fashion-mini-tuned/report.html").read_text(encoding="utf-8")
     toml, command = (re.sub("&quot;", '"', text) for text in re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL))
@@ -101,6 +103,7 @@ def test_what_the_report_says_trains_it_again(folder, printed, tmp_path):
     assert same_state(first, second)
 
 
+@pytest.mark.slow_of("features")
 @pytest.mark.parametrize("how", [[*TUNE, "--epochs", "4"], ["train", "--config", "slower.toml"]], ids=["features", "images"])
 def test_killed_and_resumed_it_ends_in_the_same_weights(how, folder, printed, tmp_path):
     printed(*how, "--out", tmp_path / "whole")
@@ -110,6 +113,7 @@ def test_killed_and_resumed_it_ends_in_the_same_weights(how, folder, printed, tm
     assert same_state(first.state_dict(), second.state_dict()) and about == of_resumed
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_last_complete_epoch_though_not_every_epoch_was_written(printed, tmp_path, monkeypatch):
     real = Training.run
 

@@ -13,6 +13,8 @@ from minivit.training.checkpoint import load_model, save_model
 from ..support.mlp import MLP, TOML, MLPClassifier, MLPConfig
 from ..support.tiny import kill_in_epoch, same_state, tiny_vit
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -66,6 +66,7 @@ def left(folder):
 # names, and terminals that cannot show them
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}, ASCII], ids=["io", "C", "ascii"])
 def test_classes_of_any_name_are_trained_and_tested_in_any_locale(folder, environment):
@@ -81,6 +82,7 @@ def test_classes_of_any_name_are_trained_and_tested_in_any_locale(folder, enviro
     assert (resumed.returncode, resumed.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @posix
 def test_pictures_and_folders_of_any_name_are_read_and_explained(folder):
     class_folders(folder)
@@ -106,6 +108,7 @@ def test_a_folder_is_found_behind_a_tilde_that_the_shell_has_left(folder, monkey
 # nobody reads
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("shell", [">&-", ">&- 2>&- <&-", ">/dev/full", "2>/dev/full", "| head -1; exit 0"])
 def test_a_training_that_nobody_reads_leaves_its_results(folder, shell):
@@ -114,6 +117,7 @@ def test_a_training_that_nobody_reads_leaves_its_results(folder, shell):
     assert left(folder) == RESULTS | FIGURES
 
 
+@pytest.mark.slow_of("data digits")
 @posix
 @pytest.mark.parametrize("command", [["info"], ["data", "digits"]], ids=" ".join)
 def test_what_cannot_be_printed_is_told_once(folder, command):
@@ -131,6 +135,7 @@ def test_a_mistake_that_cannot_be_told_is_still_a_mistake(folder, shell):
 # matplotlib, and the disk
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])
 def test_figures_need_no_backend(folder, backend):
     command = [sys.executable, "-m", "minivit", "train", "--config", "tiny.toml"]
@@ -146,6 +151,7 @@ def test_without_matplotlib_there_are_results(folder):
     assert "no figures: matplotlib cannot be used" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("bad\nglyph"), MemoryError()], ids=repr)
 def test_a_figure_that_fails_costs_itself_and_nothing_else(folder, monkeypatch, capsys, error):
     def broken(*arguments):
@@ -181,6 +187,7 @@ def test_results_that_cannot_be_written_are_still_printed(folder, monkeypatch, c
     assert "\ntest accuracy " in out and "evaluate --model" in err
 
 
+@pytest.mark.slow
 def test_a_figure_of_an_earlier_state_does_not_pass_for_one_of_the_end(folder, monkeypatch):
     assert main(["train", "--config", "tiny.toml"]) == 0
     monkeypatch.setattr(figures, "predictions", lambda *arguments: 1 / 0)

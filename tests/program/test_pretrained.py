@@ -47,6 +47,7 @@ def test_long_names_stand_in_one_column(photo, tmp_path, capsys):
     assert len({line.index(" %") for line in lines}) == 1 and len(lines) == 5
 
 
+@pytest.mark.slow
 def test_explain_draws_what_fits(photo, tmp_path):
     assert main(["explain", photo, "--model", TIMM, "--out", str(tmp_path / "inside")]) == 0
     assert {"rollout.png", "occlusion.png", "positions.png"} <= {path.name for path in (tmp_path / "inside").iterdir()}

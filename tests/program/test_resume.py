@@ -86,6 +86,7 @@ def whole(tmp_path_factory):
     return load_model(folder / "run" / "model.npz")[0].state_dict(), time.perf_counter() - started
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no kill -9")
 def test_killed_at_random_moments_and_resumed_it_ends_in_the_same_weights(whole, tmp_path):
     weights, seconds = whole

@@ -83,6 +83,7 @@ def test_the_folder_has_exactly_the_files_that_the_issue_lists(finished):
     assert {path.name for path in finished[0].iterdir()} == FILES
 
 
+@pytest.mark.slow
 def test_a_model_without_class_token_has_no_figure_of_its_attention(digits, tmp_path, capsys):
     train_run(digits, tiny_config(pool="mean"), tiny_recipe(epochs=1), tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES - {"attention.png", "rollout.png"}
@@ -90,6 +91,7 @@ def test_a_model_without_class_token_has_no_figure_of_its_attention(digits, tmp_
     assert "attention.png" not in printed and "rollout.png" not in printed
 
 
+@pytest.mark.slow
 def test_a_model_of_other_parts_leaves_the_same_files(digits, tmp_path):
     """Class attention has rows of one token, and registers stand between the class token and the patches."""
     parts = dict(depth=3, stem="t2t", relative_pos="rope", layer_scale=0.1, lsa=True, registers=2, class_blocks=1)

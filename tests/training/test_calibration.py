@@ -19,6 +19,7 @@ def test_answers_that_are_right_as_often_as_they_are_sure_have_no_error():
     assert calibration_error(np.array([[1.0, 0.0]]), np.array([0])) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("true", [0.5, 1.0, 2.0])
 def test_the_temperature_that_was_used_is_found_again(true):
     """Labels are drawn from softmax(logits / true): that is the temperature of the largest likelihood."""

@@ -123,6 +123,7 @@ def test_a_file_cut_short_anywhere_is_refused(path):
         refused(path)
 
 
+@pytest.mark.slow
 def test_a_damaged_byte_is_found_or_does_no_harm(path):
     content, state = path.read_bytes(), load_model(path)[0].state_dict()
     directory = range(

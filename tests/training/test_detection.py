@@ -90,6 +90,7 @@ def test_each_term_reaches_progress(rng):
     assert list(progress.parts) == ["class", "box", "giou"] and sum(progress.parts.values()) == pytest.approx(progress.loss)
 
 
+@pytest.mark.slow
 def test_it_learns_a_scene_by_heart(rng):
     training = Training(tiny_detr(), some_scenes(rng), replace(RECIPE, epochs=80, lr=1e-2, clip_norm=1.0))
     progress = [p for p in training.run(1) if p.complete]

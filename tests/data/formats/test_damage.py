@@ -71,6 +71,7 @@ def test_idx(tmp_path, rng):
     assert refused > 0.8 * COUNT
 
 
+@pytest.mark.slow
 def test_compressed_idx(tmp_path, rng):
     content = made.idx(made.IMAGES["train"])
     file = made.file("a-idx3-ubyte", content)
@@ -78,6 +79,7 @@ def test_compressed_idx(tmp_path, rng):
     endure(lambda path: idx.parse(copies.read(path, file), path, 3), tmp_path / "a.gz", variants)
 
 
+@pytest.mark.slow
 def test_cifar_archives(tmp_path, rng):
     members = made.cifar_members()
     plain, whole = made.tar(members), made.tar_gz(members)
@@ -115,6 +117,7 @@ def zipped(headers_and_data, level=zipfile.ZIP_DEFLATED):
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_npz(tmp_path, rng, capsys):
     with zipfile.ZipFile(io.BytesIO(made.npz())) as archive:
         members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
@@ -154,6 +157,7 @@ def png_of_size(content, width, height):
     return content[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + content[33:]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")  # PIL's, of odd metadata
 def test_images(tmp_path, rng):
     made.class_folders(tmp_path / "train", per_class=1)

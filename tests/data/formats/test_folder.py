@@ -434,6 +434,7 @@ def test_a_cache_that_cannot_be_written_is_told_and_stops_nothing(tmp_path, monk
     assert len(pixels(data)) == 8 and "the decoded pictures are not kept" in told(data)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
 def test_ctrl_c_while_decoding_leaves_no_half_file(tmp_path, cache):
     photos(tmp_path, per_class=6)
@@ -478,6 +479,7 @@ def test_a_terminal_shows_how_far_it_is(tmp_path):
     assert done.returncode == 0 and "my pets:   0%|" in shown and "/8 [" in shown
 
 
+@pytest.mark.slow
 def test_two_processes_fill_the_cache_at_the_same_time(tmp_path, cache):
     photos(tmp_path, per_class=20)
     environment = ENVIRONMENT | {"MINIVIT_DATA": str(cache)}
@@ -488,6 +490,7 @@ def test_two_processes_fill_the_cache_at_the_same_time(tmp_path, cache):
     assert len([path for path in cache.rglob("*") if path.is_file()]) == 1
 
 
+@pytest.mark.slow
 def test_thousands_of_files_take_moments(tmp_path):
     content = made.picture(made.IMAGES["train"][0])
     for name in ("cats", "dogs"):

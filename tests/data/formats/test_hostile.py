@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 SECONDS, COUNT = 2, 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", hostile.all_kinds())
 def test_all_of_a_kind(kind, tmp_path):
     if not Path("/proc/self/statm").is_file():

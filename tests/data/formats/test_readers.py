@@ -145,6 +145,7 @@ def test_npz_that_is_missing_or_lacks_an_array_is_refused(tmp_path):
         load("half.npz", tmp_path)
 
 
+@pytest.mark.slow
 def test_npz_whose_header_claims_another_size_than_its_member_has_is_refused_before_it_is_read(tmp_path, monkeypatch):
     for data, fault in ((b"x" * 99, "does not fit"), (b"x" * 101, "does not fit"), (bytes(80 << 20), "claims 83,")):
         with zipfile.ZipFile(tmp_path / "my.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -142,6 +142,7 @@ def test_a_file_that_is_not_there(tmp_path):
 # Beside its own package
 
 
+@pytest.mark.slow
 def test_what_its_own_package_reads_and_writes(tmp_path):
     package = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
     safetensors.write(tmp_path / "a.safetensors", ARRAYS, {"format": "np"})
@@ -152,6 +153,7 @@ def test_what_its_own_package_reads_and_writes(tmp_path):
     assert texts == {"format": "pt"}
 
 
+@pytest.mark.slow
 def test_what_its_own_package_writes_of_torch_s_bfloat16(tmp_path):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     package = pytest.importorskip("safetensors.torch", reason="safetensors is not installed")

@@ -247,6 +247,7 @@ def test_compressed_encrypted_overlapping_and_lying_members(read):
 # Beside torch itself
 
 
+@pytest.mark.slow
 def test_everything_that_torch_saves_is_what_torch_loads(tmp_path):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     base = torch.randn(4, 6)

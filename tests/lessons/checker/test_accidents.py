@@ -66,6 +66,7 @@ IN_THE_FUNCTION = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IN_THE_FUNCTION)
 def test_an_error_in_the_function_is_told_with_its_line(learner, name):
     line, *words = IN_THE_FUNCTION[name]
@@ -93,6 +94,7 @@ OUTSIDE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_a_file_that_does_not_run_is_told_with_its_line(learner, name):
     text, line, *words = OUTSIDE[name]
@@ -106,6 +108,7 @@ def test_the_caret_stands_under_the_place_that_python_does_not_understand(learne
     assert code.strip() == "y = = x" and code[caret.index("^")] == "=" and caret.index("^") > code.index("=")
 
 
+@pytest.mark.slow_of("outside", "with everything caught")
 @pytest.mark.parametrize(
     "text, line",
     [
@@ -146,6 +149,7 @@ def test_a_few_prints_are_shown_once_and_do_no_harm(learner):
     assert out.count("in centre") == 1 and out.startswith("in centre (2, 3, 5)\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text, line, word",
     [
@@ -180,6 +184,7 @@ RETURNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RETURNS)
 def test_a_result_of_the_wrong_kind_is_named(learner, name):
     text, *words = RETURNS[name]

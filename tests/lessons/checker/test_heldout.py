@@ -13,6 +13,8 @@ from lessons.classroom import course
 from tests.support import heldout
 from tests.support.heldout.__main__ import refused, verdicts
 
+pytestmark = pytest.mark.slow
+
 NAMED_GRADIENTS, NAMED = 0.85, 0.80  # of the wrong gradients, and of all wrong answers, at least so many by name
 
 

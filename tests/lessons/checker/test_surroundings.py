@@ -127,6 +127,7 @@ def test_a_file_of_the_learner_s_own_can_be_imported(learner):
     assert learner.says("check", "02")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_long_import_costs_none_of_the_learner_s_seconds(learner):
     learner.writes("import time\ntime.sleep(2)\n", "large_library.py")
     learner.has_so_many_seconds(1.5)

@@ -44,6 +44,7 @@ def no_learner():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, name, function", ANSWERS)
 def test_a_wrong_answer_is_rejected(number, name, function):
     lesson = course.find(number)
@@ -52,6 +53,7 @@ def test_a_wrong_answer_is_rejected(number, name, function):
         assert first_wrong(lesson, exercise, {name: function}, seed) is not None, function.__doc__
 
 
+@pytest.mark.slow_of("14-vit", "16-train_vit", "20", "22-compare")
 @pytest.mark.parametrize("number, name", [(number, name) for number, of in RIGHT.items() for name in of])
 def test_the_same_without_its_mistake_is_accepted(number, name):
     lesson = course.find(number)

@@ -21,6 +21,7 @@ def runs(folder, code):
     return ran.stdout
 
 
+@pytest.mark.slow
 def test_of_somebody_who_has_passed_nothing_it_is_the_course_s_and_trains(mine, tmp_path):
     code, out = mine.says("export", "my vit")
     assert code == 0 and "0 of 28 parts are your own code" in out and "cd my vit && python train.py" in out

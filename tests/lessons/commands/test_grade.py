@@ -16,6 +16,8 @@ from lessons.classroom.cli import main
 from lessons.classroom.commands.grade import likeness
 from lessons.classroom.pages import build
 
+pytestmark = pytest.mark.slow
+
 GELU = course.find("05")
 RIGHT = build.solution(GELU.source, GELU.name)
 HALF = RIGHT.replace("dx = dy * (gate + x * density)", "dx = dy * gate")  # forward right, backward wrong

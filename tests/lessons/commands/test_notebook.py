@@ -54,6 +54,7 @@ def test_a_learner_s_notebook_that_is_wrong_is_told(learner):
     assert code == 1 and "γ was left out of dx." in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cell",
     [

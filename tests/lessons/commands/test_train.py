@@ -55,6 +55,7 @@ def test_an_error_in_training_is_told_with_the_line_of_the_learner_s_file(mine):
     assert code == 2 and f"work/05_gelu.py:{line}: there is no 'missing' here" in flat(out)
 
 
+@pytest.mark.slow
 def test_a_function_that_is_half_right_stays_out(mine):
     gelu(
         mine,
@@ -65,6 +66,7 @@ def test_a_function_that_is_half_right_stays_out(mine):
     assert code == 0 and "0 of 10 are yours" in out and "lesson 05: GELU" in out and "my own gelu" not in out
 
 
+@pytest.mark.slow
 def test_lists_that_the_check_takes_for_several_results_train_too(mine):
     lesson = course.find("12")
     text = build.solution(lesson.source, lesson.name).replace("return (q, k, v), backward", "return [q, k, v], backward")
@@ -76,12 +78,14 @@ def test_lists_that_the_check_takes_for_several_results_train_too(mine):
     assert code == 0 and "3 of 10 parts of this ViT were your own code." in out
 
 
+@pytest.mark.slow
 def test_without_mine_it_is_the_library_s(mine):
     gelu(mine, BEGINS, f"{BEGINS}    if {IN_TRAINING}:\n        print('my own gelu')\n")
     code, out = trains(mine)
     assert code == 0 and "epoch 1/1" in out and "my own gelu" not in out and "are yours" not in out
 
 
+@pytest.mark.slow
 def test_with_all_lessons_done_every_op_is_the_learner_s(mine):
     mine.passes(*(lesson.number for lesson in course.lessons()))
     code, out = trains(mine, "--mine")

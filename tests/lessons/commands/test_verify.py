@@ -297,6 +297,7 @@ def lesson(made, monkeypatch):
     course.lessons.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOUND)
 def test_what_is_wrong_is_found_and_said(lesson, capsys, name):
     file, old, new, *words = FOUND[name]

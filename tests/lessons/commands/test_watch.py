@@ -68,6 +68,7 @@ def test_every_save_is_checked_within_half_a_second_and_nothing_else(watch):
     assert len(watch.seen) == 3
 
 
+@pytest.mark.slow
 def test_a_file_that_is_deleted_and_comes_back_is_checked_again(watch):
     with watch:
         watch.path.unlink()
@@ -77,6 +78,7 @@ def test_a_file_that_is_deleted_and_comes_back_is_checked_again(watch):
         watch.until(2)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_gone_is_said(watch, capsys):
     with watch:
         watch.path.unlink()
@@ -84,6 +86,7 @@ def test_a_file_that_is_gone_is_said(watch, capsys):
     assert any(word in capsys.readouterr().out for word in ("gone", "deleted", "not there"))
 
 
+@pytest.mark.slow
 def test_an_editor_that_renames_over_the_file_is_seen(watch):
     with watch:
         other = watch.path.with_name("other.tmp")
@@ -92,6 +95,7 @@ def test_an_editor_that_renames_over_the_file_is_seen(watch):
         watch.until(2)
 
 
+@pytest.mark.slow
 def test_a_file_deleted_while_it_is_checked_ends_nothing(watch, monkeypatch):
     monkeypatch.setattr(check, "run", lambda lesson: (watch.seen.append((0, "")), watch.path.unlink(missing_ok=True)))
     with watch:
@@ -101,6 +105,7 @@ def test_a_file_deleted_while_it_is_checked_ends_nothing(watch, monkeypatch):
         watch.until(2)
 
 
+@pytest.mark.slow
 def test_a_file_deleted_before_it_is_read_is_no_error_of_the_course(learner):
     lesson = course.find("01")
     outcome = sandbox.check_file(lesson, learner.work / "01_double.py")
@@ -178,12 +183,14 @@ def test_the_keys_on_a_terminal(learner, small):
     assert code == 0 and "Nudge of double." in out and "Traceback" not in out
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_watch_cleanly(learner, small):
     learner.writes(WRONG, "01_double.py")
     code, out = on_a_terminal(learner, small, [(b"q quit", "Ctrl-C")])
     assert code in (0, 130) and "Traceback" not in out
 
 
+@pytest.mark.slow
 def test_when_a_lesson_is_right_enter_goes_on_to_the_next_and_begins_it(learner, small):
     learner.writes(WRONG, "01_double.py")
     keys = [(b"q quit", RIGHT), (b"Press Enter", b"\n"), (b"centre, forward", b"q")]
@@ -192,6 +199,7 @@ def test_when_a_lesson_is_right_enter_goes_on_to_the_next_and_begins_it(learner,
     assert (learner.work / "02_centre.py").exists()
 
 
+@pytest.mark.slow
 def test_enter_does_nothing_while_a_lesson_is_not_right(learner, small):
     learner.writes(WRONG, "01_double.py")
     code, out = on_a_terminal(learner, small, [(b"q quit", b"\n"), (b"q quit", b"l"), (b"in the end", b"q")])

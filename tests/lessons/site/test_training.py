@@ -45,6 +45,7 @@ def few(text):
     return text.replace("def first_run(epochs=20", "def first_run(epochs=2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what, epochs, steps", [("vit", 1, 12), ("07", 2, 45), ("16", 1, 12)])
 def test_it_tells_every_step_and_after_each_epoch_how_many_test_digits_are_right(what, epochs, steps):
     if what != "vit":
