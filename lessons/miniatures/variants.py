@@ -69,18 +69,18 @@ class Variants:
         return [name for name in CHANGES if changes(data, name) is not None]
 
     def jobs(self):
-        """(variant, "data set, budget", seed), the cheap ones first: digits before clothes, and of each all variants with one
-        seed before the next seed. The base is its own equal in time."""
+        """(variant, "data set, budget", seed), the cheap ones first: digits before clothes; of each the times of a step, then
+        seed by seed all variants with both budgets, so that what was run so far compares all of them. The base is its own equal
+        in time."""
         found = []
         for data in self.epochs:
             names = self.names(data)
-            found += self._seeds(names, data, "epochs")
             found += [(name, f"{data}, step", 0) for name in names[1:]]
-            found += self._seeds(names[1:], data, "time")
+            for seed in range(5):
+                of_seed = [name for name in names if seed < self.seeds(data, name)]
+                found += [(name, f"{data}, epochs", seed) for name in of_seed]
+                found += [(name, f"{data}, time", seed) for name in of_seed if name != BASE]
         return found
-
-    def _seeds(self, names, data, budget):
-        return [(name, f"{data}, {budget}", seed) for seed in range(5) for name in names if seed < self.seeds(data, name)]
 
     def answer(self, results, name, x, seed):
         """Runs one training, or measures the time of a step, and keeps what came out of it."""
