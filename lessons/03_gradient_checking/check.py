@@ -92,12 +92,24 @@ def _measure(learner, function, x, dy, *step):
     return found
 
 
+CUBE = _make(lambda x: x * x * x, lambda x, y, dy: 7 * x)  # this backward is nonsense on purpose
+
+
 def check_numeric(learner, namespace, rng):
-    """Cubes show the kind of difference exactly, as (x + h)³ − (x − h)³ is 2h (3x² + h²)."""
-    h = 0.1
     x, dy = rng.uniform(0.5, 2, (2, 3)), rng.standard_normal((2, 3))
-    cube = _make(lambda x: x * x * x, lambda x, y, dy: 7 * x)  # this backward is nonsense on purpose
-    found = _measure(learner, cube, x, dy, h)
+    _of_cubes(learner, x, dy)
+    yield "central differences of the sum of y · dy, x left as it was"
+    _by_a_small_step(learner, x, dy)
+    _of_shares(learner, x, dy)
+    yield "functions in which each entry of x reaches many of y"
+    _of_views_and_sums(learner, x, dy, rng)
+    _of_any_shape(learner, rng)
+    yield "any shape, views, and arrays that lie transposed in memory"
+
+
+def _of_cubes(learner, x, dy, h=0.1):
+    """Cubes show the kind of difference exactly, as (x + h)³ − (x − h)³ is 2h (3x² + h²)."""
+    found = _measure(learner, CUBE, x, dy, h)
     central = 3 * x**2 + h**2
     for sentence, slopes in (
         (ONE_SIDED, (central + 3 * x * h) * dy),
@@ -121,9 +133,10 @@ def check_numeric(learner, namespace, rng):
             f"For y = x³, h = 0.1, x = {x[worst]:.4f} and dy = {dy[worst]:.4f}, the central difference: "
             f"{compared(found[worst], (central * dy)[worst])}."
         )
-    yield "central differences of the sum of y · dy, x left as it was"
 
-    if not _near(_measure(learner, cube, x, dy), 3 * x**2 * dy):
+
+def _by_a_small_step(learner, x, dy):
+    if not _near(_measure(learner, CUBE, x, dy), 3 * x**2 * dy):
         raise Wrong(
             "With h = 0.1 your slopes of x³ are right, but not with the step that is used when none is given: leave it at 1e-5."
         )
@@ -134,6 +147,9 @@ def check_numeric(learner, namespace, rng):
     if not abs(largest - 1e-5) < 1e-7:
         raise Wrong(f"{DEFAULT_STEP}\nyours moves an entry by {largest:.3g}")
 
+
+def _of_shares(learner, x, dy):
+    """Each entry of x reaches every y of its row."""
     shares = _make(lambda x: x / x.sum(axis=-1, keepdims=True), lambda x, y, dy: 7 * x)
     total = x.sum(axis=-1, keepdims=True)
     wanted = (dy - (dy * x / total).sum(axis=-1, keepdims=True)) / total
@@ -147,8 +163,10 @@ def check_numeric(learner, namespace, rng):
             "Right for y = x³, wrong for shares of a row, where each x_i reaches every y_i of its row: is the "
             "whole sum of y · dy in L?"
         )
-    yield "functions in which each entry of x reaches many of y"
 
+
+def _of_views_and_sums(learner, x, dy, rng):
+    """y is a view of x, or smaller than x; and an entry of x is 0."""
     found = _measure(learner, _make(lambda x: x.T, lambda x, y, dy: dy.T), x, (turned := rng.standard_normal((3, 2))))
     if not _near(found, turned.T):
         raise Wrong(VIEW if not found.any() else "Wrong for y = xᵀ: y has another shape than x there, and dy has the shape of y.")
@@ -161,15 +179,17 @@ def check_numeric(learner, namespace, rng):
         )
     if np.shares_memory(first, _measure(learner, shorter, x, dy[0])):
         raise Wrong("Two calls returned the same array, so the second has overwritten the result of the first: make a new one.")
+
+
+def _of_any_shape(learner, rng):
     for shape in ((2, 3, 2), (1,)):
         x, dy = rng.uniform(0.5, 2, shape), rng.standard_normal(shape)
-        if not _near(_measure(learner, cube, x, dy), 3 * x**2 * dy):
+        if not _near(_measure(learner, CUBE, x, dy), 3 * x**2 * dy):
             raise Wrong(f"Right for an x of shape (2, 3), wrong for shape {shape}: every entry of every axis has a slope.")
     x, dy = rng.uniform(0.5, 2, (2, 3)).T, rng.standard_normal((3, 2))
-    found = _measure(learner, cube, x, dy)
+    found = _measure(learner, CUBE, x, dy)
     if not _near(found, 3 * x**2 * dy):
         raise Wrong(LAYOUT if not found.any() else "Wrong for an x that lies transposed in memory: go over its entries by index.")
-    yield "any shape, views, and arrays that lie transposed in memory"
 
 
 DEFAULT_STEP = "The step that is used when none is given should stay 1e-5."
