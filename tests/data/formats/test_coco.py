@@ -206,7 +206,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("{", "Expecting"),
+        ("{", "it is no JSON, or ends too early: Expecting"),
         ("[]", "it has no list 'categories'"),
         ("[" * 100_000, "recursion"),
         ('{"images": []}', "it has no list 'categories'"),
@@ -222,10 +222,15 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
         (json.dumps(content(boxes=[(3, [0, 0, 10**400, 1])])), "which is not [left"),
         (
             json.dumps(content(categories=[{"id": 3, "name": "dog"}, {"id": "7", "name": "cat"}])),
-            "[0] is of category 7",
+            "[0] is of category 7, which it does not list: it has '7', which is something else",
         ),
         (json.dumps(content()).replace('"height"', '"high"', 3).replace('"high"', '"height"', 2), "images[2] lacks 'height'"),
         (json.dumps(content()).replace('"id": 10,', '"id": 0,'), "1 of its images have an id that another one has"),
+        (json.dumps(content()).replace('"id": 7', '"id": 3'), "1 of its categories have an id that another one has"),
+        (json.dumps(content()).replace('"id": 10,', '"id": [10],'), "images[1] has the id [10], which is no number and no text"),
+        (json.dumps(content()).replace('"1.png"', '"0.png"'), "it lists '0.png' twice: give each picture once"),
+        (json.dumps(content()).replace('"width": 40', '"width": "40"'), "images[0] is '40' x 30, and not so many pixels"),
+        (json.dumps(content(boxes=[(3, [True, 0, 1, 1])])), "[True, 0, 1, 1], which is not [left"),
         (json.dumps(content()).replace("0.png", "\\u0000.png"), "null"),
     ],
 )
