@@ -8,6 +8,7 @@ from PIL import Image
 
 from minivit.data.canvases import canvases
 from minivit.data.datasets import Dataset
+from minivit.data.scenes import Scenes
 from minivit.program import boxes
 from minivit.program.cli import main
 from minivit.program.detections import mistakes
@@ -162,3 +163,18 @@ def test_figures_are_drawn_whatever_the_classes_are_called(rng):
         boxes.one_picture(data.test_images[0], Found(*(part[0] for part in found)), ~nothing[0][0], data.classes, "it.png"),
     ):
         figure.canvas.draw()
+
+
+@pytest.mark.parametrize("height, width", [(8, 24), (24, 8)])
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_few_pictures_have_no_empty_axes_beside_them_and_no_title_that_is_cut_off(count, height, width, rng):
+    images, labels = np.zeros((count, height, width, 3), np.float32), np.tile([0, 0.5, 0.5, 0.2, 0.2], (count, 1, 1))
+    data = Scenes("/a/long/way/to/the/pictures", ("dog",), images, labels, images, labels, (0.5,), (0.3,))
+    found = Found(np.full((count, 4), 0.5), np.zeros((count, 4), int), np.full((count, 4, 4), 0.5))
+    wrong = np.zeros((count, 4), bool), np.ones((count, 1), bool)
+    for figure in (boxes.samples(data, rng), boxes.answers(images, labels, found, wrong[0], wrong, data.classes)):
+        figure.draw_without_rendering()
+        title, pictures = figure._suptitle.get_window_extent(), [axis for axis in figure.axes if axis.images]
+        assert title.x0 >= 0 and title.x1 <= figure.bbox.x1 and len(pictures) == count
+        assert not any(axis.axison for axis in figure.axes)
+        assert all(axis.get_window_extent().y1 <= title.y0 for axis in pictures)
