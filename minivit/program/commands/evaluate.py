@@ -44,7 +44,8 @@ def run(arguments):
     dataset = options.in_turn(arguments, lambda: load(data, arguments.data_dir, config.image_size, config.channels))
     dataset = _as_learned(dataset, about, arguments.model, arguments.data is not None)
     tested = kind_of_task(type(model.config), dataset).test(model, dataset, processes, temperature_of(about))
-    print(f"{arguments.model}: {model.num_parameters():,} parameters, {len(dataset.test_labels)} test images of {dataset.name}\n")
+    size = f"{model.num_parameters():,} parameters"
+    print(f"{arguments.model}: {size}, {len(dataset.test_labels):,} test images of {dataset.name}\n")
     if "found" in tested:
         return _of_boxes(tested, dataset)
     print("class     right             most often taken for")
