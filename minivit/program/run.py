@@ -88,7 +88,8 @@ class _Run:
         size = " x ".join(map(str, config.image_size))
         if dataset.reading and dataset.reading.get("resized"):
             patch = f", patch {config.patch_size[0]}" if hasattr(config, "patch_size") else ""
-            size = f"resized to {size}{patch} (--image-size N changes that)"
+            advice = "" if self.folder.ready else " (--image-size N changes that)"  # what goes on stays as it is
+            size = f"resized to {size}{patch}{advice}"
         print(f"{dataset.name}: {count:,} training and {tests:,} test images, {size}, {config.classes} classes")
         for note in dataset.notes:
             print(note)

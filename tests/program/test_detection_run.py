@@ -106,6 +106,12 @@ def test_a_folder_of_boxes_is_trained_on_without_a_word_about_how(shapes):
     assert config["reading"]["whole"] and config["classes"] == ["dog", "cat"]
 
 
+def test_who_goes_on_is_not_told_how_to_change_the_size(shapes, capsys):
+    assert main(["train", "--resume", "runs/shapes"]) == 0
+    said = capsys.readouterr().out
+    assert "resized to 16 x 16, patch 2, 2 classes" in said and "--image-size" not in said and "trained 1 epoch in" in said
+
+
 def test_predict_reads_a_picture_whole_as_the_folder_s_were(shapes, capsys):
     assert main(["predict", "shapes/images/0.png", "shapes/images/1.png", "--model", "runs/shapes", "--show"]) == 0
     said = capsys.readouterr().out

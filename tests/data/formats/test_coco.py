@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minivit.data import load
+from minivit.data import listing, load
 from minivit.data.formats import coco
 from minivit.data.photographs import read_as_trained
 
@@ -192,6 +192,11 @@ def test_a_picture_outside_the_folder_is_refused(tmp_path, name):
     said = content()
     said["images"][2]["file_name"] = name
     assert "lies outside of" in refused(write(tmp_path / "my", said))
+
+
+def test_a_listing_counts_things_and_says_which_side_is_which(tmp_path):
+    said = "\n".join(listing.summary(load(write(tmp_path))))
+    assert "images of 30 x 40 (height x width), 3 channels" in said and said.endswith("a test image shows 2 things")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows lets not everybody make links")
