@@ -70,7 +70,8 @@ def read(path, image_size=None):
             raise ValueError(f"{root}: there is no picture to {what}: {tree.shown(faults.values(), 1) or 'add some'}")
         if not (part[1][..., 0] != NOTHING).any():
             raise ValueError(f"{root}: in none of its {len(part[0])} pictures to {what} is there a box: draw some")
-    notes = tuple(printable(note) for note in _notes(faults, skipped, unused, aside))
+    both = len(pictures) - len({picture.path for picture in pictures})  # no file names one twice
+    notes = tuple(printable(note) for note in _notes(faults, skipped, unused, aside, both))
     reading = {"resized": resized, "whole": True, "inverted": False, "span": None}
     return Scenes(str(root), tuple(classes), *train, *test, *moments(train[0]), reading=reading, notes=notes)
 
@@ -86,7 +87,7 @@ def _classes(parts, listed):
     return [name for name in known if name in there], [name for name in known if name not in there]
 
 
-def _notes(faults, skipped, unused, aside):
+def _notes(faults, skipped, unused, aside, both):
     """What a person should know before training starts, a sentence each."""
     if faults:
         yield f"{len(faults):,} picture{'s' * (len(faults) != 1)} cannot be read: {tree.shown(faults.values(), 3)}"
@@ -94,6 +95,8 @@ def _notes(faults, skipped, unused, aside):
         yield f"objects passed over: {', '.join(f'{count:,} {why}' for why, count in skipped.most_common())}"
     if unused:
         yield f"categories without a box, which are no classes: {tree.shown(unused)}"
+    if both:
+        yield f"to learn from and to test with: {both:,} picture{'s' * (both != 1)} in both files; what was learned is no test"
     if aside:
         yield f"files passed over: {tree.shown(aside)}"
 

@@ -161,7 +161,7 @@ def test_pictures_are_found_where_tools_put_them(tmp_path, layout):
 
 def test_what_is_no_file_of_boxes_and_a_third_part_are_passed_over(tmp_path):
     for part in ("train", "valid", "test"):
-        write_files(tmp_path / f"annotations/{part}.json", tmp_path / "images", content(3))
+        write_files(tmp_path / f"annotations/{part}.json", tmp_path / "images" / part, content(3))
     (tmp_path / "annotations/captions_train.json").write_text("[]")
     data = load(tmp_path)
     assert data.notes == (f"files passed over: {os.path.join('annotations', 'valid.json')}",)
@@ -192,6 +192,12 @@ def test_a_picture_outside_the_folder_is_refused(tmp_path, name):
     said = content()
     said["images"][2]["file_name"] = name
     assert "lies outside of" in refused(write(tmp_path / "my", said))
+
+
+def test_pictures_that_are_learned_from_and_tested_with_are_told(tmp_path):
+    for part in ("train", "val"):
+        write_files(tmp_path / f"annotations/instances_{part}.json", tmp_path / "images", content(4 if part == "val" else 5))
+    assert load(tmp_path).notes[0].startswith("to learn from and to test with: 4 pictures in both files")
 
 
 def test_a_listing_counts_things_and_says_which_side_is_which(tmp_path):
