@@ -90,7 +90,8 @@ def _page(folder, results):
     meant = (
         "<p>An answer is right if its class is, and its box fits: the IoU, the area that it shares with the thing's box divided "
         "by the area of both together, is 0.5 or more. AP50 is the share of answers that are right, its mean as more and more "
-        "of the things are asked for; 100 % is perfect.</p>\n"
+        "of the things are asked for; 100 % is perfect. It counts every answer, however unsure; found is a thing if the model is "
+        "surer of it than of nothing.</p>\n"
     )
     sections = {
         "Learning": figure_of(folder, "learning_curves.png", "Learning curves", "The loss part by part, and what is found."),

@@ -11,7 +11,8 @@ from minivit.data.datasets import Dataset
 from minivit.data.scenes import Scenes
 from minivit.program import boxes
 from minivit.program.cli import main
-from minivit.program.detections import mistakes
+from minivit.program.commands import evaluate
+from minivit.program.detections import SHARES, mistakes
 from minivit.training.average_precision import Found
 from minivit.training.checkpoint import load_model
 
@@ -156,6 +157,15 @@ def test_mistakes_are_counted_the_surest_answer_first():
     found = Found(np.array([[0.6, 0.9, 0.8]]), np.array([[1, 1, 0]]), np.array([[box, box, other]]))
     false, missed = mistakes(found, np.array([[True, True, False]]), labels)
     assert false.tolist() == [[True, False, False]] and missed.tolist() == [[False, True, False]]
+
+
+def test_the_columns_of_evaluate_stand_below_one_another(capsys):
+    images, labels = np.zeros((2, 8, 8, 1), np.float32), np.array([[[k, 0.5, 0.5, 0.2, 0.2]] for k in (0, 1)])
+    data = Scenes("d", ("dog", "a very long name of a class"), images, labels, images, labels, (0.5,), (0.3,))
+    found = Found(np.full((2, 1), 0.9), np.zeros((2, 1), int), labels[..., 1:])
+    evaluate._of_boxes({"found": found, "sure": np.ones((2, 1), bool)} | dict.fromkeys(SHARES, 0.5), data)
+    head, *rows = capsys.readouterr().out.splitlines()[:3]
+    assert {row.index(" of   1") for row in rows} == {head.index("found") + 3} and rows[0].endswith("100.0 %")
 
 
 def test_figures_are_drawn_whatever_the_classes_are_called(rng):
