@@ -115,6 +115,11 @@ IOU_MISTAKES = [
         "side = end - start",
     ),
     Mistake(
+        "The product is cut at 0, and not each length: two boxes apart in both directions then share an area, minus times minus.",
+        f"{SIDE}\n    {BOTH}",
+        "side = end - start\n    both = np.maximum(side[..., 0] * side[..., 1], 0)",
+    ),
+    Mistake(
         "Where the boxes do not touch, the length is taken without its sign. It is 0 there.", SIDE, "side = np.abs(end - start)"
     ),
     Mistake(
@@ -142,6 +147,21 @@ IOU_MISTAKES = [
         "Of the lengths one adds up where they should be multiplied: an area is width times height.",
         BOTH,
         "both = side[..., 0] + side[..., 1]",
+    ),
+    Mistake(
+        "In the union width and height are added: an area is width times height.",
+        UNION,
+        "union = a[..., 2] + a[..., 3] + b[..., 2] + b[..., 3] - both\n    fit",
+    ),
+    Mistake(
+        "A box goes from its centre half its size each way. Yours goes its whole size each way.",
+        f"{START}\n    {END}",
+        f"{START}\n    {END}".replace(" / 2", ""),
+    ),
+    Mistake(
+        "What both cover is made of the smaller sizes alone: it hangs on where the boxes lie, on starts and ends.",
+        BOTH,
+        "both = np.minimum(a[..., 2], b[..., 2]) * np.minimum(a[..., 3], b[..., 3])",
     ),
     Mistake("This is 1 − IoU, a distance. Equal boxes have the IoU 1.", FIT, "fit = 1 - both / union"),
     Mistake("", FIT, "fit = (both / union)[..., None]", step="shape"),
@@ -239,6 +259,12 @@ GIOU_MISTAKES = [
         G_LARGE,
         "c = np.abs(np.minimum(a_end, b_end) - np.maximum(a_start, b_start))",
     ),
+    Mistake("C − U is not divided by C.", G, "g = both / union - (around - union)"),
+    Mistake(
+        "C is the area of the smallest box around both, from the smaller start to the larger end, and not A + B.",
+        G,
+        "around = union + both\n    g = both / union + union / around - 1",
+    ),
     # backward
     Mistake(
         "The sign of GIoU's gradient is wrong in both boxes.",
@@ -266,6 +292,19 @@ GIOU_MISTAKES = [
         "d_both = dy * (1 / union - 1 / around)",
     ),
     Mistake(
+        "Of ∂g/∂I there is only 1/U: I is in the union too, which stands below I and above C.", G_BOTH, "d_both = dy / union"
+    ),
+    Mistake(
+        "In ∂g/∂A one summand is missing: A is in the union below I, −I/U², and in that above C, 1/C.",
+        G_AREA,
+        "d_area = dy / around",
+    ),
+    Mistake(
+        "In ∂g/∂A one summand is missing: A is in the union below I, −I/U², and in that above C, 1/C.",
+        G_AREA,
+        "d_area = -dy * both / union**2",
+    ),
+    Mistake(
         "The areas A and B were forgotten: they are in the union, so a size also counts by 1/C − I/U² times the other size.",
         G_AREA,
         "d_area = 0 * dy",
@@ -275,10 +314,47 @@ GIOU_MISTAKES = [
         f"{G_I}\n        {G_C}",
         "d_i = d_both[..., None] * i * (i > 0)\n        d_c = d_around[..., None] * c",
     ),
+    Mistake("The slope of i_x is i_y, the other side: yours takes its own.", G_I, "d_i = d_both[..., None] * i * (i > 0)"),
+    Mistake("The slope of c_x is c_y, the other side: yours takes its own.", G_C, "d_c = d_around[..., None] * c"),
     Mistake(
         "a and b have changed places: the smaller end bounds what both cover, and only the box that has it moves i.",
         f"{G_INNER}\n        {G_A}\n        {G_B}",
         "inner_end, inner_start = a_end >= b_end, a_start <= b_start\n        " + G_A + "\n        " + G_B,
+    ),
+    Mistake(
+        "The ends have changed places: i stops at the smaller end, so a's is in i where a_end < b_end.",
+        G_INNER,
+        "inner_end, inner_start = a_end >= b_end, a_start > b_start",
+    ),
+    Mistake(
+        "The starts have changed places: i begins at the larger start, so a's is in i where a_start > b_start.",
+        G_INNER,
+        "inner_end, inner_start = a_end < b_end, a_start <= b_start",
+    ),
+    Mistake(
+        "b's ends and starts are chosen as a's are. It is the other way round: where a's is in i, b's is in c.",
+        G_B,
+        "db = from_sides(b, np.where(inner_start, -d_i, -d_c), np.where(inner_end, d_i, d_c), d_area)",
+    ),
+    Mistake(
+        "db is −da. That is right for the centres, which only their distance tells apart, and not for the sizes.",
+        G_B,
+        "db = -da",
+    ),
+    Mistake(
+        "A start that is not in i is in c: yours has no slope there.",
+        G_A,
+        "da = from_sides(a, np.where(inner_start, -d_i, 0), np.where(inner_end, d_i, d_c), d_area)",
+    ),
+    Mistake(
+        "An end that is not in i is in c: yours has no slope there.",
+        G_A,
+        "da = from_sides(a, np.where(inner_start, -d_i, -d_c), np.where(inner_end, d_i, 0), d_area)",
+    ),
+    Mistake(
+        "The starts of b have the sign of the ends: a start that grows makes a length shorter.",
+        G_B,
+        "db = from_sides(b, np.where(inner_start, d_c, d_i), np.where(inner_end, d_c, d_i), d_area)",
     ),
     Mistake(
         "The starts have the sign of the ends: a start that grows makes a length shorter.",
@@ -286,9 +362,18 @@ GIOU_MISTAKES = [
         "da = from_sides(a, np.where(inner_start, d_i, d_c), np.where(inner_end, d_i, d_c), d_area)",
     ),
     Mistake(
-        "Where i was cut at 0 it has no slope along that axis: boxes that do not touch keep it from moving.",
+        "Where i was cut at 0 it has no slope: boxes that do not touch along an axis may move a little, and it stays 0.",
         G_I,
-        "d_i = d_both[..., None] * np.where(i > 0, i, 0.1)[..., ::-1]",
+        "d_i = d_both[..., None] * i[..., ::-1]",
+    ),
+    Mistake("dy is not in the slope of C: each of the three slopes is times dy.", G_AROUND, "d_around = -union / around**2"),
+    Mistake(
+        "dy is not in the slope of A: each of the three slopes is times dy.", G_AREA, "d_area = 1 / around - both / union**2"
+    ),
+    Mistake(
+        "dy is not in the slope of I: each of the three slopes is times dy.",
+        G_BOTH,
+        "d_both = 1 / union + both / union**2 - 1 / around",
     ),
     Mistake(
         "dy is not used.",
@@ -365,6 +450,36 @@ COST_MISTAKES = [
         COST,
         "cost = -p.max(axis=1, keepdims=True) + 5 * apart - 2 * fit",
     ),
+    Mistake(
+        'The probability of "no object" was taken. What counts is that of the object\'s own class.',
+        COST,
+        "cost = -p[:, -1:] + 5 * apart - 2 * fit",
+    ),
+    Mistake(
+        "The number of the object was taken for its class: object m has the class classes[m].",
+        COST,
+        "cost = -p[:, : len(classes)] + 5 * apart - 2 * fit",
+    ),
+    Mistake(
+        "This is IoU in the place of GIoU: to IoU all boxes that do not touch are equally bad.",
+        COST,
+        "cost = -p[:, classes] + 5 * apart - 2 * iou(one, other)",
+    ),
+    Mistake(
+        "The distance is the root of a sum of squares. It is the sum of what the numbers differ by, without their sign.",
+        "apart = np.abs(one - other).sum(axis=-1)  # (Q, M)",
+        "apart = np.sqrt(((one - other) ** 2).sum(axis=-1))",
+    ),
+    Mistake(
+        "The differences are added with their signs, and cancel. Each is taken without its sign first, then they are added.",
+        "apart = np.abs(one - other).sum(axis=-1)  # (Q, M)",
+        "apart = np.abs((one - other).sum(axis=-1))",
+    ),
+    Mistake(
+        "Only the centres are compared. Widths and heights count too: the sum runs over cx, cy, w, h.",
+        "apart = np.abs(one - other).sum(axis=-1)  # (Q, M)",
+        "apart = np.abs(one - other)[..., :2].sum(axis=-1)",
+    ),
     Mistake("", COST, "cost = (-p[:, classes] + 5 * apart - 2 * fit).T", step="shape"),
 ]
 
@@ -430,6 +545,7 @@ def _ways(cost):
 def check_match(function, namespace, rng):
     cases = [np.array([[0.0, 0.1], [0.2, 9.0]]), np.array([[0.1, 0.0], [9.0, 0.2]]), np.array([[0.3], [0.1], [0.2]])]
     cases += [rng.uniform(0, 5, shape) for shape in ((5, 3), (6, 3), (4, 4), (5, 2), (6, 4), (3, 3), (4, 1)) for _ in range(6)]
+    cases += [rng.uniform(-2, 0, (4, 3)), rng.uniform(1e6, 2e6, (4, 3))]  # -p - 2 GIoU is below 0; no number is large enough
     found = [_queries(function, cost) for cost in cases]
     ways = [_ways(cost) for cost in cases]
     for cost, own, way in zip(cases, found, ways, strict=True):
@@ -601,6 +717,15 @@ LOSS_MISTAKES = [
         "weight = np.ones(queries, logits.dtype)",
     ),
     Mistake(
+        "The weights have changed places: a query with an object weighs 1, one without weighs no_object.",
+        WEIGHT,
+        "weight = np.ones(queries, logits.dtype)\n    weight[which] = no_object",
+    ),
+    Mistake('The classes of the objects are no targets yet: every query is told to say "no object".', TARGET, "_ = classes\n"),
+    Mistake(
+        "The logarithm is missing: the loss of a class is −ln p, not −p.", OF_CLASS, OF_CLASS.replace("log_p", "np.exp(log_p)")
+    ),
+    Mistake(
         NOT_DIVIDED, f"{OF_BOX}\n    {OF_GIOU}", "of_box = 5 * np.abs(answered - truth).sum()\n    of_giou = 2 * (1 - fit).sum()"
     ),
     Mistake(
@@ -615,6 +740,11 @@ LOSS_MISTAKES = [
         "The classes' term is divided by the number of queries. Divide by the sum of the weights.",
         SHARE,
         "share = weight / queries",
+    ),
+    Mistake(
+        "The classes' term is divided by the number of objects. All queries are in it: divide by the sum of their weights.",
+        SHARE,
+        "share = weight / objects",
     ),
     Mistake("The classes' term is not divided by the sum of the weights.", SHARE, "share = weight"),
     Mistake(
@@ -674,6 +804,14 @@ LOSS_MISTAKES = [
         DBOXES,
         "dboxes[: len(truth)] = dy * 5 / objects * np.sign(answered - truth) + dfit",
     ),
+    Mistake("dy is not used in dlogits.", DLOGITS, "dlogits = share[:, None] * (np.exp(log_p) - hot)"),
+    Mistake("dy is not used in GIoU's part of dboxes.", SLOPE, "slope = -2 / objects + 0 * dy"),
+    Mistake(
+        "dy is not used in the distance's part of dboxes.",
+        DBOXES,
+        "dboxes[which] = 5 / objects * np.sign(answered - truth) + dfit",
+    ),
+    Mistake("dlogits has ln p in it. Its slope has p: it is p − t.", DLOGITS, "dlogits = dy * share[:, None] * (log_p - hot)"),
     Mistake("dy is not used.", f"{DLOGITS}\n", "dlogits = share[:, None] * (np.exp(log_p) - hot)\n        dy = 1.0\n"),
     Mistake("", "        return dlogits, dboxes, None, None, None, None\n", "        return dlogits, dboxes\n", step="count"),
 ]
@@ -783,7 +921,21 @@ LOOKING_MISTAKES = [
         "cut = [z.reshape(len(z), heads, z.shape[1], -1) for z in (q, k, v)]\n    looked, attention_backward = "
         "mine.attention(*cut)",
     ),
+    Mistake(
+        "The heads were put side by side by a reshape alone: that mixes heads and queries. merge_heads moves the axis first.",
+        MERGE,
+        "y, merge_backward = looked.reshape(x.shape), lambda dy: split(dy, heads)",
+    ),
     # backward
+    *(
+        Mistake(
+            f"The heads of d{name} were put side by side by a reshape alone: that mixes heads and tokens. merge_heads moves the "
+            "axis first.",
+            line,
+            line.replace(f"mine.merge_heads(d{name})[0]", f"d{name}.reshape({like}.shape)"),
+        )
+        for name, line, like in (("q", DQ, "x"), ("k", DK, "memory"), ("v", DV, "memory"))
+    ),
     Mistake("The road through v is missing in dmemory: the cells are looked at, and handed over.", DMEMORY, "dmemory = dplaced"),
     Mistake("The road through k is missing in dmemory: the cells are handed over, and looked at.", DMEMORY, "dmemory = dgiven"),
     Mistake("", DPOS, "dmemory_pos = dplaced", step="shape"),
@@ -875,9 +1027,9 @@ EXERCISES = [
                 "Three tables of Q × M: a probability, a distance, a fit.",
                 "An axis of size 1 in the right place, [:, None] and [None], lets NumPy make a table of each query with each "
                 "object.",
-                "p with the objects' classes as an index of its columns gives the first table. giou takes pairs: "
-                "np.broadcast_to brings "
-                "both to (Q, M, 4). The lower, the better: mind the signs.",
+                "p with the objects' classes as an index of its columns gives the first table. giou takes pairs, "
+                "(N, 4): np.broadcast_to brings both to (Q, M, 4), a reshape to (−1, 4), and its result goes back to (Q, M). A "
+                "giou that counts its axes from the end takes (Q, M, 4) as they are. The lower, the better: mind the signs.",
             )
         },
         read={"": "Questions instead of a class token"},

@@ -89,7 +89,8 @@ def demo(quick=False):
             look = dict(edgecolor=color, linestyle=style, linewidth=1 if nothing else 2.5, alpha=0.5 if nothing else 1)
             axes.add_patch(plt.Rectangle((cx - w / 2 - 0.5, cy - h / 2 - 0.5), w, h, fill=False, **look))
             if not nothing:
-                axes.text(cx - w / 2, max(cy - h / 2 - 1, 1), f"{label}  {100 * sure:.0f} %", color=color)
+                ground = dict(facecolor="black", edgecolor=color, alpha=0.8, pad=2)  # else it cannot be read on a digit
+                axes.text(cx - w / 2, max(cy - h / 2 - 1, 1), f"{label}  {100 * sure:.0f} %", color="white", bbox=ground)
         axes.set(title=title, xticks=(), yticks=(), xlim=(-0.5, SIZE - 0.5), ylim=(SIZE - 0.5, -0.5))
 
     def draw(both=True):

@@ -170,7 +170,8 @@ def from_sides(box, dstart, dend, darea):
 #
 # $p_q$ the query's probabilities, $b_q$ its box, $t_m$ the object's true box, and the sum runs over cx, cy, w, h. The signs:
 # a *low* cost is good, so what should be large is subtracted. Why both |b − t| and GIoU? The first counts a slip of 2 pixels
-# alike for small and large boxes, the second does not.
+# alike for small and large boxes, the second does not. Why p, where the loss will have ln p? ln p has no bottom: a class that is
+# thought impossible would outweigh any box. (5 and 2 are the paper's weights.)
 
 
 # %%
@@ -509,7 +510,8 @@ def train_detr(epochs=24, queries="two_stage", seed=0, threads=None, watch=None)
 # | judged by | accuracy | AP | `python -m minivit evaluate --model runs/detr-digits` |
 # | needs | many images | many epochs | the figure above |
 #
-# (`python -m minivit train --config detr-digits` leaves `runs/detr-digits`.) DETR can do more: with a mask for each query in the
+# (`python -m minivit train --config detr-digits` leaves `runs/detr-digits`; `canvas.png` is yours: a square with some digits,
+# drawn with any program, dark on light or light on dark.) DETR can do more: with a mask for each query in the
 # place of a box it **segments**, says for each pixel to which thing it belongs (the paper's section 4.4). That is left out here.
 
 
@@ -577,7 +579,8 @@ def what_it_finds(model, data, count=8):
             cx, cy, w, h = 32 * found.boxes[i, q]
             axes.add_patch(Rectangle((cx - w / 2 - 0.5, cy - h / 2 - 0.5), w, h, fill=False, color=BLUE, linewidth=2))
             text = f"{found.classes[i, q]}  {100 * found.scores[i, q]:.0f} %"
-            axes.text(cx - w / 2, cy - h / 2 - 1, text, color="white", fontsize=9)
+            ground = {"facecolor": "black", "alpha": 0.6, "pad": 1, "linewidth": 0}
+            axes.text(cx - w / 2, max(cy - h / 2 - 1, 1), text, color="white", fontsize=9, bbox=ground)
     return figure
 
 

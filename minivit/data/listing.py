@@ -31,7 +31,8 @@ def table(data_dir=None):
 def summary(dataset):
     """How many images of each class, the moments of the training pixels, and what a person should know of them."""
     height, width, channels = dataset.test_images.shape[1:]
-    yield f"{dataset.name}: images of {height} x {width}, {channels} {'channel' if channels == 1 else 'channels'}\n"
+    order = "" if height == width else " (height x width)"
+    yield f"{dataset.name}: images of {height} x {width}{order}, {channels} {'channel' if channels == 1 else 'channels'}\n"
     counts = [_of_each(labels, len(dataset.classes)) for labels in (dataset.train_labels, dataset.test_labels)]
     width = max(5, *map(len, dataset.classes))
     yield f"{'class':{width}}  training    test"
@@ -43,8 +44,16 @@ def summary(dataset):
         yield "\n" + "\n".join(dataset.notes)
     if isinstance(dataset, Scenes):
         found = (dataset.test_labels[..., 0] != NOTHING).sum(axis=1)
-        made = "canvases are made of these while training goes on" if dataset.compose else "counted are things in their boxes"
-        yield f"\n{made}; a test image shows {found.min()} to {found.max()} things, {found.mean():.1f} on average"
+        own = "under training are the single images of which canvases are made as it goes on, under test the things on canvases"
+        yield f"\n{own if dataset.compose else 'counted are things in their boxes'}; a test image shows {_between(found)}"
+
+
+def _between(numbers):
+    """How many things there are in an image."""
+    low, high = int(numbers.min()), int(numbers.max())
+    if low == high:
+        return f"{low} thing{'s' * (low != 1)}"
+    return f"{low} to {high} things, {numbers.mean():.1f} on average"
 
 
 def _of_each(labels, classes):

@@ -1,5 +1,8 @@
 """Figures of a detection: things in their boxes. Colours are told apart by the colour-blind, and by their lines in grey print."""
 
+import textwrap
+from pathlib import Path
+
 import matplotlib
 import numpy as np
 
@@ -43,14 +46,26 @@ def truth(axis, image, labels, classes, color=GREEN, style="--"):
         draw_box(axis, row[1:], image.shape[:2], color, shorter(classes[int(row[0])], 9), style, below=True)
 
 
+def grid(images, count, title):
+    """(figure, so many axes) with room for pictures of this shape, six a row, below a title that is as wide as they are."""
+    columns = min(6, count)
+    rows, (height, width) = -(-count // columns), images.shape[1:3]
+    lines = textwrap.wrap(title, 25 * columns)
+    size = 1.9 * columns, 2.0 * min(max(height / width, 0.5), 2) * rows + 0.2 * len(lines) + 0.2
+    figure, axes = subplots(rows, columns, size)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    figure.suptitle("\n".join(lines), fontsize=10)
+    return figure, axes.flat[:count]
+
+
 @matplotlib.rc_context(STYLE)
 def samples(dataset, rng, count=12):
     """Scenes as training sees them, with their objects."""
     images, labels = dataset.scenes(dataset.train_images[: 4 * count], dataset.train_labels[: 4 * count], rng)
-    figure, axes = subplots(2, -(-count // 2), (1.9 * -(-count // 2), 4.2))
-    for axis, image, objects in zip(axes.flat, images, labels, strict=False):
+    figure, axes = grid(images, min(count, len(images)), f"{shorter(Path(dataset.name).name, 40)}: scenes as training sees them")
+    for axis, image, objects in zip(axes, images, labels, strict=False):
         truth(axis, image, objects, dataset.classes)
-    figure.suptitle(f"{dataset.name}: scenes as training sees them", fontsize=11)
     return figure
 
 
@@ -60,21 +75,15 @@ def answers(images, labels, found, sure, wrong, classes, count=18):
     with the most mistakes first. wrong: (what was found and is not there (N, Q), what is there and was not found (N, M))."""
     false, missed = wrong
     order = np.argsort(-(false.sum(axis=1) + missed.sum(axis=1)), kind="stable")[:count]
-    columns = min(6, len(order))
-    figure, axes = subplots(-(-len(order) // columns), columns, (1.9 * columns, 2.0 * -(-len(order) // columns) + 0.5))
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for axis, i in zip(axes.flat, order, strict=False):
+    mistakes = int(false.sum() + missed.sum())
+    title = f"test images, the most mistakes first ({mistakes:,} in all): blue, found; orange, wrong; green dashes, missed"
+    figure, axes = grid(images, len(order), title)
+    for axis, i in zip(axes, order, strict=True):
         truth(axis, images[i], labels[i][missed[i]], classes)
         for q in np.flatnonzero(sure[i]):
             said = f"{shorter(classes[found.classes[i, q]], 9)} {100 * found.scores[i, q]:.0f} %"
             color = ORANGE if false[i, q] else BLUE
             draw_box(axis, found.boxes[i, q], images[i].shape[:2], color, f"NO: {said}" if false[i, q] else said)
-    mistakes = int(false.sum() + missed.sum())
-    figure.suptitle(
-        f"test images, the most mistakes first ({mistakes:,} in all): blue, found; orange, wrong; green dashes, missed",
-        fontsize=10,
-    )
     return figure
 
 

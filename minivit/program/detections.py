@@ -87,9 +87,15 @@ def _page(folder, results):
     wrong = results["mistakes"]
     told = f"{wrong['missed']:,} things were missed, {wrong['wrong']:,} answers are wrong; images with the most mistakes first."
     curve = figure_of(folder, "precision_recall.png", "Precision by recall", "How many answers are right, as more are asked for.")
+    meant = (
+        "<p>An answer is right if its class is, and its box fits: the IoU, the area that it shares with the thing's box divided "
+        "by the area of both together, is 0.5 or more. AP50 is the share of answers that are right, its mean as more and more "
+        "of the things are asked for; 100 % is perfect. It counts every answer, however unsure; found is a thing if the model is "
+        "surer of it than of nothing.</p>\n"
+    )
     sections = {
         "Learning": figure_of(folder, "learning_curves.png", "Learning curves", "The loss part by part, and what is found."),
-        "What is found": f'<div class="columns">{curve}{shares}</div>{_classes(results["per_class"])}',
+        "What is found": f'{meant}<div class="columns">{curve}{shares}</div>{_classes(results["per_class"])}',
         "The worst mistakes": figure_of(folder, "boxes.png", "Boxes on test images", told),
     }
     return page_of(folder, config, results, done, f"{name}: {words} on {config['data']}", share, sentence, sections)

@@ -91,9 +91,13 @@ def learning_curves(rows, test_accuracy):
 
 
 def whole_epochs(*axes):
-    """No tick stands at half an epoch."""
+    """No tick stands at half an epoch, also where there is but one."""
     for axis in axes:
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        low, high = axis.get_xlim()
+        if high - low < 1:
+            axis.set_xticks([round((low + high) / 2)])
+        else:
+            axis.xaxis.get_major_locator().set_params(integer=True)
 
 
 @matplotlib.rc_context(STYLE)

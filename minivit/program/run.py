@@ -88,7 +88,8 @@ class _Run:
         size = " x ".join(map(str, config.image_size))
         if dataset.reading and dataset.reading.get("resized"):
             patch = f", patch {config.patch_size[0]}" if hasattr(config, "patch_size") else ""
-            size = f"resized to {size}{patch} (--image-size N changes that)"
+            advice = "" if self.folder.ready else " (--image-size N changes that)"  # what goes on stays as it is
+            size = f"resized to {size}{patch}{advice}"
         print(f"{dataset.name}: {count:,} training and {tests:,} test images, {size}, {config.classes} classes")
         for note in dataset.notes:
             print(note)
@@ -200,7 +201,7 @@ class _Run:
             figures["processes"] = self.processes.described()
         task, model = self.training.task, self.model.eval()
         result = results.leave_results(self.folder, task, model, self.dataset, self.rows, figures, self.processes)
-        print(f"trained {done} epochs in {self.seconds:.0f} s, {speed:,.0f} images/s")
+        print(f"trained {done} epoch{'s' * (done != 1)} in {self.seconds:.0f} s, {speed:,.0f} images/s")
         print(f"test {task.measure} {100 * result:.1f} %")
         _say_what_is_there(self.folder, self.dataset.name)
         if not self.folder.file("results.json").exists():
@@ -247,10 +248,10 @@ def _say_what_is_there(folder, data):
     for name, what in (
         ("report.html", "all of it on one page"),
         ("results.json", "the result, class by class"),
-        ("learning_curves.png", "loss and accuracy by epoch"),
+        ("learning_curves.png", "the loss, and how much was right, by epoch"),
         ("confusion_matrix.png", "what was taken for what"),
         ("predictions.png", "test images, the mistakes first"),
-        ("boxes.png", "test images with boxes, the worst mistakes first"),
+        ("boxes.png", "test images with boxes, the most mistakes first"),
         ("precision_recall.png", "how sure it may be asked for more"),
         ("rollout.png", "where it looks, class by class"),
         ("attention.png", "the same, head by head"),

@@ -8,9 +8,11 @@ from PIL import Image
 
 from minivit.data.canvases import canvases
 from minivit.data.datasets import Dataset
+from minivit.data.scenes import Scenes
 from minivit.program import boxes
 from minivit.program.cli import main
-from minivit.program.detections import mistakes
+from minivit.program.commands import evaluate
+from minivit.program.detections import SHARES, mistakes
 from minivit.training.average_precision import Found
 from minivit.training.checkpoint import load_model
 
@@ -107,6 +109,12 @@ def test_a_folder_of_boxes_is_trained_on_without_a_word_about_how(shapes):
     assert config["reading"]["whole"] and config["classes"] == ["dog", "cat"]
 
 
+def test_who_goes_on_is_not_told_how_to_change_the_size(shapes, capsys):
+    assert main(["train", "--resume", "runs/shapes"]) == 0
+    said = capsys.readouterr().out
+    assert "resized to 16 x 16, patch 2, 2 classes" in said and "--image-size" not in said and "trained 1 epoch in" in said
+
+
 def test_predict_reads_a_picture_whole_as_the_folder_s_were(shapes, capsys):
     assert main(["predict", "shapes/images/0.png", "shapes/images/1.png", "--model", "runs/shapes", "--show"]) == 0
     said = capsys.readouterr().out
@@ -153,6 +161,15 @@ def test_mistakes_are_counted_the_surest_answer_first():
     assert false.tolist() == [[True, False, False]] and missed.tolist() == [[False, True, False]]
 
 
+def test_the_columns_of_evaluate_stand_below_one_another(capsys):
+    images, labels = np.zeros((2, 8, 8, 1), np.float32), np.array([[[k, 0.5, 0.5, 0.2, 0.2]] for k in (0, 1)])
+    data = Scenes("d", ("dog", "a very long name of a class"), images, labels, images, labels, (0.5,), (0.3,))
+    found = Found(np.full((2, 1), 0.9), np.zeros((2, 1), int), labels[..., 1:])
+    evaluate._of_boxes({"found": found, "sure": np.ones((2, 1), bool)} | dict.fromkeys(SHARES, 0.5), data)
+    head, *rows = capsys.readouterr().out.splitlines()[:3]
+    assert {row.index(" of   1") for row in rows} == {head.index("found") + 3} and rows[0].endswith("100.0 %")
+
+
 def test_figures_are_drawn_whatever_the_classes_are_called(rng):
     names, images, labels = ("$x_1$", "a very long name of a class"), rng.random((9, 8, 8, 1), np.float32), np.arange(9) % 2
     data = canvases(Dataset("d", names, images, labels, images, labels, (0.5,), (0.3,)), "canvases", 24)
@@ -164,3 +181,18 @@ def test_figures_are_drawn_whatever_the_classes_are_called(rng):
         boxes.one_picture(data.test_images[0], Found(*(part[0] for part in found)), ~nothing[0][0], data.classes, "it.png"),
     ):
         figure.canvas.draw()
+
+
+@pytest.mark.parametrize("height, width", [(8, 24), (24, 8)])
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_few_pictures_have_no_empty_axes_beside_them_and_no_title_that_is_cut_off(count, height, width, rng):
+    images, labels = np.zeros((count, height, width, 3), np.float32), np.tile([0, 0.5, 0.5, 0.2, 0.2], (count, 1, 1))
+    data = Scenes("/a/long/way/to/the/pictures", ("dog",), images, labels, images, labels, (0.5,), (0.3,))
+    found = Found(np.full((count, 4), 0.5), np.zeros((count, 4), int), np.full((count, 4, 4), 0.5))
+    wrong = np.zeros((count, 4), bool), np.ones((count, 1), bool)
+    for figure in (boxes.samples(data, rng), boxes.answers(images, labels, found, wrong[0], wrong, data.classes)):
+        figure.draw_without_rendering()
+        title, pictures = figure._suptitle.get_window_extent(), [axis for axis in figure.axes if axis.images]
+        assert title.x0 >= 0 and title.x1 <= figure.bbox.x1 and len(pictures) == count
+        assert not any(axis.axison for axis in figure.axes)
+        assert all(axis.get_window_extent().y1 <= title.y0 for axis in pictures)

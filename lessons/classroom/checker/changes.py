@@ -21,6 +21,9 @@ FIRST_OF_A_RANK = {  # of equal rank, the smallest is tried first; a cause that 
 }
 
 
+ORDINALS = ("first", "second", "third", "fourth", "fifth")
+
+
 @dataclass
 class Change:
     """One exchange."""
@@ -44,8 +47,19 @@ def changes_of(slots):
         if slot.kind == "binary":
             listed += exchanged_sums.brackets(slots, place)
         found += [Change(place, *one) for one in listed]
-    found += _everywhere(slots, found)
+    found = [_told_apart(change, slots) for change in found] + list(_everywhere(slots, found))
     return sorted(found, key=lambda change: (change.rank, FIRST_OF_A_RANK.get(change.cause, 9)))
+
+
+def _told_apart(change, slots):
+    """The change, with a word for which of them it is where a name stands several times in a line."""
+    slot, name = slots[change.place], f"`{slots[change.place].text}`"
+    alike = [other for other in slots if other.kind == "name" and (other.line, other.text) == (slot.line, slot.text)]
+    if slot.kind != "name" or len(alike) < 2 or not change.text.startswith(name):
+        return change
+    place = sorted(other.node.col_offset for other in alike).index(slot.node.col_offset)
+    which = ORDINALS[place] if place < len(ORDINALS) else "last" if place == len(alike) - 1 else f"{place + 1}th"
+    return replace(change, text=f"the {which} {change.text}")
 
 
 def _everywhere(slots, found):

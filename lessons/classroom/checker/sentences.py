@@ -128,6 +128,11 @@ def _of_shapes(error, text, frame):
         return f"+=, -= and out= write into an array that is there: it has the shape {shapes[1]}, and the result {shapes[2]}"
     if text.startswith("cannot reshape array of size"):
         return _reshape(text)
+    if "to unpack (expected" in text:
+        return (
+            f"{text}: there must be as many names before the = as there are things behind it. An array is taken apart along its "
+            "first axis; x[..., 0], x[..., 1] go along its last"
+        )
     if "except for the concatenation axis" in text:
         axis, one, other = re.search(r"along dimension (\d+).* has size (\d+) and .* has size (\d+)", text).groups()
         return (

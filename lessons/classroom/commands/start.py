@@ -24,7 +24,8 @@ def run(lesson):
         say(f"Your file: {shown(path)}", "title")
     missing = [n for n in lesson.about.NEEDS if course.progress().get(n, course.State()).status != "passed"]
     if missing:
-        say(f"It builds on {' and '.join(missing)}, which you have not finished: you can go on all the same.")
+        numbers = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
+        say(f"It builds on {numbers}, which you have not finished: you can go on all the same.")
     say("It holds the lesson to read and the places to write. Open it in an editor; then")
     say(f"{called('lessons')} check {lesson.number}   is it right?", indent=2)
     say(f"{called('lessons')} watch {lesson.number}   the same, at every save", indent=2)

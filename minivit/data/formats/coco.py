@@ -70,7 +70,8 @@ def read(path, image_size=None):
             raise ValueError(f"{root}: there is no picture to {what}: {tree.shown(faults.values(), 1) or 'add some'}")
         if not (part[1][..., 0] != NOTHING).any():
             raise ValueError(f"{root}: in none of its {len(part[0])} pictures to {what} is there a box: draw some")
-    notes = tuple(printable(note) for note in _notes(faults, skipped, unused, aside))
+    both = len(pictures) - len({picture.path for picture in pictures})  # no file names one twice
+    notes = tuple(printable(note) for note in _notes(faults, skipped, unused, aside, both))
     reading = {"resized": resized, "whole": True, "inverted": False, "span": None}
     return Scenes(str(root), tuple(classes), *train, *test, *moments(train[0]), reading=reading, notes=notes)
 
@@ -86,7 +87,7 @@ def _classes(parts, listed):
     return [name for name in known if name in there], [name for name in known if name not in there]
 
 
-def _notes(faults, skipped, unused, aside):
+def _notes(faults, skipped, unused, aside, both):
     """What a person should know before training starts, a sentence each."""
     if faults:
         yield f"{len(faults):,} picture{'s' * (len(faults) != 1)} cannot be read: {tree.shown(faults.values(), 3)}"
@@ -94,6 +95,8 @@ def _notes(faults, skipped, unused, aside):
         yield f"objects passed over: {', '.join(f'{count:,} {why}' for why, count in skipped.most_common())}"
     if unused:
         yield f"categories without a box, which are no classes: {tree.shown(unused)}"
+    if both:
+        yield f"to learn from and to test with: {both:,} picture{'s' * (both != 1)} in both files; what was learned is no test"
     if aside:
         yield f"files passed over: {tree.shown(aside)}"
 
@@ -103,18 +106,27 @@ def _listed(part, root, skipped):
     try:
         if part.file.stat().st_size > MOST_TEXT:
             raise ValueError(f"it is larger than {MOST_TEXT >> 20:,} MiB: take fewer pictures")
-        content = json.loads(part.file.read_bytes())
-        names = {one["id"]: str(one["name"]) for one in _entries(content, "categories", "id", "name")}
+        content = _content(part.file)
+        categories = list(_entries(content, "categories", "id", "name"))
+        names = {one["id"]: str(one["name"]) for one in categories}
         images = list(_entries(content, "images", "id", "file_name", "width", "height"))
+        for i, one in enumerate(images):
+            if not (_is_length(one["width"]) and _is_length(one["height"])):
+                raise ValueError(f"images[{i}] is {one['width']!r:.20} x {one['height']!r:.20}, and not so many pixels")
         folder = _folder_of([one["file_name"] for one in images[:LOOKED_FOR]], part.folders)
         pictures = {one["id"]: Picture(_within(root, folder, one["file_name"]), (one["width"], one["height"])) for one in images}
-        if len(pictures) < len(images):
-            raise ValueError(f"{len(images) - len(pictures)} of its images have an id that another one has")
+        for what, unique, all_of_them in (("images", pictures, images), ("categories", names, categories)):
+            if len(unique) < len(all_of_them):
+                raise ValueError(f"{len(all_of_them) - len(unique)} of its {what} have an id that another one has")
+        if twice := [path for path, count in Counter(picture.path for picture in pictures.values()).items() if count > 1]:
+            raise ValueError(f"it lists {twice[0].name!r} twice: give each picture once, with all that is in it")
         for i, one in enumerate(_entries(content, "annotations", "image_id", "category_id", "bbox")):
             box = one["bbox"]
             for what, known in (("image", pictures), ("category", names)):
-                if one[f"{what}_id"] not in known:
-                    raise ValueError(f"annotations[{i}] is of {what} {one[f'{what}_id']!r:.60}, which it does not list")
+                if (number := one[f"{what}_id"]) not in known:
+                    near = [other for other in known if str(other) == str(number)]
+                    but = f": it has {near[0]!r}, which is something else" if near else ""
+                    raise ValueError(f"annotations[{i}] is of {what} {number!r:.60}, which it does not list{but}")
             if not (isinstance(box, list) and len(box) == 4 and all(map(_is_length, box))):
                 raise ValueError(f"annotations[{i}] has the bbox {box!r:.60}, which is not [left, top, width, height]")
             if one.get("iscrowd"):
@@ -126,6 +138,13 @@ def _listed(part, root, skipped):
         raise ValueError(f"{part.file} is no list of boxes in COCO's form: {error or type(error).__name__}") from None
 
 
+def _content(path):
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"it is no JSON, or ends too early: {error}") from None
+
+
 def _entries(content, part, *names):
     """The entries of a part of a file. Raises ValueError for one that lacks something of those names."""
     entries = content.get(part) if isinstance(content, dict) else None
@@ -134,11 +153,13 @@ def _entries(content, part, *names):
     for i, one in enumerate(entries):
         if missing := [name for name in names if not isinstance(one, dict) or name not in one]:
             raise ValueError(f"{part}[{i}] lacks {missing[0]!r}")
+        if not isinstance(one.get("id", 0), int | float | str):
+            raise ValueError(f"{part}[{i}] has the id {one['id']!r:.60}, which is no number and no text")
         yield one
 
 
 def _is_length(number):
-    return isinstance(number, int | float) and abs(number) < 1e9  # which NaN is not
+    return isinstance(number, int | float) and not isinstance(number, bool) and abs(number) < 1e9  # which NaN is not
 
 
 def _folder_of(names, folders):

@@ -44,16 +44,18 @@ def run(arguments):
     dataset = options.in_turn(arguments, lambda: load(data, arguments.data_dir, config.image_size, config.channels))
     dataset = _as_learned(dataset, about, arguments.model, arguments.data is not None)
     tested = kind_of_task(type(model.config), dataset).test(model, dataset, processes, temperature_of(about))
-    print(f"{arguments.model}: {model.num_parameters():,} parameters, {len(dataset.test_labels)} test images of {dataset.name}\n")
+    size = f"{model.num_parameters():,} parameters"
+    print(f"{arguments.model}: {size}, {len(dataset.test_labels):,} test images of {dataset.name}\n")
     if "found" in tested:
         return _of_boxes(tested, dataset)
-    print("class     right             most often taken for")
-    for row in per_class(dataset.test_labels, tested["predicted"], dataset.classes):
-        if not row["of"] and arguments.data:  # of a thousand that the model knows, the data show a few
-            continue
+    rows = per_class(dataset.test_labels, tested["predicted"], dataset.classes)
+    rows = [row for row in rows if row["of"] or not arguments.data]  # of a thousand that the model knows, the data show a few
+    width = _width(row["class"] for row in rows)
+    print(f"{'class':{width}}  right             most often taken for")
+    for row in rows:
         taken = f"{printable(row['taken_for'])} ({row['times']} times)" if "times" in row else ""
         share = f"{100 * row['right'] / row['of']:.1f} %" if row["of"] else "none to test"
-        print(f"{printable(row['class']):8}  {row['right']:3} of {row['of']:3}  {share:>8}  {taken}".rstrip())
+        print(f"{printable(row['class']):{width}}  {row['right']:3} of {row['of']:3}  {share:>8}  {taken}".rstrip())
     print(f"\nhow sure it is differs by {100 * tested['calibration_error']:.1f} points from how often it is right")
     print(f"test accuracy {100 * tested['accuracy']:.1f} %")
 
@@ -79,15 +81,21 @@ def _listed(names):
     return ", ".join(map(printable, names[:12])) + (", ..." if len(names) > 12 else "")
 
 
+def _width(names):
+    """Of the column that they stand in."""
+    return max([8, *(len(printable(name)) for name in names)])
+
+
 def _of_boxes(tested, dataset):
     """What a model finds, class by class."""
     _, missed = mistakes(tested["found"], tested["sure"], dataset.test_labels)
     label = dataset.test_labels[..., 0]
-    print("class     found")
+    width = _width(dataset.classes)
+    print(f"{'class':{width}}  found")
     for k, name in enumerate(dataset.classes):
         objects = int((label == k).sum())
         share = f"{100 * (1 - missed[label == k].mean()):.1f} %" if objects else "none to test"
-        print(f"{printable(name):8}  {objects - int(missed[label == k].sum()):3} of {objects:3}  {share:>8}")
+        print(f"{printable(name):{width}}  {objects - int(missed[label == k].sum()):3} of {objects:3}  {share:>8}")
     print()
     for name, what in SHARES.items():
         print(f"{what:40}{100 * tested[name]:5.1f} %")

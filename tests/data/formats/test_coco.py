@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minivit.data import load
+from minivit.data import listing, load
 from minivit.data.formats import coco
 from minivit.data.photographs import read_as_trained
 
@@ -161,7 +161,7 @@ def test_pictures_are_found_where_tools_put_them(tmp_path, layout):
 
 def test_what_is_no_file_of_boxes_and_a_third_part_are_passed_over(tmp_path):
     for part in ("train", "valid", "test"):
-        write_files(tmp_path / f"annotations/{part}.json", tmp_path / "images", content(3))
+        write_files(tmp_path / f"annotations/{part}.json", tmp_path / "images" / part, content(3))
     (tmp_path / "annotations/captions_train.json").write_text("[]")
     data = load(tmp_path)
     assert data.notes == (f"files passed over: {os.path.join('annotations', 'valid.json')}",)
@@ -194,6 +194,17 @@ def test_a_picture_outside_the_folder_is_refused(tmp_path, name):
     assert "lies outside of" in refused(write(tmp_path / "my", said))
 
 
+def test_pictures_that_are_learned_from_and_tested_with_are_told(tmp_path):
+    for part in ("train", "val"):
+        write_files(tmp_path / f"annotations/instances_{part}.json", tmp_path / "images", content(4 if part == "val" else 5))
+    assert load(tmp_path).notes[0].startswith("to learn from and to test with: 4 pictures in both files")
+
+
+def test_a_listing_counts_things_and_says_which_side_is_which(tmp_path):
+    said = "\n".join(listing.summary(load(write(tmp_path))))
+    assert "images of 30 x 40 (height x width), 3 channels" in said and said.endswith("a test image shows 2 things")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows lets not everybody make links")
 def test_a_link_out_of_the_folder_is_refused(tmp_path):
     write(tmp_path / "my")
@@ -206,7 +217,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("{", "Expecting"),
+        ("{", "it is no JSON, or ends too early: Expecting"),
         ("[]", "it has no list 'categories'"),
         ("[" * 100_000, "recursion"),
         ('{"images": []}', "it has no list 'categories'"),
@@ -222,10 +233,15 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
         (json.dumps(content(boxes=[(3, [0, 0, 10**400, 1])])), "which is not [left"),
         (
             json.dumps(content(categories=[{"id": 3, "name": "dog"}, {"id": "7", "name": "cat"}])),
-            "[0] is of category 7",
+            "[0] is of category 7, which it does not list: it has '7', which is something else",
         ),
         (json.dumps(content()).replace('"height"', '"high"', 3).replace('"high"', '"height"', 2), "images[2] lacks 'height'"),
         (json.dumps(content()).replace('"id": 10,', '"id": 0,'), "1 of its images have an id that another one has"),
+        (json.dumps(content()).replace('"id": 7', '"id": 3'), "1 of its categories have an id that another one has"),
+        (json.dumps(content()).replace('"id": 10,', '"id": [10],'), "images[1] has the id [10], which is no number and no text"),
+        (json.dumps(content()).replace('"1.png"', '"0.png"'), "it lists '0.png' twice: give each picture once"),
+        (json.dumps(content()).replace('"width": 40', '"width": "40"'), "images[0] is '40' x 30, and not so many pixels"),
+        (json.dumps(content(boxes=[(3, [True, 0, 1, 1])])), "[True, 0, 1, 1], which is not [left"),
         (json.dumps(content()).replace("0.png", "\\u0000.png"), "null"),
     ],
 )

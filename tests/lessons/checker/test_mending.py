@@ -61,6 +61,13 @@ def test_what_mends_the_code_is_what_is_wrong(name):
     assert sorted(found(changes)) == sorted(wanted)
 
 
+def test_a_name_that_stands_several_times_in_its_line_is_told_by_its_place():
+    lesson = course.find("04")
+    wrong = names({"dx = dy @": "dx = (y - y + y) @"})
+    (told,) = mending.found_in(lesson, lesson.exercises[0], "backward", wrong, 0, mending.Patience())
+    assert "line 7" in told and ("the first `y` is not" in told or "the third `y` is not" in told)
+
+
 def test_a_right_function_has_nothing_to_mend():
     assert found({}) == []
 

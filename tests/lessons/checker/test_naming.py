@@ -151,3 +151,11 @@ def test_the_worst_entry_is_told_by_its_place(shape, place):
     told = diagnose.worst_entry("dx", wrong, truth, "numeric")
     assert told[0] == f"worst entry {place}: yours 3, numeric 1"
     assert told[1:] == ([f"1 of {wrong.size} entries is wrong"] if shape else [])
+
+
+@pytest.mark.parametrize("text", ["first, second, third, fourth = np.zeros((3, 4))", "first, second = np.zeros((3, 4))"])
+def test_an_array_that_is_taken_apart_into_another_number_of_names(text):
+    with pytest.raises(ValueError) as caught:
+        exec(text, {"np": np})
+    sentence, _, _ = of_error(caught.value, {})
+    assert "to unpack (expected" in sentence and "along its first axis" in sentence

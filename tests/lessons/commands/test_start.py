@@ -12,6 +12,11 @@ def test_start_writes_the_stub_and_says_what_is_next(learner):
     assert "It builds on 01, which you have not finished" in out
 
 
+def test_several_lessons_that_it_builds_on_are_a_list(learner, monkeypatch):
+    monkeypatch.setattr(course.find("02").about, "NEEDS", ["01", "01", "01"])
+    assert "It builds on 01, 01 and 01, which you have not finished" in flat(learner.says("start", "02")[1])
+
+
 def test_start_never_overwrites(learner):
     learner.writes("mine")
     code, out = learner.says("start", "02")
