@@ -260,6 +260,7 @@ SAID = {
         "Every block begins with the same table: draw a new one for each.": "option",
         "Fewer than 3 different seeds must be refused with a ValueError: ": "case",
         "Mean and deviation have changed places.": "order",
+        "More is spent than the budget: as many whole steps as it pays fo": "index",
         "Not every part is trained with every seed that was given.": "index",
         'Only "relative" and "layer_scale" have something new to learn he': "case",
         "The budgets are unequal: every part makes the same number of ste": "wrong array",
