@@ -114,6 +114,7 @@ class Exercise:
                 that it found right and raises Wrong for the first that is not
     after       a function that the lesson gives further down and the check runs: in a notebook the check comes after it
     dtype       False before dtypes are taught: a result that becomes float64 is then a remark, and no failure
+    whole       True where the results are used as indices: then they are whole numbers, and no floats like 3.0
     library     the op of minivit.ops that this is, if it is one: they are held equal, and where the course's ViT calls it, this
                 can take its place
     """
@@ -135,6 +136,7 @@ class Exercise:
     check: Callable | None = None
     after: str = ""
     dtype: bool = True
+    whole: bool = False
     library: str = ""
 
     @property

@@ -214,7 +214,8 @@ def page(record, rows, times_read=1):
     )  # fmt: skip
     limits = (
         f"It speaks of this model, this data and this budget. The bars hold the noise of {count} seeds, and not that of other "
-        f"images. Comparisons made here: {len(told)}. Of twenty that hold no difference, about one is called one all the same."
+        f"images. Comparisons made here: {len(told)}. Of twenty without any difference, about one comes out as better or worse "
+        "all the same."
     )
     return PAGE.format(
         question=html.escape(plan["question"]),

@@ -79,6 +79,10 @@ OVERWRITTEN = (
     "Where windows overlap, the gradient is overwritten and not added: each window wipes out what those before it had said. "
     "What was copied several times gets the sum."
 )
+FRAMED = (
+    "The frame goes around the images of the batch and around the channels too: np.pad with one number frames every axis. Only "
+    "height and width get a frame."
+)
 SPLIT_MISTAKES = [
     Mistake(
         "Your windows come column by column. They should stand in reading order: all of the first row first.",
@@ -112,6 +116,17 @@ SPLIT_MISTAKES = [
         "    corners = [(size * i, size * j) for i in range(rows) for j in range(columns)]",
     ),
     Mistake(
+        "The windows begin one pixel apart: window (i, j) begins i strides further down and j strides further to the right.",
+        CORNERS,
+        "corners = [(i, j) for i in range(rows) for j in range(columns)]",
+    ),
+    Mistake(
+        "Images and windows are mixed: in a list of windows the window comes first and the image second. A reshape changes no "
+        "order, and the result has the image first.",
+        "windows = np.stack(cut, axis=1)  # (B, H'·W', size·size·C)",
+        "windows = np.array(cut).reshape(batch, len(cut), -1)",
+    ),
+    Mistake(
         "The last window of each row and column is missing: between n + 1 windows there are n steps.",
         f"{ROWS}\n    {COLUMNS}",
         "rows, columns = ((length + 2 * padding - size) // stride for length in (height, width))",
@@ -122,6 +137,13 @@ SPLIT_MISTAKES = [
         "padded = x\n    rows, columns = ((length - size) // stride + 1 for length in (height, width))",
     ),
     Mistake("", CUT, "cut = [padded[:, i : i + size, j : j + size] for i, j in corners]", step="shape"),
+    Mistake(
+        FRAMED,
+        f"{PAD}\n    {ROWS}\n    {COLUMNS}\n    {CORNERS}\n    {CUT}",
+        f"padded = np.pad(x, padding)\n    batch = len(padded)\n    {ROWS}\n    {COLUMNS}\n    {CORNERS}\n    {CUT}",
+        step="shape",
+    ),
+    Mistake(FRAMED, PAD, "padded = np.pad(x, padding)", step="shape"),
     # backward
     Mistake(OVERWRITTEN, PUT, PUT.replace("+=", "=")),
     Mistake(
@@ -144,6 +166,13 @@ SPLIT_MISTAKES = [
     ),
     Mistake("", INSIDE, "dx = dpadded", step="shape"),
     Mistake(
+        "Without a frame nothing is left: padding is 0 then, −0 is 0 too, and a slice that ends at 0 is empty. Say where "
+        "it ends from the front.",
+        INSIDE,
+        "dx = dpadded[:, padding:-padding, padding:-padding]",
+        step="shape",
+    ),
+    Mistake(
         "Inside each window the gradients come back on their side: row and column of the window are swapped.",
         PUT,
         PUT + ".swapaxes(1, 2)",
@@ -158,6 +187,18 @@ SPLIT_MISTAKES = [
         WALK,
         "for n, (i, j) in enumerate(sorted(corners, key=lambda corner: corner[::-1])):",
     ),
+    Mistake(
+        "The windows' gradients go back one pixel apart: window (i, j) was read i strides further down and j strides further to "
+        "the right.",
+        WALK,
+        WALK.replace("enumerate(corners)", "enumerate((i // stride, j // stride) for i, j in corners)"),
+    ),
+    Mistake(
+        "Window (i, j) is looked for in row i·H' + j of dy. In reading order a row of windows has W' of them: row i·W' + j.",
+        WALK,
+        WALK + "\n            n = i // stride * rows + j // stride",
+    ),
+    Mistake("Every window gets row 0 of dy. Row n belongs to window n: does n go up?", PUT, PUT.replace("dy[:, n]", "dy[:, 0]")),
     Mistake(
         "dy is not used: this counts in how many windows a pixel is.", PUT, PUT.replace("dy[:, n]", "np.ones_like(dy[:, n])")
     ),
@@ -186,12 +227,19 @@ def index_spec(rows, columns):
     return index, (2 * rows - 1) * (2 * columns - 1)
 
 
+ROW_BY_H = (
+    "Row and column of a patch come from a division by the number of rows. A row of the grid holds as many patches as there are "
+    "columns: divide by that."
+)
 DIVMOD = "row, column = np.divmod(np.arange(rows * columns), columns)  # (N,) each\n    down"
 DOWN = "down = row[:, None] - row  # (N, N), from 1 - rows to rows - 1"
 RIGHT = "right = column[:, None] - column  # (N, N)"
 INDEX = "index = (down + rows - 1) * (2 * columns - 1) + right + columns - 1  # (N, N)"
 ENTRIES = "entries = (2 * rows - 1) * (2 * columns - 1)"
-SIZE = "The table has the wrong size: a step goes up to H − 1 rows up or down and W − 1 columns left or right, no step included. "
+SIZE = (
+    "The table has the wrong size: a step goes up to H − 1 rows up or down and W − 1 columns left or right, and staying in place "
+    "counts as one. "
+)
 INDEX_MISTAKES = [
     Mistake(
         "The sign of the step is the other way round: it goes from j to i, the one who looks minus the one who is looked at.",
@@ -234,11 +282,40 @@ INDEX_MISTAKES = [
         INDEX,
         "index = (right + columns - 1) * (2 * rows - 1) + down + rows - 1",
     ),
+    Mistake(ROW_BY_H, DIVMOD, DIVMOD.replace("), columns)", "), rows)")),
     Mistake(
         "Yours numbers the patches column by column. They stand in reading order.",
         DIVMOD,
         "column, row = np.divmod(np.arange(rows * columns), rows)\n    down",
     ),
+    Mistake("", INDEX, INDEX.partition("  #")[0].replace("index = (", "index = 1.0 * ("), step="dtype"),
+    Mistake(
+        "The rows of the step do not count from 0: H − 1 is missing there, as a step may go so far up.",
+        INDEX,
+        "index = down * (2 * columns - 1) + right + columns - 1",
+    ),
+    Mistake(
+        "The columns of the step do not count from 0: W − 1 is missing there, as a step may go so far to the left.",
+        INDEX,
+        "index = (down + rows - 1) * (2 * columns - 1) + right",
+    ),
+    Mistake(
+        "Brackets are missing: all of the step's rows, H − 1 added, are multiplied by 2W − 1.",
+        INDEX,
+        "index = down + rows - 1 * (2 * columns - 1) + right + columns - 1",
+    ),
+    Mistake(
+        "Brackets are missing: all of the step's rows, H − 1 added, are multiplied by 2W − 1.",
+        INDEX,
+        "index = down + (rows - 1) * (2 * columns - 1) + right + columns - 1",
+    ),
+    Mistake(
+        "Both parts of the step are made to count from 1. A step of H − 1 up becomes 0 when H − 1 is added, and so to the side.",
+        INDEX,
+        "index = (down + rows) * (2 * columns - 1) + right + columns",
+    ),
+    Mistake(SIZE + "Yours is one too small: the largest index is not the number of entries.", ENTRIES, "entries = index.max()"),
+    Mistake(SIZE + "The class token's three come in part 3, and stand behind these.", ENTRIES, f"{ENTRIES} + 3"),
     Mistake(SIZE + "Yours has one entry for each patch.", ENTRIES, "entries = rows * columns"),
     Mistake(SIZE + "Yours has one for each pair of patches.", ENTRIES, "entries = (rows * columns) ** 2"),
     Mistake(
@@ -312,6 +389,11 @@ BIAS_MISTAKES = [
         "Of the pairs that share an entry only the first counts: the entry gets the sum over all of them.",
         ADD,
         "dtable[index[::-1, ::-1]] = dy.transpose(1, 2, 0)[::-1, ::-1]",
+    ),
+    Mistake(
+        "The table's own numbers are in its gradient: what is added to should begin with zeros.",
+        ADD,
+        f"dtable += table\n        {ADD}",
     ),
     Mistake(
         "The gradient is a mean over the pairs that share an entry. They add up.",
@@ -421,6 +503,18 @@ ATTENTION_MISTAKES = [
         "_, softmax_backward = mine.softmax(scores)\n    p = scores\n    y = p @ v",
     ),
     Mistake("The bias is added twice.", SCORES, PLAIN + " + 2 * bias"),
+    Mistake("The division by √d is missing.", SCORES, "scores = q @ k.swapaxes(-1, -2) + bias"),
+    Mistake(
+        "The scores are divided by scale. It is 1/√d already: they are multiplied by it.",
+        SCORES,
+        "scores = (q @ k.swapaxes(-1, -2)) / scale + bias",
+    ),
+    Mistake(
+        "The weights are multiplied by powers of the bias after the softmax: then a row does not add up to 1 any more. The bias "
+        "is added to the scores, before the softmax.",
+        f"{SCORES}\n    {SOFTMAX}\n    {Y}",
+        f"{PLAIN}\n    p, softmax_backward = mine.softmax(scores)\n    p = p * np.exp(bias)\n    y = p @ v",
+    ),
     # backward
     Mistake("", DBIAS, "dbias = ds", step="shape"),
     Mistake(
@@ -433,6 +527,16 @@ ATTENTION_MISTAKES = [
         "dbias = (dy @ v.swapaxes(-1, -2)).sum(axis=0)",
     ),
     Mistake("dbias has the factor 1/√d: the bias was added after the division.", DBIAS, "dbias = ds.sum(axis=0) * scale"),
+    Mistake(
+        "The heads are summed, and the images kept. The images share a bias, and each head has its own.",
+        DBIAS,
+        "dbias = ds.sum(axis=1)",
+    ),
+    Mistake(
+        "The bias is multiplied into its gradient. It is added to the scores, so its slope is 1.",
+        DBIAS,
+        "dbias = (ds * bias).sum(axis=0)",
+    ),
     Mistake("dbias is transposed.", DBIAS, "dbias = ds.sum(axis=0).swapaxes(-1, -2)"),
     Mistake("dbias has the wrong sign: it is added, so its slope is 1.", DBIAS, "dbias = -ds.sum(axis=0)"),
     Mistake(
@@ -494,7 +598,8 @@ ANGLE_MISTAKES = [
         PATCHES.partition("  #")[0].replace("column[:", "(column + 1)[:").replace("row[:", "(row + 1)[:"),
     ),
     Mistake(
-        "The base is 10000, as for texts, whose places are many. For the few rows and columns of an image it is 100.",
+        "The speeds fall twice as fast as they should. So they do with base 10000, which is for texts and their many places, and "
+        "with d/2 in the place of d. For the few rows and columns of an image the base is 100.",
         SPEEDS,
         "speeds = 10000.0 ** (-np.arange(width // 4) / (width // 4))",
     ),
@@ -509,6 +614,39 @@ ANGLE_MISTAKES = [
         "speeds = 100.0 ** (-np.arange(width // 4) / (width // 2))",
     ),
     Mistake(
+        "The speeds fall only a quarter as fast: the exponent has a 4, so with d/4 of them n is divided by d/4.",
+        SPEEDS,
+        "speeds = 100.0 ** (-np.arange(width // 4) / width)",
+    ),
+    Mistake("The base is e, and should be 100.", SPEEDS, "speeds = np.exp(-np.arange(width // 4) / (width // 4))"),
+    Mistake(
+        "n counts from 1: the first speed, 1, is left out.",
+        SPEEDS,
+        "speeds = 100.0 ** (-np.arange(1, width // 4 + 1) / (width // 4))",
+    ),
+    Mistake(
+        "The speeds stand in the other order: the fastest comes first.",
+        SPEEDS,
+        "speeds = 100.0 ** (-np.arange(width // 4) / (width // 4))[::-1]",
+    ),
+    Mistake(
+        "The row's speeds go on where the column's have ended. Both begin with 1.",
+        PATCHES,
+        "patches = np.concatenate([column[:, None] * speeds, row[:, None] * speeds / 100], axis=1)",
+    ),
+    Mistake(
+        "Column and row are added up in each angle, so that different patches have the same. Half of the pairs know the column "
+        "alone, half the row.",
+        PATCHES,
+        "patches = (column + row)[:, None] * 100.0 ** (-np.arange(width // 2) / (width // 4))",
+    ),
+    Mistake(
+        "Each angle stands there twice. There is one for each pair of numbers, d/2 in all.",
+        "    return angles\n",
+        "    return np.repeat(angles, 2, axis=1)\n",
+        step="shape",
+    ),
+    Mistake(
         "The speeds go down in equal steps. They should go down in equal ratios.",
         SPEEDS,
         "speeds = np.linspace(1, 0.01, width // 4)",
@@ -518,6 +656,7 @@ ANGLE_MISTAKES = [
         PATCHES,
         "patches = np.stack([column[:, None] * speeds, row[:, None] * speeds], axis=2).reshape(-1, width // 2)",
     ),
+    Mistake(ROW_BY_H, PLACES, PLACES.replace("), columns)", "), rows)")),
     Mistake(
         "Yours numbers the patches column by column. They stand in reading order.",
         PLACES,
@@ -599,6 +738,11 @@ ROTATE_MISTAKES = [
         "Sine and cosine have changed places: the angle 0 must change nothing.", COS, "sin, cos = np.cos(angles), np.sin(angles)"
     ),
     Mistake(
+        "The two of a pair have changed places: number 0 is the first, number 1 the second.",
+        FIRST,
+        "second, first = x[..., 0::2], x[..., 1::2]",
+    ),
+    Mistake(
         "The second formula uses the new first number. It needs the old one: keep it before you write.",
         Y1,
         "y[..., 1::2] = y[..., 0::2] * sin + second * cos",
@@ -632,6 +776,12 @@ ROTATE_MISTAKES = [
         DX0,
         "dx[..., 0::2] = dfirst * cos - dsecond * sin",
     ),
+    Mistake(
+        "The second formula of dx has both signs turned: look at the sign of each sine and cosine in the forward.",
+        DX1,
+        "dx[..., 1::2] = dfirst * sin - dsecond * cos",
+    ),
+    Mistake("dx is made with x. What is turned back is dy.", DFIRST, "dfirst, dsecond = first, second"),
     Mistake(
         "The second formula of dx uses the new first number. It needs the old one.",
         DX1,
@@ -686,8 +836,10 @@ SCALE_MISTAKES = [
     Mistake("γ is missing in dx: what went up times γ comes down times γ.", SCALE_DX, "dx = dy.copy()"),
     Mistake("dx is made with x. The slope of γ·x by x is γ.", SCALE_DX, "dx = dy * x"),
     Mistake("dy is missing in dx.", SCALE_DX, "dx = np.ones_like(dy) * gamma"),
+    Mistake("dx is divided by γ. What went up times γ comes down times γ.", SCALE_DX, "dx = dy / gamma"),
     Mistake("dy has been added to dx: the road is the block's business.", SCALE_DX, "dx = dy + dy * gamma"),
     Mistake("x is missing in dγ: the slope of γ·x by γ is x.", DGAMMA, "dgamma = dy.sum(axis=(0, 1))"),
+    Mistake("dy is missing in dγ.", DGAMMA, "dgamma = x.sum(axis=(0, 1))"),
     Mistake("dγ is made with y. The slope of γ·x by γ is x.", DGAMMA, "dgamma = (dy * y).sum(axis=(0, 1))"),
     Mistake(
         "dγ is a mean. All tokens of all images share γ, and what they say adds up.",
@@ -700,6 +852,12 @@ SCALE_MISTAKES = [
     Mistake("dγ is a mean over the batch: the images add up.", DGAMMA, "dgamma = (dy * x).mean(axis=0).sum(axis=0)"),
     Mistake("", DGAMMA, "dgamma = (dy * x).sum(axis=0)", step="shape"),
     Mistake("", DGAMMA, "dgamma = dy * x", step="shape"),
+    Mistake(
+        "The channels are summed, and images and tokens kept. γ has one number for each channel: the sums run over all else.",
+        DGAMMA,
+        "dgamma = (dy * x).sum(axis=-1)",
+        step="shape",
+    ),
     Mistake("", "        return dx, dgamma\n", "        return dgamma, dx\n", step="order"),
 ]
 
@@ -716,6 +874,7 @@ PART = {
     "trained": "These are not trained: requires_grad is missing, so no gradient arrives, and they stay what they are.",
     "patches": "The table has the wrong size: a row for each patch. It needs one for each step, (2H − 1)(2W − 1), and the class "
     "token's three.",
+    "again": "The table has the wrong size: the class token's three rows are counted twice: with_class_token adds them.",
     "class": "The table has the wrong size: the class token's three rows are missing.",
     "twice": "The table has the wrong size: H and W are those of the image, in pixels. The grid counts patches.",
     "size": "The table has the wrong size: a row for each step, (2H − 1)(2W − 1), and the class token's three; a column a head.",
@@ -749,7 +908,7 @@ def check_parts(function, namespace, rng):
     for table in tables:
         if table.shape != (84, 2):
             rows = table.shape[0] if table.ndim else 0
-            name = {25: "patches", 28: "patches", 81: "class", 361: "twice", 364: "twice"}.get(rows, "size")
+            name = {25: "patches", 28: "patches", 81: "class", 87: "again", 361: "twice", 364: "twice"}.get(rows, "size")
             raise Wrong(f"{PART[name]}\nfor a grid of 5 × 5 and 2 heads yours is {table.shape}, wanted (84, 2)")
     for gamma in gammas:
         if gamma.shape != (8,):
@@ -801,6 +960,7 @@ PART_MISTAKES = [
     Mistake(PART["patches"], STEPS_TABLE, "entries = grid(sizes) ** 2"),
     Mistake(PART["patches"], STEPS_TABLE, "entries = grid(sizes) ** 2 + 3"),
     Mistake(PART["class"], STEPS_TABLE, "_, entries = relative_index(grid(sizes), grid(sizes))"),
+    Mistake(PART["again"], STEPS_TABLE, f"{STEPS_TABLE}\n            entries += 3"),
     Mistake(PART["twice"], STEPS_TABLE, STEPS_TABLE.replace("grid(sizes)", "sizes.image_size")),
     Mistake(PART["size"], STEPS_TABLE, "entries = (2 * grid(sizes)) ** 2 + 3"),
     Mistake(PART["size"], TABLE_LINE, "table = 0.02 * rng.standard_normal((sizes.heads, entries))"),
@@ -838,6 +998,8 @@ COMPARE = {
     "other": "The number of steps is not what the budget pays for.",
     "fraction": "The number of steps should be a whole number.",
     "again": "Some runs are made more often than once.",
+    "strict": "3 different seeds are enough, and yours refuses them.",
+    "call": "train takes a part, a seed and a number of steps, in this order.",
     "best": "This is the best of the seeds. Whoever takes the best of more seeds wins: take the mean.",
     "order": "Mean and deviation have changed places.",
     "percent": "These are per cent: keep accuracies as they are, from 0 to 1.",
@@ -845,6 +1007,10 @@ COMPARE = {
     "root": "The root of the deviation is missing: this is the variance.",
     "error": "This is the deviation divided by √n, that of a mean. Wanted is that of the single runs.",
     "range": "This is the distance from the lowest to the highest, or half of it. It grows with the number of seeds.",
+    "less": "The mean is divided by n − 1. That belongs to the deviation: a mean of n numbers is divided by n.",
+    "outside": "Only the sum is under the root. n − 1 belongs there as well.",
+    "piled": "The accuracies of the parts before are in it as well: each part begins with none.",
+    "rounded": "These are rounded. Round when you print, and compare the numbers as they are.",
     "mean": "The mean is not that of the accuracies over the seeds.",
     "deviation": "The deviation is not that of the accuracies over the seeds.",
 }
@@ -860,6 +1026,8 @@ class _Runs:
         self.calls, self.seed = [], seed
 
     def train(self, part, seed, steps):
+        if not isinstance(part, str) or not isinstance(seed, int | np.integer):
+            raise Wrong(f"{COMPARE['call']}\nyours calls it with {part!r}, {seed!r}, {steps!r}")
         self.calls.append((part, seed, steps))
         return self.accuracy(part, seed)
 
@@ -871,7 +1039,10 @@ def check_compare(function, namespace, rng):
     runs, parts, seeds, budget = _Runs(int(rng.integers(1000))), list(COSTS), (4, 7, 1, 5), 1000
     results = function(parts, seeds, budget, COSTS.get, runs.train)
     if not isinstance(results, dict) or list(results) != parts:
-        raise Wrong(f"{COMPARE['kind']}\nyours gives {kind(results)}")
+        its = f", for {', '.join(map(str, results))}" if isinstance(results, dict) and results else ""
+        raise Wrong(f"{COMPARE['kind']}\nyours gives {kind(results)}{its}; the parts are {', '.join(parts)}")
+    if any(steps in seeds and seed not in seeds for _, seed, steps in runs.calls):
+        raise Wrong(f"{COMPARE['call']}\nyours calls it with {', '.join(map(repr, runs.calls[0]))}; the seeds are {seeds}")
     of_part = {part: [call for call in runs.calls if call[0] == part] for part in parts}
     used = [tuple(seed for _, seed, _ in calls) for calls in of_part.values()]
     if all(len(set(numbers)) == 1 for numbers in used):
@@ -887,17 +1058,24 @@ def check_compare(function, namespace, rng):
     yield "every part with every seed, the same for all"
     _same_budget({part: {steps for _, _, steps in calls} for part, calls in of_part.items()}, budget)
     yield "the same budget for every part"
+    try:
+        function(parts, seeds[:3], budget, COSTS.get, runs.train)
+    except ValueError:
+        raise Wrong(f"{COMPARE['strict']}\nseeds {seeds[:3]}") from None
     for few in ((3,), (3, 8), (3, 3, 3), ()):
         try:
             function(parts, few, budget, COSTS.get, runs.train)
         except ValueError:
             continue
-        except ArithmeticError:
-            pass
-        raise Wrong(f"{COMPARE['refuse']}\nseeds {few}")
+        except (NotImplementedError, Wrong):
+            raise
+        except Exception as error:
+            raise Wrong(f"{COMPARE['refuse']}\nseeds {few}: yours raises {type(error).__name__}") from None
+        raise Wrong(f"{COMPARE['refuse']}\nseeds {few}: yours refuses nothing")
     yield "fewer than 3 different seeds are refused"
-    for part in parts:
-        _right_numbers(results[part], np.array([runs.accuracy(part, seed) for seed in seeds]), part)
+    found = {part: np.array([runs.accuracy(part, seed) for seed in seeds]) for part in parts}
+    for i, part in enumerate(parts):
+        _right_numbers(results[part], found[part], part, np.concatenate([found[name] for name in parts[: i + 1]]))
     yield "mean and deviation"
     yield _in_miniature(function, namespace)
 
@@ -916,14 +1094,14 @@ def _same_budget(steps, budget):
         name = "steps"
     elif one["wide"] > one["plain"] > one["cheap"]:
         name = "more"
-    elif all(0 <= n * costs[part] - budget < costs[part] for part, n in one.items()):
+    elif all(abs(n * costs[part] - budget) < costs[part] for part, n in one.items()):  # each up, or to the nearest
         name = "over"
     elif any(all(n == budget // share // costs[part] for part, n in one.items()) for share in (3, 4)):
         name = "split"
     raise Wrong(f"{COMPARE[name]}\n{told}")
 
 
-def _right_numbers(given, accuracies, part):
+def _right_numbers(given, accuracies, part, so_far):
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise Wrong(f"{COMPARE['kind']}\nfor {part} yours gives {kind(given)}")
     mean, deviation = map(float, given)
@@ -934,19 +1112,26 @@ def _right_numbers(given, accuracies, part):
 
     if is_(*right):
         return
-    spread, names = np.ptp(accuracies), {}
+    spread, names, n = np.ptp(accuracies), {}, len(accuracies)
     names["order"], names["percent"] = right[::-1], (100 * right[0], 100 * right[1])
     names |= {
         "n": (right[0], accuracies.std()),
         "root": (right[0], right[1] ** 2),
-        "error": (right[0], right[1] / math.sqrt(len(accuracies))),
+        "error": (right[0], right[1] / math.sqrt(n)),
+        "outside": (right[0], right[1] / math.sqrt(n - 1)),
+        "piled": (so_far.mean(), so_far.std(ddof=1)),
     }
     name = next((name for name, pair in names.items() if is_(*pair)), None)
     if name is None and np.isclose(mean, right[0]):
         name = "range" if np.isclose(deviation, spread) or np.isclose(deviation, spread / 2) else "deviation"
-    name = name or ("best" if np.isclose(mean, accuracies.max()) else "mean")
-    means, deviations = compared(mean, right[0]), compared(deviation, right[1])
-    raise Wrong(f"{COMPARE[name]}\nfor {part}, mean: {means}; deviation: {deviations}")
+    if name in (None, "deviation") and any(is_(round(right[0], digits), round(right[1], digits)) for digits in range(1, 7)):
+        name = "rounded"
+    name = name or (
+        "best" if np.isclose(mean, accuracies.max()) else "less" if np.isclose(mean, right[0] * n / (n - 1)) else "mean"
+    )
+    pairs = {"mean": (mean, right[0]), "deviation": (deviation, right[1])}
+    told = "; ".join(f"{what}: {compared(*pair)}" for what, pair in pairs.items() if not np.isclose(*pair, rtol=1e-9, atol=0))
+    raise Wrong(f"{COMPARE[name]}\nfor {part}, {told}")
 
 
 TINY = (8, 2, 1, 10, 16, 1, 2, 32)
@@ -977,6 +1162,7 @@ COMPARE_MISTAKES = [
     Mistake(COMPARE["seeds"], FOUND, "found = [train(part, seed + len(part), steps) for seed in seeds]"),
     Mistake(COMPARE["refuse"], REFUSAL, "if False:"),
     Mistake(COMPARE["refuse"], REFUSAL, "if len(seeds) < 3:"),
+    Mistake(COMPARE["refuse"], REFUSAL, f"assert len(set(seeds)) >= 3\n    {REFUSAL}"),
     Mistake(COMPARE["refuse"], REFUSAL, "if len(set(seeds)) < 2:"),
     Mistake(COMPARE["steps"], STEPS, "steps = budget // cost(parts[0])"),
     Mistake(COMPARE["steps"], STEPS, "steps = budget"),
@@ -991,9 +1177,25 @@ COMPARE_MISTAKES = [
     Mistake(COMPARE["n"], DEVIATION, "deviation = float(np.std(found))"),
     Mistake(COMPARE["root"], DEVIATION, "deviation = float(np.var(found, ddof=1))"),
     Mistake(COMPARE["error"], DEVIATION, "deviation = float(np.std(found, ddof=1)) / math.sqrt(len(found))"),
+    Mistake(
+        COMPARE["outside"],
+        DEVIATION,
+        "deviation = math.sqrt(sum((accuracy - mean) ** 2 for accuracy in found)) / (len(found) - 1)",
+    ),
+    Mistake(COMPARE["less"], MEAN, "mean = sum(found) / (len(found) - 1)\n        deviation"),
+    Mistake(COMPARE["rounded"], RESULT, "results[part] = round(mean, 3), round(deviation, 3)"),
+    Mistake(
+        COMPARE["piled"],
+        FOUND,
+        "found = [*(found if results else []), *(train(part, seed, steps) for seed in seeds)]",
+    ),
+    Mistake(COMPARE["strict"], REFUSAL, "if len(set(seeds)) <= 3:"),
+    Mistake(COMPARE["over"], STEPS, "steps = round(budget / cost(part))"),
     Mistake(COMPARE["range"], DEVIATION, "deviation = (max(found) - min(found)) / 2"),
     Mistake(COMPARE["mean"], MEAN, "mean = sorted(found)[1]\n        deviation"),
     Mistake(COMPARE["kind"], RESULT, "results[part] = mean"),
+    Mistake(COMPARE["call"], FOUND, "found = [train(part, steps, seed) for seed in seeds]"),
+    Mistake(COMPARE["call"], FOUND, "found = [train(seed, part, steps) for seed in seeds]"),
     Mistake(COMPARE["again"], FOUND, "found = [train(part, seed, steps) for seed in seeds for _ in range(2)]"),
 ]
 
@@ -1032,6 +1234,7 @@ EXERCISES = [
         cases=index_cases,
         spec=index_spec,
         outputs=("index", "entries"),
+        whole=True,
         mistakes=INDEX_MISTAKES,
         hints={
             "": (

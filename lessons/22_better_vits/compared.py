@@ -43,7 +43,8 @@ def draw(found):
         mean, deviation = mean_and_deviation(numbers)
         colour, marker = (ORANGE, "s") if part == MORE else (BLUE, "o")
         axes.errorbar(place, mean, deviation, fmt=marker, color=colour, markersize=8, capsize=5)
-        axes.plot([place + 0.15] * len(numbers), [100 * x for x in numbers], ".", color=GREY)
+        beside = [place + 0.15 + 0.07 * numbers[:i].count(x) for i, x in enumerate(numbers)]  # equal ones side by side
+        axes.plot(beside, [100 * x for x in numbers], ".", color=GREY)
     mean, _ = mean_and_deviation(found["plain"])
     axes.axhline(mean, color=GREY, linewidth=0.8, linestyle="--")
     axes.set_xticks(range(len(found)), [part.replace(", ", ",\n") for part in found])

@@ -39,8 +39,8 @@ from lessons import mine
 # H' = \frac{H + 2 \cdot \text{padding} - \text{size}}{\text{stride}} + 1
 # $$
 #
-# with the fraction rounded down: `//` in Python. Image and result, both in reading order, each window flattened in the
-# order row, column, channel:
+# with the fraction rounded down: `//` in Python. (So a rest at the right or below, too narrow for one more step, is not read.)
+# Image and result, both in reading order, each window flattened in the order row, column, channel:
 #
 #     x          (B, H, W, C)
 #     windows    (B, H'·W', size·size·C)
@@ -63,7 +63,8 @@ from lessons import mine
 # $$
 #
 # So backward walks over the windows as forward did. It puts each window's part of dy back where the window was read, and
-# **adds** it to what is there. At the end the frame is cut off: nobody asks for the gradient of its zeros.
+# **adds** it to what is there; pixels that no window reads keep 0. At the end the frame is cut off: nobody asks for the gradient
+# of its zeros.
 #
 # **By hand.** Let dy be 1 everywhere in window 0, 2 in window 1, 3 in window 2, 4 in window 3. Then dx is
 #
@@ -152,8 +153,9 @@ def soft_split(x, size, stride, padding):
 # in the opposite direction. A model trained like that works just as well! But weights from another program then say "above"
 # where they mean "below". The convention here is Swin's: the one who looks, minus the one who is looked at.
 #
-# **Negative indices.** Forget the "+ H − 1", and NumPy does not complain: index −1 is the last entry. As soon as other
-# entries stand behind the steps, as the class token's will in part 3, some steps share a number with those.
+# **Negative indices.** Forget the "+ H − 1", and NumPy does not complain: index −1 is the last entry. In a table that holds
+# nothing but steps that even does no harm, since each step still has an entry to itself. But in part 3 the class token's
+# entries stand behind the steps, and then some steps share a number with those.
 
 
 # %%
@@ -226,7 +228,8 @@ def position_bias(table, index):
 # db_{h, i, j} = \sum_{\text{images}} ds_{h, i, j}
 # $$
 #
-# All else is the attention of lesson 11 and stands there already. Two places are yours.
+# All else is the attention of lesson 11, and its backward stands there already. Two places are yours. `mine.softmax(scores)`
+# gives two things: the weights, and a backward for them.
 
 
 # %%
@@ -382,7 +385,7 @@ def rotate(x, angles):
 #
 # ($\odot$: number times number.) Every block begins close to "change nothing", and each channel decides for itself how
 # much it lets in. CaiT starts with 0.1 for up to 18 blocks, 0.00001 up to 24, 0.000001 beyond. **A γ of 1 at the start is
-# the plain block**: the whole point is lost. So it is if γ is not trained: then the branches stay quiet for ever.
+# the plain block**: the whole point is lost. It is lost, too, if γ is not trained: then the branches stay quiet for ever.
 #
 # The op is a product, $y_{b t c} = x_{b t c} \gamma_c$, with one γ for all images and tokens:
 #
@@ -426,7 +429,7 @@ def layer_scale(x, gamma):
 
 # %%
 PARTS = ("plain", "overlap", "t2t", "relative", "rope", "layer_scale")
-DIGITS = (8, 2, 1, 10, 32, 2, 4, 64)  # the eight numbers of mine.Sizes
+DIGITS = (8, 2, 1, 10, 32, 2, 4, 64)  # mine.Sizes: image_size, patch_size, channels, classes, dim, depth, heads, mlp_dim
 T2T_WIDTH = 32
 
 
@@ -452,8 +455,9 @@ def grid(sizes):
 def part_parameters(sizes, part, rng):
     """{name: Tensor} of what a part has to learn, new Tensors, float32, requires_grad; {} for any other part.
 
-    "relative"       for each block i   "blocks.{i}.attn.rel_pos.relative_position_bias_table" (entries + 3, heads)
-    "layer_scale"    for each block i   "blocks.{i}.ls1.gamma" and "blocks.{i}.ls2.gamma", (dim,)
+    "relative"       for each block i   "blocks.{i}.attn.rel_pos.relative_position_bias_table", (entries + 3, heads),
+                                        where entries is what relative_index says
+    "layer_scale"    for each block i   "blocks.{i}.ls1.gamma" and "blocks.{i}.ls2.gamma", (dim,) each
     """
     arrays = {}
     # BEGIN SOLUTION: arrays, {name: its first values}
@@ -669,7 +673,8 @@ def train_part(part, seed, steps, numbers=DIGITS, batch_size=64, lr=4e-3):
 # together 3.17, halved 1.58, and the root is 1.26. So: 97.2 ± 1.3.
 #
 # When are two means different? As a rule of thumb, the difference should be larger than twice $\sqrt{(s_1^2 + s_2^2) / n}$.
-# With s = 0.8 and three seeds that is 1.3 points. Most improvements in this lesson are smaller.
+# With s = 0.8 and three seeds that is 1.3 points. Most improvements in this lesson are smaller. (Where the root and the n come
+# from, and a better rule for few seeds: lesson 24.)
 
 
 # %%
@@ -696,7 +701,7 @@ def compare(parts, seeds, budget, cost, train):
 
 # %% [markdown]
 # `python -m lessons check 22` tells you how far you are, and `python -m lessons hint 22` gives a nudge. Then
-# `python work/22_better_vits.py rope` compares your ViT with and without RoPE, three seeds each, in a minute or so; name
+# `python work/22_better_vits.py rope` compares your ViT with and without RoPE, three seeds each, in one to three minutes; name
 # any of the words above, or several.
 #
 # ## What came out
@@ -736,12 +741,12 @@ def compare(parts, seeds, budget, cost, train):
 #     12        95.3 ± 0.3    96.3 ± 0.8      96.1 ± 0.3
 #     24        91.5 ± 3.0    97.0 ± 0.6      96.8 ± 0.7
 #
-# With 3 blocks it hurts, with 12 it helps a little, and with 24 it is the difference between a model that has trouble and the
-# best of the table. One experiment with 3 blocks would have thrown it away.
+# With 3 blocks it hurts, with 12 the larger start is ahead by just about what the rule of thumb asks for, and with 24 it is the
+# difference between a model that has trouble and the best of the table. One experiment with 3 blocks would have thrown it away.
 #
-# **RoPE is for other image sizes**: it was trained on 28 × 28 pixels and is asked about the same pictures, enlarged
+# **RoPE is for other image sizes**, so here models are trained on 28 × 28 pixels and then asked about the same pictures, enlarged
 # (`python -m lessons.miniatures --kept resolution`). Learned positions must be enlarged as a picture for that, all others are
-# computed.
+# computed. (In *mixed* RoPE every pair learns two speeds, one along the columns and one along the rows.)
 #
 # ![Accuracy over the size of the test images for four kinds of positions](../miniatures/resolution.png)
 #
@@ -766,9 +771,9 @@ def compare(parts, seeds, budget, cost, train):
 #     none         81.7 ± 0.6        1.4
 #     4            81.3 ± 0.7        1.4                              7.5 %
 #
-# Without registers no token is longer than one and a half others: there is no such patch, and so nothing to mend. The class token
-# does look at the registers, at those of trousers and a dress most of all, and reads no better for it. Small models have no habit
-# that registers could cure. Again: ask where it should help.
+# Without registers the longest token is not even one and a half times as long as an ordinary one: no patch is used for notes, and
+# there is nothing to mend. The class token does look at the registers, most of all for the dress and the trousers, and reads no
+# better for it. Small models have no habit that registers could cure. Again: ask where it should help.
 
 
 # %%

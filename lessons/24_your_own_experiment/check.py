@@ -23,13 +23,14 @@ PICTURE = (
     "relative ones, 45 %. Right, the differences from none with their 95 % intervals: all are better, relative ones only just."
 )
 
-T95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31}  # as in the lesson
+T95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26, 16: 2.13}  # as in the lesson
 
 # ---------------------------------------------------------------- run_all
 
 RUN = {
     "kind": "run_all should give a dictionary: for each variant of the plan, by its name, a list of what train gave.",
     "call": "train takes settings, seed and budget, in this order: a dictionary, a number, the plan's budget as it stands.",
+    "none": "The settings are None. A dictionary's update changes it where it stands and gives None: a | b makes a new one.",
     "never": "train is never called: it makes the Runs.",
     "names": "Not every variant of the plan is there by its name, or there are others.",
     "budget": "Unequal budgets: not every training gets what the plan's \"budget\" says. Whoever trains longer wins, whatever "
@@ -42,10 +43,12 @@ RUN = {
     "best": "Only some of the Runs are kept. A list for each variant should hold all of them, good and bad: the best of several "
     "seeds says how many one has tried.",
     "base": "The plan's \"base\" is not in the settings: what a variant does not change should stand there as in the base.",
+    "extra": "The settings hold something that stands neither in the base nor in the changes of a variant.",
     "changes": "A variant's changes are not in its settings: they come over those of the base.",
     "leak": "Changes of one variant are still there in the next one. Some dictionary is changed in place, and shared: make a new "
     "one for each variant.",
     "plan": "The plan was changed: run_all should leave it as it is.",
+    "shared": "A variant's list holds more Runs than were trained for it. Does each variant begin with an empty list of its own?",
     "order": "The Runs of a variant are not in the order of the plan's seeds: they would be compared with the wrong ones of "
     "another variant.",
     "runs": "The lists should hold the Runs as train gave them: their models are needed later, for the test images.",
@@ -79,6 +82,8 @@ def _check_plan(function, given, rng):
     luck = iter(rng.permutation(1000).tolist())
 
     def train(settings, seed, budget):
+        if settings is None:
+            raise Wrong(RUN["none"])
         if not isinstance(settings, dict) or not isinstance(seed, int | np.integer) or not isinstance(budget, dict):
             raise Wrong(f"{RUN['call']}\nyours gives {', '.join(map(kind, (settings, seed, budget)))}")
         run = Run(seed, 50 + next(luck) / 25, 7, 1.0, 99)
@@ -89,7 +94,8 @@ def _check_plan(function, given, rng):
 
     found = function(plan, train)
     if not isinstance(found, dict) or not all(isinstance(of, list | tuple) for of in found.values()):
-        raise Wrong(f"{RUN['kind']}\nyours gives {kind(found)}")
+        held = next((of for of in found.values() if not isinstance(of, list | tuple)), None) if isinstance(found, dict) else None
+        raise Wrong(f"{RUN['kind']}\nyours gives {kind(found)}{'' if held is None else f', and under a name {kind(held)}'}")
     if plan != given:
         raise Wrong(RUN["plan"])
     if not calls:
@@ -102,7 +108,8 @@ def _check_plan(function, given, rng):
     if any(settings not in wanted.values() for settings in used):
         _wrong_settings(next(settings for settings in used if settings not in wanted.values()), plan)
     if any(settings not in used for settings in wanted.values()):
-        raise Wrong(RUN["names" if all(name in found for name in wanted) is False else "changes"])
+        shown = f"yours are {list(found)}, and the plan's are {list(wanted)}"
+        raise Wrong(RUN["changes"] if all(name in found for name in wanted) else f"{RUN['names']}\n{shown}")
     seeds = {name: [seed for settings, seed, *_ in calls if settings == wanted[name]] for name in wanted}
     for name, its in seeds.items():
         shown = f"for {name!r} yours are {its}, and the plan's are {plan['seeds']}"
@@ -121,7 +128,8 @@ def _check_plan(function, given, rng):
         if not all(isinstance(run, Run) for run in runs):
             raise Wrong(f"{RUN['runs']}\n{name!r} holds {kind(runs[0]) if runs else 'nothing'}")
         if len(runs) != len(plan["seeds"]):
-            raise Wrong(f"{RUN['best']}\n{name!r} holds {len(runs)}, and {len(plan['seeds'])} were trained")
+            what = RUN["best" if len(runs) < len(plan["seeds"]) else "shared"]
+            raise Wrong(f"{what}\n{name!r} holds {len(runs)}, and {len(plan['seeds'])} were trained for it")
         its = {seed: run for used, seed, _, run in calls if used == settings}
         if any(its.get(run.seed) is not run for run in runs):
             raise Wrong(RUN["names"] + f"\nthe list of {name!r} holds Runs of another variant")
@@ -141,6 +149,10 @@ def _wrong_settings(settings, plan):
         piled = piled | change
         if settings == piled:
             raise Wrong(f"{RUN['leak']}\n{shown}")
+    if any(name not in settings for name in base):
+        raise Wrong(f"{RUN['base']}\n{shown}")
+    if any(name not in base and not any(name in change for change in changes) for name in settings):
+        raise Wrong(f"{RUN['extra']}\n{shown}")
     raise Wrong(f"{RUN['changes']}\n{shown}")
 
 
@@ -190,6 +202,12 @@ RUN_MISTAKES = [
     Mistake(RUN["base"], SETTINGS, "settings = changes"),
     Mistake(RUN["changes"], SETTINGS, 'settings = changes | plan["base"]'),
     Mistake(RUN["changes"], SETTINGS, 'settings = plan["base"]'),
+    Mistake(RUN["base"], SETTINGS, "settings = TINY | changes"),
+    Mistake(RUN["extra"], SETTINGS, 'settings = plan["base"] | changes | {"name": name}'),
+    Mistake(RUN["none"], SETTINGS, 'settings = plan["base"].copy().update(changes)'),
+    Mistake(RUN["shared"], TRAIN_LINE, TRAIN_LINE.replace("runs[name] = [", "runs[name] = [*sum(runs.values(), []), *[") + "]"),
+    Mistake(RUN["kind"], TRAIN_LINE, TRAIN_LINE.replace("= [train", "= {seed: train").removesuffix("]") + "}"),
+    Mistake(RUN["names"], TRAIN_LINE, f"if changes:\n            {TRAIN_LINE}"),
     Mistake(RUN["runs"], TRAIN_LINE, TRAIN_LINE.replace('plan["budget"])', 'plan["budget"]).validation')),
     Mistake(RUN["kind"], TRAIN_LINE + "\n", TRAIN_LINE + "\n    runs = list(runs.values())\n"),
     Mistake(RUN["names"], "runs[name] =", "runs[str(changes)] ="),
@@ -212,6 +230,11 @@ MEAN = {
     "variance": "This is the square of the standard error: a root is missing.",
     "range": "This is half the distance from the best to the worst score. It grows with the number of seeds.",
     "t": "The error is already multiplied by 1.96 or T95. Here it is one standard error; the factor comes in the verdict.",
+    "squares": "The distances from the mean are not squared: as they are, they add up to 0.",
+    "less": "This is the standard deviation divided by √(n − 1). The n − 1 stands in the variance alone; that of the mean is n "
+    "times smaller, and the root comes last.",
+    "floor": "The mean has lost what stands behind the point: // rounds down, / does not.",
+    "rounded": "This is rounded. Others go on computing with it: round when you print.",
     "error": "The second number is not the standard error of the mean.",
 }
 
@@ -237,6 +260,11 @@ def _close(a, b):
     return abs(a - b) <= 1e-7 * max(1.0, abs(b))
 
 
+def _rounded(found, right):
+    """What right is when it is rounded, if that is what was found; else nothing that is equal to anything."""
+    return next((found for digits in range(1, 5) if found == round(right, digits)), math.nan)
+
+
 def _scores(rng, count):
     return np.round(rng.uniform(60, 99, count), 2).tolist()
 
@@ -250,6 +278,7 @@ def check_mean(function, namespace, rng):
             raise Wrong("The list of scores was changed: it may be needed once more.")
         if not _close(mean, sum(scores) / n):
             names = {"order": sd / math.sqrt(n), "best": max(scores), "median": float(np.median(scores))}
+            names |= {"floor": sum(scores) // n, "rounded": _rounded(mean, sum(scores) / n)}
             name = next((name for name, value in names.items() if _close(mean, value)), "mean")
             raise Wrong(f"{MEAN[name]}\nof {scores}: {compared(mean, sum(scores) / n)}")
         others = {
@@ -258,6 +287,9 @@ def check_mean(function, namespace, rng):
             "n": (sd / n, _deviation(scores, 0) / n),
             "variance": (sd**2 / n, sd**2),
             "range": ((max(scores) - min(scores)) / 2, max(scores) - min(scores)),
+            "less": (sd / math.sqrt(n - 1),),
+            "squares": (0.0,),
+            "rounded": (_rounded(error, sd / math.sqrt(n)),),
             "t": (1.96 * sd / math.sqrt(n), 2 * sd / math.sqrt(n), T95[n] * sd / math.sqrt(n)),
         }
         if not _close(error, sd / math.sqrt(n)):
@@ -279,6 +311,11 @@ MEAN_MISTAKES = [
     Mistake(MEAN["variance"], ERROR, "error = variance / count"),
     Mistake(MEAN["range"], ERROR, "error = (max(scores) - min(scores)) / 2"),
     Mistake(MEAN["t"], ERROR, "error = 1.96 * math.sqrt(variance / count)"),
+    Mistake(MEAN["less"], ERROR, "error = math.sqrt(variance / (count - 1))"),
+    Mistake(MEAN["less"], f"{VARIANCE}\n    {ERROR}", "error = math.sqrt(sum((x - mean) ** 2 for x in scores)) / (count - 1)"),
+    Mistake(MEAN["squares"], f"{VARIANCE}\n    {ERROR}", "error = round(sum(score - mean for score in scores), 9)"),
+    Mistake(MEAN["rounded"], ERROR, f"error = round({ERROR.partition(' = ')[2]}, 2)"),
+    Mistake(MEAN["floor"], MEAN_LINE, MEAN_LINE.replace("/", "//")),
     Mistake(MEAN["best"], ERROR, f"{ERROR}\n    mean = max(scores)"),
     Mistake(MEAN["median"], ERROR, f"{ERROR}\n    mean = sorted(scores)[count // 2]"),
     Mistake(MEAN["mean"], ERROR, f"{ERROR}\n    mean = sum(scores) / (count - 1)"),
@@ -296,6 +333,11 @@ PAIR = {
     "mean": "The difference is not the mean of variant − baseline over the pairs.",
     "unpaired": "The error is that of two groups that have nothing to do with each other. The i-th scores have the same seed: "
     "take the difference of each pair, and the standard error of the differences.",
+    "one": "This is the standard error of the variant alone. Take the difference of each pair, and the standard error of the "
+    "differences.",
+    "less": "The two standard errors are subtracted. Take the difference of each pair, and the standard error of these.",
+    "all": "Every score is compared with every score of the other. A pair is two scores of the same seed.",
+    "relative": "The difference is divided by the baseline. The scores are per cent already, and their difference is in points.",
     "added": "The two standard errors are added. Take the difference of each pair, and the standard error of the differences.",
     "sorted": "The scores were sorted before they were paired: the best seed of one is then compared with the best of the other. "
     "A pair is two scores of the same seed.",
@@ -320,14 +362,24 @@ def check_pair(function, namespace, rng):
         wanted = float(apart.mean())
         shown = f"of {baseline} and {variant}"
         if not _close(difference, wanted):
-            names = {"turned": -wanted, "best": max(variant) - max(baseline), "absolute": float(np.abs(apart).mean())}
+            shares = apart / np.array(baseline)
+            relative = next((x for x in (100 * shares.mean(), shares.mean()) if _close(difference, x)), math.nan)
+            names = {
+                "relative": float(relative),
+                "turned": -wanted,
+                "best": max(variant) - max(baseline),
+                "absolute": float(np.abs(apart).mean()),
+            }
             name = next((name for name, value in names.items() if _close(difference, value)), "mean")
             raise Wrong(f"{PAIR[name]}\n{shown}: {compared(difference, wanted)}")
         if not _close(error, _error(apart)):
             both, n = (_error(baseline), _error(variant)), len(apart)
             pooled = math.sqrt((_deviation(baseline) ** 2 + _deviation(variant) ** 2) / (2 * n))
             names = {
-                "unpaired": (math.hypot(*both), pooled, both[1]),
+                "unpaired": (math.hypot(*both), pooled),
+                "one": (both[1],),
+                "less": (both[1] - both[0], both[0] - both[1]),
+                "all": (_error([b - a for a in baseline for b in variant]),),
                 "added": (sum(both), sum(both) / 2),
                 "sorted": (_error(np.sort(variant) - np.sort(baseline)),),
                 "deviation": (_deviation(apart),),
@@ -346,12 +398,16 @@ END = f"    {OF_PAIRS}    return"
 PAIR_MISTAKES = [
     Mistake(PAIR["unpaired"], END, f"    {BOTH}error = math.hypot(first[1], second[1])\n    return"),
     Mistake(PAIR["added"], END, f"    {BOTH}error = first[1] + second[1]\n    return"),
+    Mistake(PAIR["one"], END, f"    {BOTH}error = second[1]\n    return"),
+    Mistake(PAIR["less"], END, f"    {BOTH}error = abs(second[1] - first[1])\n    return"),
+    Mistake(PAIR["all"], PAIRS, "differences = [b - a for a in baseline for b in variant]"),
     Mistake(PAIR["sorted"], PAIRS, PAIRS.replace("zip(baseline, variant,", "zip(sorted(baseline), sorted(variant),")),
     Mistake(PAIR["turned"], PAIRS, PAIRS.replace("b - a", "a - b")),
     Mistake(PAIR["best"], END, f"    {OF_PAIRS}    difference = max(variant) - max(baseline)\n    return"),
     Mistake(PAIR["deviation"], END, f"    {OF_PAIRS}    error *= math.sqrt(len(differences))\n    return"),
     Mistake(PAIR["absolute"], PAIRS, PAIRS.replace("b - a", "abs(b - a)")),
-    Mistake(PAIR["mean"], PAIRS, PAIRS.replace("b - a", "(b - a) / a")),
+    Mistake(PAIR["relative"], PAIRS, PAIRS.replace("b - a", "(b - a) / a")),
+    Mistake(PAIR["mean"], END, f"    {OF_PAIRS}    difference = sorted(differences)[1]\n    return"),
 ]
 
 # ---------------------------------------------------------------- verdict
@@ -372,6 +428,9 @@ VERDICT = {
     "bars": "This asks whether the two bars overlap. Bars may overlap where all pairs agree, and may not where one is off.",
     "fixed": "The margin is a fixed number of points: how large the noise is must come from the scores.",
     "never": "Yours never says that there is a difference, or always says the same.",
+    "side": 'Yours never says "worse": a difference far below 0 is one, too.',
+    "root": "The error is divided by √n once more. It is that of the mean already.",
+    "alone": "The margin is T95 alone, without the error. T95 says how many standard errors are needed.",
     "other": "The answer should come from the paired difference: farther from 0 than T95 of its standard errors, or not.",
 }
 
@@ -407,6 +466,10 @@ def _rules():
         "turned": lambda a, b: factor(lambda n: n)(b, a),
         "index": factor(lambda n: n - 1),
         "index, +": factor(lambda n: n + 1),
+        "index, both": factor(lambda n: 2 * n),
+        "side": lambda a, b: "better" if _paired(a, b)[0] > T95[len(a)] * _paired(a, b)[1] else "cannot tell",
+        "root": lambda a, b: _judge(_paired(a, b)[0], T95[len(a)] * _paired(a, b)[1] / math.sqrt(len(a))),
+        "alone": lambda a, b: _judge(_paired(a, b)[0], T95[len(a)]),
         "bars": bars(1),
         "bars, t": lambda a, b: bars(T95[len(a)])(a, b),
         "bars, deviation": lambda a, b: bars(math.sqrt(len(a)))(a, b),
@@ -420,7 +483,15 @@ def _cases(rng):
     made = []
     for count in (3, 4, 5, 8):
         factor = T95[count]
-        steps = (0.5, 1.5, (2 + factor) / 2, (factor + T95[count + 1]) / 2, (factor + T95[count - 1]) / 2, 30)
+        steps = (
+            0.5,
+            1.5,
+            (2 + T95[2 * count]) / 2,
+            (2 + factor) / 2,
+            (factor + T95[count + 1]) / 2,
+            (factor + T95[count - 1]) / 2,
+            30,
+        )
         for step in steps:
             for sign in (1, -1):
                 baseline = rng.normal(90, 2, count)
@@ -436,7 +507,8 @@ def check_verdict(function, namespace, rng):
     for baseline, variant in cases:
         answer = function(list(baseline), list(variant))
         if answer not in SAY:
-            raise Wrong(f"{VERDICT['kind']}\nyours gives {repr(answer) if isinstance(answer, str) else kind(answer)}")
+            lost = ": is an `else`, or a `return`, missing?" if answer is None else ""
+            raise Wrong(f"{VERDICT['kind']}\nyours gives {repr(answer) if isinstance(answer, str) else kind(answer)}{lost}")
         answers.append(answer)
     wanted = [rules["right"](*case) for case in cases]
     if answers != wanted:
@@ -476,7 +548,12 @@ VERDICT_MISTAKES = [
     Mistake(VERDICT["fixed"], MARGIN, "margin = 1.0"),
     Mistake(VERDICT["never"], "if abs(difference) > margin:", "if False:"),
     Mistake(VERDICT["kind"], 'answer = "cannot tell"', 'answer = "not significant"'),
-    Mistake(VERDICT["other"], "if abs(difference) > margin:", "if difference > margin:"),
+    Mistake(VERDICT["side"], "if abs(difference) > margin:", "if difference > margin:"),
+    Mistake(VERDICT["index"], MARGIN, MARGIN.replace("len(baseline)", "len(baseline) + len(variant)")),
+    Mistake(VERDICT["root"], MARGIN, f"{MARGIN} / math.sqrt(len(baseline))"),
+    Mistake(VERDICT["alone"], MARGIN, MARGIN.removesuffix(" * error")),
+    Mistake(VERDICT["other"], MARGIN, "margin = 2.5 * error"),
+    Mistake(VERDICT["kind"], 'answer = "cannot tell"', "answer = None"),
 ]
 
 # ---------------------------------------------------------------- final_score
@@ -500,7 +577,7 @@ VALIDATION = {  # the best mean, the best seed and the best test scores are thre
     "oak": ([90.0, 91.0, 92.0, 91.0], [80.0, 84.0, 83.0, 81.0]),
     "elm": ([85.0, 97.0, 86.0, 88.0], [88.0, 87.0, 86.0, 83.0]),
     "ash": ([87.0, 88.0, 89.0, 88.0], [99.0, 98.0, 97.0, 99.5]),
-    "fir": ([70.0, 70.0, 70.0, 71.0], [60.0, 61.0, 62.0, 60.0]),
+    "yew": ([70.0, 70.0, 70.0, 71.0], [60.0, 61.0, 62.0, 60.0]),
 }
 
 
@@ -564,6 +641,7 @@ FINAL_MISTAKES = [
     Mistake(FINAL["twice"], TEST, "mean, error = mean_and_error(test(runs[chosen]))[0], mean_and_error(test(runs[chosen]))[1]"),
     Mistake(FINAL["best"], MEANS, "means = {name: max(run.validation for run in runs[name]) for name in runs}"),
     Mistake(FINAL["wrong"], CHOSEN, "chosen = min(means, key=means.get)"),
+    Mistake(FINAL["wrong"], CHOSEN, "chosen = max(means)"),
     Mistake(FINAL["one"], TEST, "mean, error = test([max(runs[chosen], key=lambda run: run.validation)])[0], 0.0"),
     Mistake(FINAL["one"], TEST, "mean, error = mean_and_error(test(runs[chosen][:3]))"),
     Mistake(FINAL["max"], TEST, "scores = test(runs[chosen])\n    mean, error = max(scores), mean_and_error(scores)[1]"),
@@ -586,13 +664,14 @@ KEYS = ("question", "expected", "base", "variants", "budget", "seeds")
 OF_BUDGET = ("epochs", "steps", "seconds", "budget", "seeds", "seed", "data", "validation", "patience")
 PLAN = {
     "kind": f"plan should give a dictionary with {', '.join(KEYS)}, like those in IDEAS.",
-    "question": "The question should be one sentence that ends with a question mark. What fits in none cannot be answered.",
+    "question": "The question should be one sentence that ends with a question mark: two questions are two experiments.",
     "expected": "Write down what you expect, one sentence, before you run it: afterwards everybody has known it.",
     "variants": "There should be two variants or more, each with a name and a dictionary of changes. A single one is compared "
     "with nothing.",
+    "changes": 'Each variant is a name and a dictionary of what it changes, like "gate": {"activation": "swiglu"}.',
     "same": "Two variants are the same model with the same recipe: what you find between them is noise.",
     "budget": "Unequal budgets: a variant brings its own. Epochs, seconds, seeds and data stand once in the plan, for all.",
-    "one": 'The budget should be {"epochs": a number} or {"seconds": a number}, one for all variants.',
+    "one": 'The budget should be {"epochs": a whole number} or {"seconds": a number}, one for all variants.',
     "compute": 'Unequal compute: a step of one variant costs far more than a step of another, so equal epochs are not equal. '
     'Give all the same time instead: {"seconds": ...}.',
     "few": "Fewer than 3 seeds: from one or two nobody can tell a difference from luck.",
@@ -617,8 +696,10 @@ def check_plan(function, namespace, rng):
         raise Wrong(f"{PLAN['expected']}\nyours: {expected!r}")
     yield "one question, and what you expect"
     base, variants = plan["base"], plan["variants"]
-    if not isinstance(variants, dict) or len(variants) < 2 or not all(map(_is_variant, variants, variants.values())):
+    if not isinstance(variants, dict) or len(variants) < 2:
         raise Wrong(PLAN["variants"])
+    if odd := [name for name, changes in variants.items() if not _is_variant(name, changes)]:
+        raise Wrong(f"{PLAN['changes']}\n{odd[0]!r} has {kind(variants[odd[0]])}")
     for name, changes in variants.items():
         if own := [field for field in changes if field in OF_BUDGET]:
             what = "lists" if {"seed", "seeds"} & set(own) else "budget"
@@ -694,6 +775,8 @@ PLAN_MISTAKES = [
     Mistake(PLAN["many"], *_own("[0, 1, 2, 3, 4]", "list(range(30))")),
     Mistake(PLAN["lists"], *_own("[0, 1, 2, 3, 4]", '{"warm-up": [0, 1, 2], "no warm-up": [3, 4, 5]}')),
     Mistake(PLAN["variants"], VARIANTS, '"variants": {"no warm-up": {"warmup": 0.0}},'),
+    Mistake(PLAN["changes"], VARIANTS, '"variants": {"warm-up": 0.05, "no warm-up": 0.0},'),
+    Mistake(PLAN["one"], *_own('{"epochs": 30}', '{"epochs": 30.0}')),
     Mistake(PLAN["same"], VARIANTS, VARIANTS.replace("0.0}", "0.05}")),
     Mistake(PLAN["fit"], VARIANTS, VARIANTS.replace('"warmup": 0.0}', '"warm_up": 0.0}')),
     Mistake(PLAN["fit"], *_own('{"warmup": 0.0}', '{"heads": 5}')),
@@ -785,7 +868,7 @@ EXERCISES = [
             "": (
                 "What have you wondered about in this course? Take something that one setting can change.",
                 "Copy one of IDEAS and change question, what you expect, and variants. Small is good: two variants, five seeds, "
-                "30 epochs take less than a minute or two.",
+                "30 epochs take a minute or so.",
                 "Settings that are good for a question: activation, layer_scale, registers, pos_embed_std, relative_pos, lr, "
                 "shift, label_smoothing, weight_decay. Where a variant costs more time in a step, give seconds as the budget.",
             )

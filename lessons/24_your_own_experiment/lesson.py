@@ -410,12 +410,13 @@ def experiment(name, plan, folder):
 # ("gelu", "gelu_tanh", "swiglu"), `layer_scale` (0.1), `registers` (4), `pos_embed_std`, `relative_pos` ("rope",
 # "peg"), `stem` ("shifted", "overlap"), `pool`, `dropout`; or of the recipe `lr`, `warmup`, `shift`,
 # `label_smoothing`, `weight_decay`, `batch_size`. Two variants and five seeds are a good beginning, the baseline first.
-# Write down what you expect, check the plan, and then run `python work/24_your_own_experiment.py mine`.
+# Write down what you expect, check the plan, and then run `python work/24_your_own_experiment.py mine`. It makes ten trainings of
+# some three or four seconds each, then writes `work/24_mine.html`. Open that page in a browser.
 #
 # If a variant costs far more in every step, as more blocks or smaller patches do, the checker will ask you for a
 # budget in seconds. Smaller differences of cost stand in the table of your page, as seconds a run: say so if they are not
-# alike. If you are curious about larger images, `"data": "fashion-mini"` is there; with patches of 7 x 7 a training
-# takes some ten seconds.
+# alike. If you are curious about larger images, take `"base": TINY | {"data": "fashion-mini", "patch_size": 7}`, pictures of
+# clothes; a training then takes some ten seconds.
 
 
 # %%

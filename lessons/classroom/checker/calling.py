@@ -248,7 +248,7 @@ def _is_array(found, want, name, where):
             "kind", what, details=["a matrix, or another such kind, has rules of its own for * and for axes: leave it out"]
         )
     if found is None:
-        advice = "is a `return` missing?"
+        advice = "is a `return` missing? Or is it what a function gave that changes an array in place, as np.add.at does?"
     elif is_array_like(found) or (isinstance(found, int) and want.shape == ()):
         if np.asarray(found).dtype.kind in "fiub":
             return

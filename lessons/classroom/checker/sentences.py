@@ -5,7 +5,8 @@ import inspect
 import linecache
 import math
 import re
-from types import ModuleType
+
+from . import unknown
 
 KEPT = (
     "What a function assigns outside itself lives on, and so does a list or dictionary that is a default argument (seen=[]): "
@@ -46,7 +47,7 @@ def of_error(error, namespace, others=None):
 def _sentence(error, frame):
     """What the error means; its own words where nobody here knows better. The first that knows it says it."""
     text = str(error)
-    for tell in (_of_an_end, _of_a_name, _of_shapes, _of_a_number, _of_a_kind, _of_an_attribute):
+    for tell in (_of_an_end, unknown.of_a_name, _of_shapes, _of_a_number, _of_a_kind, _of_an_attribute):
         if told := tell(error, text, frame):
             return told
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -71,51 +72,13 @@ def _of_an_end(error, text, frame):
     return None
 
 
-def _of_a_name(error, text, frame):
-    if isinstance(error, UnboundLocalError):
-        name = (re.findall(r"'(\w+)'", text) or ["a name"])[0]
-        return (
-            f"{name} is used before it has a value. A name that a function assigns, also by +=, is the function's own: "
-            "give the new value a new name. If branches of an `if` give it its value: is an `else` missing?"
-        )
-    if isinstance(error, NameError) and getattr(error, "name", None):
-        if line := _import_of(error.name):
-            return f"there is no {error.name!r} here: is  {line}  missing at the top of the file?"
-        names = {**frame.f_globals, **frame.f_locals} if frame else {}
-        known = {n for n, value in names.items() if not n.startswith("_") and not isinstance(value, ModuleType)}
-        others = {n for n in known if re.sub(r"\d", "", n) != re.sub(r"\d", "", error.name)}  # fc1 is no misspelt fc2
-        near = difflib.get_close_matches(error.name, sorted(others), n=1) or _in_a_module(error.name, names)
-        return f"there is no {error.name!r} here" + (
-            f": did you mean {near[0]!r}?" if near else ": is it spelled right, and made before?"
-        )
-    return None
-
-
-SHORT = {"np": "numpy", "plt": "matplotlib.pyplot", "xp": "numpy"}  # modules by the names that people give them
-TAUGHT = ("math", "random", "time", "itertools", "functools", "collections", "json", "sys", "os", "re", "copy", "statistics")
-
-
-def _import_of(name):
-    """The line that makes the name of a module known; '' for what is no module's."""
-    if name in SHORT:
-        return f"import {SHORT[name]} as {name}"
-    if name == "mine":
-        return "from lessons import mine"
-    return f"import {name}" if name in (*TAUGHT, "numpy") else ""
-
-
-def _in_a_module(name, names):
-    """[the name in a module that the file knows] for a function that is written without its module."""
-    return [f"{short}.{name}" for short in ("np", "math") if hasattr(names.get(short), name)][:1]
-
-
 def _of_shapes(error, text, frame):
     """Errors of NumPy about arrays that do not fit, or may not be written into."""
     if not isinstance(error, ValueError):
         return None
     if is_read_only(error):
         return (
-            "this line writes into an array that it was given. Others still need its old values: "
+            "this line writes into an array that it was given, or that it has handed out. Others still need its old values: "
             "compute into a new array (x = x - m, not x -= m)"
         )
     if sizes := re.search(r"size (\d+) is different from (\d+)", text if "matmul:" in text else ""):
@@ -139,11 +102,21 @@ def _of_shapes(error, text, frame):
             "concatenate puts arrays together along one axis and repeats nothing: along the others they must be equally long, "
             f"and along axis {axis} they have {one} and {other}. np.broadcast_to repeats what has 1"
         )
+    if text == "array is not broadcastable to correct shape":
+        return "the values should have the shape of what the index looks up, that of array[index]: are the axes in another order?"
+    if text == "all input arrays must have the same shape":
+        return (
+            "np.stack needs arrays of one shape, and these differ: does a slice reach over an end? Then it is shorter than others"
+        )
     return None
 
 
 def _of_a_number(error, text, frame):
     """Where one number, or a whole one, is needed."""
+    if isinstance(error, ValueError) and re.match("math domain error|expected a (nonnegative|positive) input", text):
+        return f"the root of a negative number, or the logarithm of 0 or less: is a square or a bracket missing above? ({text})"
+    if "Integers to negative integer powers" in text:
+        return "whole numbers have no negative powers in NumPy: the base should be a float, 10.0 and not 10"
     if isinstance(error, ZeroDivisionError):
         return f"something is divided by 0 here: when is it 0, and what should happen then? (ZeroDivisionError: {text})"
     if not isinstance(error, TypeError):
@@ -164,20 +137,26 @@ def _of_a_number(error, text, frame):
     return None
 
 
+PAIR = "is it the pair (output, backward) of an op, or the gradients of a backward?"
+
+
 def _of_a_kind(error, text, frame):
     """Where an array is needed and something else stands, or the other way round."""
     if "inhomogeneous shape" in text:
-        return (
-            "a list or tuple of different things stands where an array should: is it the pair (output, backward) of an op, or "
-            "the gradients of a backward?"
-        )
+        return f"a list or tuple of different things stands where an array should: {PAIR}"
+    if found := re.search(r"'([\w.]+)' object is not (subscriptable|callable)", text):
+        if found[2] == "subscriptable" and re.search("function|method|ufunc|Dispatcher", found[1]):
+            return f"this is a function, which is called with round brackets, f(x). Square ones look something up ({text})"
+        if found[2] == "callable" and re.search(r"\b(dict|list|tuple|ndarray)$", found[1]):
+            return f"something is looked up with square brackets, x[i]. Round ones call a function ({text})"
     if isinstance(error, TypeError) and "NoneType" in text:
         return f"something is None here; was it made before this line? ({text})"
+    if isinstance(error, TypeError) and re.search(r"unsupported operand .* for [-/*]+=?: .*'list'", text):
+        return f"a list does no arithmetic: zip goes through two of them, np.array makes an array of one ({text})"
+    if isinstance(error, KeyError):
+        return f"nothing stands under {text} in this dictionary"
     if isinstance(error, TypeError) and "unsupported operand" in text and "'tuple'" in text:
-        return (
-            "a tuple stands where an array should: is it the pair (output, backward) of an op, or the gradients of a backward? "
-            f"({text})"
-        )
+        return f"a tuple stands where an array should: {PAIR} ({text})"
     if "'Tensor' object" in text:
         return (
             "a Tensor is no array: its numbers are in .data, its gradient in .grad (None until backward). What mine.op made "
@@ -193,6 +172,8 @@ def _of_a_kind(error, text, frame):
 
 def _of_an_attribute(error, text, frame):
     if isinstance(error, AttributeError) and getattr(error, "name", None):
+        if isinstance(error.obj, list | tuple) and error.name in ("shape", "mean", "std", "sum", "astype", "reshape"):
+            return f"{text}. An array has it: np.array makes one of a list"
         near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
         return text + (f": did you mean {near[0]!r}?" if near else "")
     return None

@@ -30,6 +30,7 @@ class Values(Steps):
                 self.compare(y_extreme, extreme, label)
         self.ok("the values", "against a slow specification in plain loops")
         self.dtypes(given)
+        self.are_whole(y)
         for label, other in others:
             self.compare(self.value(other, label), other, label)
         for label, layout in LAYOUTS.items():
@@ -79,6 +80,15 @@ class Values(Steps):
                     if self.exercise.dtype:
                         raise
                     self.result.notes.append(f"right, and {stop.text}: what that means comes in lesson 01, puzzle 8")
+
+    def are_whole(self, y):
+        """Where the results are used as indices: no floats."""
+        for name, found in zip(self.exercise.outputs or _names(len(y)), y, strict=True):
+            if self.exercise.whole and np.asarray(found).dtype.kind not in "iu":
+                advice = (
+                    "an index looks something up, and 3.0 looks up nothing: np.zeros and / give floats, np.zeros(..., int) and //"
+                )
+                raise Stop("dtype", f"{name} holds floats, and should hold whole numbers", details=[f"{advice} whole numbers"])
 
     def compare(self, y, given, label):
         wanted = as_tuple(self.exercise.spec(*given))

@@ -52,6 +52,12 @@ IN_THE_FUNCTION = {
     "unknown in a module": ("np.maen(x)", "module 'numpy' has no attribute 'maen'"),
     "shapes that do not fit": ("x + np.zeros(7)", "two shapes do not fit each other", "(2,3,5) (7,)"),
     "shapes that do not multiply": ("x @ np.zeros((7, 2))", "@ needs the last axis of the left", "of the right: 5 and 7"),
+    "a function in square brackets": ("np.exp[x]; max[x]", "which is called with round brackets"),
+    "an array in round brackets": ("x(0)", "looked up with square brackets"),
+    "a list where an array should be": ("[1, 2] - [1, 1]", "a list does no arithmetic"),
+    "a list's mean": ("[1, 2].mean()", "'list' object has no attribute 'mean'. An array has it"),
+    "no such key": ("{1: 2}[3]", "nothing stands under 3 in this dictionary"),
+    "a negative power": ("10 ** -np.arange(3)", "the base should be a float"),
     "division by zero": ("1 / 0", "ZeroDivisionError"),
     "a size that is a float": ("x.reshape(6, 10 / 2)", "a whole number is needed here", "// gives a whole number"),
     "a place that is a float": ("x[: 4 / 2]", "a whole number is needed here"),
@@ -63,6 +69,8 @@ IN_THE_FUNCTION = {
     "putting together without repeating": (
         "np.concatenate([np.ones((1, 1, 5)), x], axis=1)", "repeats nothing", "along axis 0 they have 1 and 2",
     ),
+    "values that do not fit the index": ("np.add.at(x.copy(), [0, 0], x[0].T)", "that of array[index]"),
+    "a stack of slices, one of them over the end": ("np.stack([x[0], x[1, :2]])", "np.stack needs arrays of one shape"),
 }  # fmt: skip
 
 

@@ -32,6 +32,7 @@ def test_the_worst_entry_shows_the_digits_that_differ():
         ("np.zeros(3)", "is  import numpy as np  missing"),
         ("mine.gelu", "is  from lessons import mine  missing"),
         ("import numpy as np\nexp(3)", "there is no 'exp' here: did you mean 'np.exp'?"),
+        ("from lessons import mine\nsoftmax(3)", "there is no 'softmax' here: did you mean 'mine.softmax'?"),
         ("import math\nisqrt(3)", "there is no 'isqrt' here: did you mean 'math.isqrt'?"),
         ("weight = 3\nweigth", "there is no 'weigth' here: did you mean 'weight'?"),
     ],
