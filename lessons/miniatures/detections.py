@@ -2,7 +2,8 @@
 
 The same model, the same canvases, the same number of steps; AP50 on canvases of training digits that were set aside, at several
 moments of each training, over the CPU time that the training had taken by then, on one thread. Looking takes no part in the time.
-All seeds of a start compute the same, so its time is that of the seed which others on the machine disturbed least.
+All runs of a start compute the same, so its time is that of the one which others on the machine disturbed least. The learning
+rate is that of detr-digits, and once more a third of it.
 """
 
 import statistics
@@ -13,7 +14,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from lessons.figures import BLUE, GREEN, ORANGE, PURPLE, STYLE
+from lessons.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLE
 from minivit.data import load
 from minivit.models.kinds import build
 from minivit.training.loop import Training
@@ -26,10 +27,11 @@ STARTS = {
     "anchors and denoising": {"queries": "anchors", "denoising": 3},
     "two stages": {"queries": "two_stage"},
 }
+RATE, THIRD = "rate of detr-digits", "a third of it"
 EPOCHS, LOOKS, ASIDE = 60, (2, 4, 6, 8, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60), 5  # one in five digits is set aside
 
 
-def one_training(start, seed, epochs=EPOCHS):
+def one_training(start, seed, slower=1, epochs=EPOCHS):
     """{"cpu_seconds", "ap50": a list each, at every moment of LOOKS, "accuracy": the last AP50 in percent}."""
     settings = load_config("detr-digits")
     data = load(settings["data"])
@@ -37,7 +39,8 @@ def one_training(start, seed, epochs=EPOCHS):
     held = data.train_images[aside], data.train_labels[aside]
     data = replace(data, train_images=data.train_images[~aside], train_labels=data.train_labels[~aside])
     model = build(model_config(settings["model"] | STARTS[start], data), np.random.default_rng(seed))
-    rules = recipe(settings["recipe"] | {"seed": seed, "epochs": epochs})
+    rate = settings["recipe"]["lr"] / slower
+    rules = recipe(settings["recipe"] | {"lr": rate, "validation": 0, "seed": seed, "epochs": epochs})
     training, task = Training(model, data, rules), task_of(model, data, rules)
     taken, started, seconds, found = 0.0, time.process_time(), [], []
     for progress in training.run(threads=1):
@@ -50,11 +53,6 @@ def one_training(start, seed, epochs=EPOCHS):
     return {"cpu_seconds": seconds, "ap50": found, "accuracy": round(100 * found[-1], 2), "parameters": model.num_parameters()}
 
 
-def least_disturbed(runs):
-    """The CPU seconds of the run that took the fewest."""
-    return min((run["cpu_seconds"] for run in runs), key=lambda seconds: seconds[-1])
-
-
 class Detections:
     """The study: one figure, one table."""
 
@@ -62,51 +60,58 @@ class Detections:
     question = "How long does a DETR learn, and what did the field do about it?"
     paper = "DETR, arXiv 2005.12872; DAB-DETR, 2201.12329; DN-DETR, 2203.01305; Deformable DETR, 2010.04159"
     whole, seeds = False, 3
-    groups, xs = tuple(STARTS), (EPOCHS,)
+    groups, xs = tuple(STARTS), (RATE, THIRD)
 
     def jobs(self):
-        return [(group, EPOCHS, seed) for seed in range(self.seeds) for group in reversed(self.groups)]
+        return [(group, x, seed) for seed in range(self.seeds) for x in self.xs for group in reversed(self.groups)]
 
     def answer(self, results, group, x, seed):
-        results.add(group, x, seed, one_training(group, seed, x))
+        results.add(group, x, seed, one_training(group, seed, 3 if x == THIRD else 1))
 
-    def runs(self, results, group):
-        return [run for run in results.runs if run["group"] == group]
+    def runs(self, results, group, *xs):
+        return [run for run in results.runs if run["group"] == group and run["x"] in (xs or self.xs)]
+
+    def seconds(self, results, group):
+        """The CPU seconds, at every moment of LOOKS, of the run of this start that took the fewest."""
+        return min((run["cpu_seconds"] for run in self.runs(results, group)), key=lambda seconds: seconds[-1])
 
     def figure(self, results):
         """AP50 over CPU seconds: the mean of the seeds, and from the worst to the best of them. None if nothing was run."""
-        if not results.runs:
+        lines = [*zip(self.groups, (RATE,) * 4, (BLUE, ORANGE, GREEN, PURPLE), (":", "-.", "--", "-"), strict=True)]
+        lines = [("learned: DETR", THIRD, GREY, (0, (1, 3))), *lines]
+        lines = [line for line in lines if self.runs(results, *line[:2])]
+        if not lines:
             return None
         with rc_context({**STYLE, "figure.dpi": 100}):
-            made = Figure(figsize=(7.2, 4.2))
+            made = Figure(figsize=(7.2, 4.4))
             axes = made.subplots()
-            for group, color, style in zip(self.groups, (BLUE, ORANGE, GREEN, PURPLE), (":", "-.", "--", "-"), strict=True):
-                if runs := self.runs(results, group):
-                    found = 100 * np.array([run["ap50"] for run in runs])
-                    seconds = least_disturbed(runs)
-                    axes.plot(
-                        seconds,
-                        found.mean(axis=0),
-                        color=color,
-                        linestyle=style,
-                        label=f"{group} ({len(runs)} seed{'s' * (len(runs) != 1)})",
-                    )
-                    axes.fill_between(seconds, found.min(axis=0), found.max(axis=0), color=color, alpha=0.15, linewidth=0)
+            for group, x, color, style in lines:
+                found = 100 * np.array([run["ap50"] for run in self.runs(results, group, x)])
+                seconds, slower = self.seconds(results, group), " at a third of the rate" if x == THIRD else ""
+                label = f"{group}{slower} ({len(found)} seed{'s' * (len(found) != 1)})"
+                axes.plot(seconds, found.mean(axis=0), color=color, linestyle=style, label=label)
+                axes.fill_between(seconds, found.min(axis=0), found.max(axis=0), color=color, alpha=0.15, linewidth=0)
             axes.set(xlabel="seconds of CPU time, one thread", ylabel="AP50 on canvases set aside, %", ylim=(0, 102))
             axes.set(title="one to three digits on 32 × 32 pixels, six queries")
             axes.grid(alpha=0.3)
-            axes.legend(frameon=False, loc="center right", bbox_to_anchor=(1, 0.66))
+            made.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
             return made
 
     def table(self, results):
-        lines = ["| a query begins | CPU seconds | AP50 half way | at the end | seeds |", "|---|---|---|---|---|"]
+        heads = ("a query begins", "CPU seconds", "AP50 half way", "at the end", "at a third of the rate", "seeds")
+        lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         for group in self.groups:
-            if runs := self.runs(results, group):
-                half = [100 * run["ap50"][LOOKS.index(EPOCHS // 2)] for run in runs]
-                last = [100 * run["ap50"][-1] for run in runs]
-                shown = (
-                    f"{statistics.mean(x):.1f}" + (f" ({min(x):.1f} to {max(x):.1f})" if len(x) > 1 else "") for x in (half, last)
-                )
-                lines.append(f"| {group} | {least_disturbed(runs)[-1]:.0f} | {' | '.join(shown)} | {len(runs)} |")
+            if self.runs(results, group):
+                at = LOOKS.index(EPOCHS // 2), -1
+                shown = [self._shown(results, group, x, i) for x, i in ((RATE, at[0]), (RATE, at[1]), (THIRD, at[1]))]
+                seeds = max(len(self.runs(results, group, x)) for x in self.xs)
+                lines.append(f"| {group} | {self.seconds(results, group)[-1]:.0f} | {' | '.join(shown)} | {seeds} |")
         missing = len(self.jobs()) - sum(len(self.runs(results, group)) for group in self.groups)
         return "\n".join(lines) + (f"\n\n{missing} of {len(self.jobs())} trainings are missing" if missing else "")
+
+    def _shown(self, results, group, x, i):
+        """The mean of AP50 at moment i of LOOKS, and its extremes."""
+        found = [100 * run["ap50"][i] for run in self.runs(results, group, x)]
+        if not found:
+            return "not run"
+        return f"{statistics.mean(found):.1f}" + (f" ({min(found):.1f} to {max(found):.1f})" if len(found) > 1 else "")

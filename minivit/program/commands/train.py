@@ -107,6 +107,7 @@ def _new(arguments, given):
     name = Path(preset).stem
     if arguments.data not in (None, config["data"]):
         config["recipe"].pop("temperature", None)  # it was found on the preset's own data
+        config["recipe"].pop("validation", None)  # which has images to spare; of somebody's own all are learned from
     if arguments.config is None and config["data"] != dataset.name:
         height, width = dataset.test_images.shape[1:3]
         boxes = isinstance(dataset, Scenes)
