@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from lessons.figures import BLUE, GREY, ORANGE, STYLE
 
 LEAST_SEEDS = 3  # of a point that is drawn
+EDGE = -11  # points: what lies further to the left is written there, or all others would be one spot
 LOOKS = {"epochs": (BLUE, "o", "equal epochs", -0.16), "time": (ORANGE, "s", "equal CPU time", 0.16)}
 
 
@@ -26,7 +27,7 @@ def figure(study, results):
         panels = made.subplots(len(halves), len(sets), squeeze=False, sharey="row", height_ratios=[len(h) + 1 for h in halves])
         for rows, line in zip(halves, panels, strict=True):
             for data, axes in zip(sets, line, strict=True):
-                _panel(axes, rows, data, drawn)
+                _panel(axes, rows, data, drawn, EDGE if rows is above else -100)
             line[0].set_yticks(range(len(rows)), [text for _, text in rows])
             for (name, _), label in zip(rows, line[0].get_yticklabels(), strict=True):
                 label.set(fontweight="normal" if name else "bold", color="black" if name else GREY)
@@ -48,12 +49,16 @@ def _rows(groups, drawn):
     return rows
 
 
-def _panel(axes, rows, data, drawn):
+def _panel(axes, rows, data, drawn, edge):
     places = {name: i for i, (name, _) in enumerate(rows) if name}
     for budget, (colour, marker, label, lower) in LOOKS.items():
         points = [(*drawn[name, data, budget], y + lower) for name, y in places.items() if (name, data, budget) in drawn]
-        if points:
-            means, errors, _, ys = zip(*points, strict=True)
+        near = [point for point in points if point[0] >= edge]
+        for mean, error, _, y in (point for point in points if point[0] < edge):
+            axes.text(edge, y, f"← −{-mean:.0f} ± {error:.0f}", color=colour, va="center")
+            axes.set_xlim(left=edge)
+        if near:
+            means, errors, _, ys = zip(*near, strict=True)
             axes.errorbar(means, ys, xerr=errors, color=colour, marker=marker, markersize=4, linestyle="", capsize=2, label=label)
     axes.axvline(0, color=GREY, linewidth=1)
     axes.set_ylim(len(rows) - 0.4, -0.6)

@@ -7,7 +7,7 @@ import pytest
 
 from lessons.classroom import course
 from lessons.miniatures import __main__ as miniatures
-from lessons.miniatures import charts, resolution, runs, studies, variants
+from lessons.miniatures import charts, difference_charts, resolution, runs, studies, variants
 from minivit import ViT, ViTConfig
 from minivit.data import load
 from minivit.training.presets import load_config, model_config
@@ -41,9 +41,9 @@ def test_the_lesson_shows_the_figure_and_every_number_of_the_table(name):
         assert re.search(r"(?m)^#     " + r" {2,}".join(map(re.escape, row)) + "$", source), row
 
 
-def test_all_was_run_on_digits():
+def test_all_was_run_on_digits_and_on_clothes_with_three_seeds():
     results = runs.Results("variants", runs.FOLDER)
-    assert not [job for job in STUDY.jobs() if job[1].startswith("digits") and results.find(*job) is None]
+    assert not [job for job in STUDY.jobs() if (job[1].startswith("digits") or job[2] < 3) and results.find(*job) is None]
 
 
 # What is compared
@@ -127,6 +127,13 @@ def test_the_figure_draws_only_what_has_seeds_enough(tmp_path):
     made = STUDY.figure(kept(tmp_path, BASE, BETTER, few, ALONE))
     rows = [[label.get_text() for label in axes.get_yticklabels()] for axes in made.axes]
     assert rows == [["what a token sees", "t2t"], ["without learned positions", "peg alone"]]
+
+
+def test_what_lies_far_off_is_written_at_the_edge_and_leaves_the_others_their_room(tmp_path):
+    far = ("progressive", "digits, epochs"), (30.0, 33.0, 36.0)
+    (axes,) = STUDY.figure(kept(tmp_path, BASE, BETTER, far)).axes
+    assert [text.get_text() for text in axes.texts] == ["← −63 ± 2"] and axes.get_xlim()[0] == difference_charts.EDGE
+    assert len(axes.containers) == 1  # BETTER
 
 
 def test_nothing_is_drawn_of_nothing(tmp_path):
