@@ -296,7 +296,10 @@ const box = document.getElementById("train");
 const training = box && trainer(box, {python, what: lesson.number, seconds: LIMIT, files: () => keep().then(files), say: (to, said) => tell(to, said, act), unanswered});
 
 addEventListener("pagehide", keep);
-addEventListener("beforeunload", (event) => saved.className && event.preventDefault()); // asks first where something is not kept
+addEventListener("beforeunload", (event) => {
+  keep(); // a busy machine may end the page before it has written what pagehide gives it
+  if (saved.className) event.preventDefault(); // asks first where something is not kept
+});
 document.addEventListener("visibilitychange", () => (document.visibilityState === "hidden" ? keep() : follow()));
 addEventListener("blur", keep); // a window beside this one may go on with the same file
 addEventListener("focus", follow);
