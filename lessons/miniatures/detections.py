@@ -32,7 +32,8 @@ EPOCHS, LOOKS, ASIDE = 60, (2, 4, 6, 8, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 
 
 
 def one_training(start, seed, slower=1, epochs=EPOCHS):
-    """{"cpu_seconds", "ap50": a list each, at every moment of LOOKS, "accuracy": the last AP50 in percent}."""
+    """{"cpu_seconds", "ap50": a list each, at every moment of LOOKS, "accuracy": the last AP50 in percent}; the preset's learning
+    rate is divided by `slower`."""
     settings = load_config("detr-digits")
     data = load(settings["data"])
     aside = np.arange(len(data.train_images)) % ASIDE == 0
@@ -102,8 +103,8 @@ class Detections:
         lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
         for group in self.groups:
             if self.runs(results, group):
-                at = LOOKS.index(EPOCHS // 2), -1
-                shown = [self._shown(results, group, x, i) for x, i in ((RATE, at[0]), (RATE, at[1]), (THIRD, at[1]))]
+                cells = (RATE, LOOKS.index(EPOCHS // 2)), (RATE, -1), (THIRD, -1)
+                shown = [self._shown(results, group, x, i) for x, i in cells]
                 seeds = max(len(self.runs(results, group, x)) for x in self.xs)
                 lines.append(f"| {group} | {self.seconds(results, group)[-1]:.0f} | {' | '.join(shown)} | {seeds} |")
         missing = len(self.jobs()) - sum(len(self.runs(results, group)) for group in self.groups)
