@@ -1,5 +1,7 @@
 """The figure and the table of the variants: differences to the base, made from the results alone, as far as there are any."""
 
+import math
+
 import matplotlib
 from matplotlib.figure import Figure
 
@@ -27,7 +29,7 @@ def figure(study, results):
         panels = made.subplots(len(halves), len(sets), squeeze=False, sharey="row", height_ratios=[len(h) + 1 for h in halves])
         for rows, line in zip(halves, panels, strict=True):
             for data, axes in zip(sets, line, strict=True):
-                _panel(axes, rows, data, drawn, EDGE if rows is above else -100)
+                _panel(axes, rows, data, drawn, EDGE if rows is above else -math.inf)
             line[0].set_yticks(range(len(rows)), [text for _, text in rows])
             for (name, _), label in zip(rows, line[0].get_yticklabels(), strict=True):
                 label.set(fontweight="normal" if name else "bold", color="black" if name else GREY)

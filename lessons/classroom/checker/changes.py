@@ -19,8 +19,6 @@ FIRST_OF_A_RANK = {  # of equal rank, the smallest is tried first; a cause that 
     "scale": 5,
     "index": 6,
 }
-
-
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
@@ -58,8 +56,7 @@ def _told_apart(change, slots):
     if slot.kind != "name" or len(alike) < 2 or not change.text.startswith(name):
         return change
     place = sorted(other.node.col_offset for other in alike).index(slot.node.col_offset)
-    which = ORDINALS[place] if place < len(ORDINALS) else "last" if place == len(alike) - 1 else f"{place + 1}th"
-    return replace(change, text=f"the {which} {change.text}")
+    return replace(change, text=f"the {ORDINALS[place]} {change.text}") if place < len(ORDINALS) else change
 
 
 def _everywhere(slots, found):
